@@ -1,0 +1,54 @@
+/**
+ * The closed set of failure kinds. Each door maps all of them, and nothing else, to its own codes.
+ */
+export const errorKinds = [
+  'invalid', // the request itself is wrong
+  'not-found',
+  'already-exists',
+  'precondition', // the object is in a state that forbids this
+  'timeout',
+  'canceled',
+  'exhausted', // a disk, a limit or a quota is full
+  'unavailable', // try again: recovery is running, a peer process is away
+  'unimplemented',
+  'registry', // the registry could not be reached or answered with an error
+  'signature', // content does not match its digest or signature
+  'internal',
+] as const;
+
+export type ErrorKind = (typeof errorKinds)[number];
+
+export interface BerthErrorOptions {
+  /** The next step for whoever reads the message. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/** The only error that crosses a folder boundary on purpose. `message` says what failed and on which object. */
+export class BerthError extends Error {
+  override readonly name = 'BerthError';
+  readonly kind: ErrorKind;
+  readonly hint: string | undefined;
+
+  constructor(kind: ErrorKind, message: string, options: BerthErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.kind = kind;
+    this.hint = options.hint;
+  }
+
+  /** The message with its hint, as a client should see it. */
+  get text(): string {
+    return this.hint === undefined ? this.message : `${this.message}; ${this.hint}`;
+  }
+}
+
+export function isKind(error: unknown, kind: ErrorKind): boolean {
+  return error instanceof BerthError && error.kind === kind;
+}
+
+/** Leaves a BerthError as it is and wraps anything else as `internal`, keeping it as the cause. */
+export function asBerthError(error: unknown, doing: string): BerthError {
+  if (error instanceof BerthError) return error;
+  const detail = error instanceof Error ? error.message : String(error);
+  return new BerthError('internal', `${doing}: ${detail}`, { cause: error });
+}
