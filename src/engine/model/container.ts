@@ -1,0 +1,109 @@
+import type { ContainerId, ImageId, PodId } from '../../lib/ids.ts';
+import type { Phase } from '../../lib/waterfall.ts';
+import type { TaskHandle } from '../../shim/port.ts';
+import type { LinuxResources } from './resources.ts';
+import type { SecurityContext } from './security.ts';
+import type { IdMapping } from '../../oci/id-mapping.ts';
+
+export type Propagation = 'private' | 'host-to-container' | 'bidirectional';
+
+export interface ContainerMount {
+  readonly containerPath: string;
+  /** Empty for an image volume. */
+  readonly hostPath: string;
+  readonly readonly: boolean;
+  readonly recursiveReadOnly: boolean;
+  readonly selinuxRelabel: boolean;
+  readonly propagation: Propagation;
+  readonly uidMappings: readonly IdMapping[];
+  readonly gidMappings: readonly IdMapping[];
+  /** Image reference of an image volume; empty otherwise. */
+  readonly image: string;
+  readonly imageSubPath: string;
+}
+
+export interface ContainerDevice {
+  readonly containerPath: string;
+  readonly hostPath: string;
+  readonly permissions: string;
+}
+
+export interface ContainerConfig {
+  readonly name: string;
+  readonly attempt: number;
+  /** Reference as given; resolved locally, never pulled. */
+  readonly image: string;
+  /** What the user wrote in the pod spec; shown in status. May be empty. */
+  readonly userSpecifiedImage: string;
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  readonly workingDir: string;
+  readonly envs: readonly { readonly key: string; readonly value: string }[];
+  readonly mounts: readonly ContainerMount[];
+  readonly devices: readonly ContainerDevice[];
+  readonly cdiDevices: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Relative to the pod's log directory; empty: output is discarded. */
+  readonly logPath: string;
+  readonly stdin: boolean;
+  readonly stdinOnce: boolean;
+  readonly tty: boolean;
+  readonly resources: LinuxResources;
+  readonly security: SecurityContext;
+  /** Signal name such as SIGTERM; empty: the image's, else SIGTERM. */
+  readonly stopSignal: string;
+}
+
+/**
+ *   created ──start──▶ starting ──▶ running ──exit──▶ exited ──remove──▶ removing ──▶ (gone)
+ *      │                  └─failure─────────────────────▲  ▲                 ▲
+ *      └──────────────────────── remove ─────────────────────────────────────┘
+ *   `unknown`: after a restart nobody can tell; remove and stop still work.
+ */
+export type ContainerState = 'created' | 'starting' | 'running' | 'exited' | 'removing' | 'unknown';
+
+export type ExitReason = 'Completed' | 'Error' | 'OOMKilled' | 'StartError' | 'Unknown' | 'NodeRebooted';
+
+export interface ContainerExit {
+  readonly exitCode: number;
+  readonly finishedAtNs: bigint;
+  readonly reason: ExitReason;
+  readonly message: string;
+}
+
+/** uid, gid and groups that the main process runs with. */
+export interface ContainerUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
+
+export interface Container {
+  readonly id: ContainerId;
+  readonly podId: PodId;
+  readonly config: ContainerConfig;
+  readonly state: ContainerState;
+  readonly imageId: ImageId;
+  /** Repo digest of the image, or its id when it has none. */
+  readonly imageRef: string;
+  readonly createdAtNs: bigint;
+  readonly startedAtNs: bigint | undefined;
+  readonly exit: ContainerExit | undefined;
+  readonly user: ContainerUser;
+  /** As asked, with later updates. */
+  readonly resources: LinuxResources;
+  readonly stopSignal: string;
+  /** Absolute, or empty. */
+  readonly logPath: string;
+  readonly task: TaskHandle | undefined;
+  readonly waterfall: readonly Phase[];
+}
+
+export interface ContainerFilter {
+  /** Id or unique prefix; empty: any. */
+  readonly id: string;
+  readonly podId: string;
+  readonly state: 'created' | 'running' | 'exited' | 'unknown' | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+}

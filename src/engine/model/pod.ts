@@ -1,0 +1,68 @@
+import type { CniPortMapping, CniResult } from '../../cni/port.ts';
+import type { Phase } from '../../lib/waterfall.ts';
+import type { PodId } from '../../lib/ids.ts';
+import type { LinuxResources } from './resources.ts';
+import type { SecurityContext } from './security.ts';
+
+export interface PodIdentity {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly attempt: number;
+}
+
+export interface DnsConfig {
+  readonly servers: readonly string[];
+  readonly searches: readonly string[];
+  readonly options: readonly string[];
+}
+
+/** What a client asked for. Immutable; stored with the pod. */
+export interface PodConfig {
+  readonly identity: PodIdentity;
+  readonly hostname: string;
+  /** Empty: containers' output is discarded. */
+  readonly logDirectory: string;
+  /** undefined: the host's resolv.conf is copied. */
+  readonly dns: DnsConfig | undefined;
+  readonly portMappings: readonly CniPortMapping[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly cgroupParent: string;
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly security: SecurityContext;
+  readonly overhead: LinuxResources | undefined;
+  readonly resources: LinuxResources | undefined;
+  /** Name of a runtime handler; empty: the default one. */
+  readonly runtimeHandler: string;
+}
+
+/**
+ *   creating ──▶ ready ──stop──▶ notready ──remove──▶ (gone)
+ *      └──failure whose undo failed──▲
+ *
+ * `creating` pods are on disk (so that a crash can be undone) but never listed.
+ */
+export type PodState = 'creating' | 'ready' | 'notready';
+
+export interface Pod {
+  readonly id: PodId;
+  readonly config: PodConfig;
+  readonly state: PodState;
+  readonly createdAtNs: bigint;
+  /** undefined on the host network, and until CNI ADD ended. */
+  readonly network: CniResult | undefined;
+  /** True while a CNI DEL is owed: the network was asked for and not yet released. */
+  readonly networkHeld: boolean;
+  /** 0 unless the pod shares its PID namespace. */
+  readonly pausePid: number;
+  /** Where the start's time went. */
+  readonly waterfall: readonly Phase[];
+}
+
+export interface PodFilter {
+  /** Id or unique prefix; empty: any. */
+  readonly id: string;
+  readonly state: 'ready' | 'notready' | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+}

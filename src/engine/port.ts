@@ -1,0 +1,72 @@
+import type { ImageService } from '../images/port.ts';
+import type { NetworkStatus } from '../cni/port.ts';
+import type { ExecOutcome, RuntimeHandler } from '../shim/port.ts';
+import type { Container, ContainerConfig, ContainerFilter } from './model/container.ts';
+import type { EngineEvent } from './model/event.ts';
+import type { Pod, PodConfig, PodFilter } from './model/pod.ts';
+import type { LinuxResources } from './model/resources.ts';
+import type { ContainerStats, PodStats } from './model/stats.ts';
+
+export interface ExecSyncRequest {
+  readonly containerId: string;
+  readonly command: readonly string[];
+  readonly timeoutMs: number | undefined;
+}
+
+export interface EngineStatus {
+  readonly runtimeReady: boolean;
+  readonly runtimeReason: string;
+  readonly network: NetworkStatus;
+  readonly handlers: readonly (RuntimeHandler & { readonly isDefault: boolean; readonly features: HandlerFeatures })[];
+  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+}
+
+/** From `<runtime> features`; all false where the runtime has no such command. */
+export interface HandlerFeatures {
+  readonly recursiveReadOnlyMounts: boolean;
+  readonly userNamespaces: boolean;
+}
+
+export interface PodService {
+  /** Ready when it resolves. Nothing is left when it rejects, or the pod stays visible as notready. A retry of the same identity joins the running attempt. */
+  run(config: PodConfig, signal: AbortSignal): Promise<Pod>;
+  /** Idempotent; unknown ids are success. */
+  stop(id: string, signal: AbortSignal): Promise<void>;
+  /** Idempotent; unknown ids are success. */
+  remove(id: string, signal: AbortSignal): Promise<void>;
+  /** By id or unique prefix; throws `not-found`. */
+  get(id: string): Pod;
+  list(filter: PodFilter): readonly Pod[];
+  stats(id: string, signal: AbortSignal): Promise<PodStats>;
+  listStats(filter: PodFilter, signal: AbortSignal): Promise<readonly PodStats[]>;
+  /** Records resources that the kubelet has already applied. */
+  updateResources(id: string, update: { readonly overhead: LinuxResources | undefined; readonly resources: LinuxResources | undefined }): void;
+}
+
+export interface ContainerService {
+  create(podId: string, config: ContainerConfig, signal: AbortSignal): Promise<Container>;
+  start(id: string, signal: AbortSignal): Promise<void>;
+  /** Stop signal, grace, SIGKILL; resolves when the exit is recorded. Idempotent; unknown ids are success. An aborted caller leads to no later SIGKILL. */
+  stop(id: string, graceMs: number, signal: AbortSignal): Promise<void>;
+  /** Idempotent; unknown ids are success. */
+  remove(id: string, signal: AbortSignal): Promise<void>;
+  /** By id or unique prefix; throws `not-found`. */
+  get(id: string): Container;
+  list(filter: ContainerFilter): readonly Container[];
+  update(id: string, resources: LinuxResources, signal: AbortSignal): Promise<void>;
+  reopenLog(id: string, signal: AbortSignal): Promise<void>;
+  execSync(request: ExecSyncRequest, signal: AbortSignal): Promise<ExecOutcome>;
+  stats(id: string, signal: AbortSignal): Promise<ContainerStats>;
+  /** Running containers only; one that vanishes or hangs is left out. */
+  listStats(filter: ContainerFilter, signal: AbortSignal): Promise<readonly ContainerStats[]>;
+}
+
+/** What doors see of the engine. Nothing here assumes CRI. */
+export interface Engine {
+  readonly pods: PodService;
+  readonly containers: ContainerService;
+  readonly images: ImageService;
+  status(): EngineStatus;
+  /** Every event from now on until the signal aborts. A reader that lags by more than 1000 events loses the oldest. */
+  events(signal: AbortSignal): AsyncIterable<EngineEvent>;
+}

@@ -1,0 +1,123 @@
+import type { FilesystemMount } from '../native/port.ts';
+
+/** One configured runtime handler ([runtimes.NAME] in the config). */
+export interface RuntimeHandler {
+  readonly name: string;
+  /** Absolute path of the shim binary (berth-shim or any containerd shim v2). */
+  readonly shim: string;
+  /** Absolute path of the OCI runtime; only for shims that run one. */
+  readonly runtime: string;
+  readonly runtimeRoot: string;
+  readonly systemdCgroup: boolean;
+  /** 'berth' shims write the log and the exit file themselves; 'containerd' ones get the standard protocol alone. */
+  readonly protocol: 'berth' | 'containerd';
+}
+
+export interface TaskSpec {
+  readonly id: string;
+  /** Bundle directory holding config.json; the shim mounts rootfs below it. */
+  readonly bundle: string;
+  readonly rootfs: readonly FilesystemMount[];
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  readonly stdinOnce: boolean;
+  /** CRI log file, or undefined to discard the output. */
+  readonly logPath: string | undefined;
+  readonly maxLogLineBytes: number;
+}
+
+/** What must be remembered to find a task again after a restart of berthd. JSON-safe. */
+export interface TaskHandle {
+  readonly id: string;
+  readonly handler: string;
+  readonly address: string;
+  readonly version: number;
+  readonly bundle: string;
+  readonly pid: number;
+}
+
+export interface TaskExit {
+  readonly exitCode: number;
+  readonly exitedAtNs: bigint;
+  readonly oomKilled: boolean;
+}
+
+export type TaskStatus = 'created' | 'running' | 'paused' | 'stopped' | 'unknown';
+
+export interface TaskState {
+  readonly status: TaskStatus;
+  readonly pid: number;
+  readonly exit: TaskExit | undefined;
+}
+
+export interface TaskStats {
+  readonly timestampNs: bigint;
+  readonly cpu: { readonly usageNs: bigint; readonly userNs: bigint; readonly systemNs: bigint; readonly periods: bigint; readonly throttledPeriods: bigint; readonly throttledNs: bigint };
+  readonly memory: {
+    readonly usageBytes: bigint;
+    readonly workingSetBytes: bigint;
+    readonly rssBytes: bigint;
+    readonly cacheBytes: bigint;
+    readonly mappedFileBytes: bigint;
+    readonly limitBytes: bigint | undefined;
+    readonly maxUsageBytes: bigint;
+    readonly failcnt: bigint;
+    readonly pageFaults: bigint;
+    readonly majorPageFaults: bigint;
+    readonly swapUsageBytes: bigint;
+    readonly swapLimitBytes: bigint | undefined;
+  };
+  readonly pids: { readonly current: bigint; readonly limit: bigint };
+  readonly io: readonly { readonly device: string; readonly readBytes: bigint; readonly writeBytes: bigint; readonly reads: bigint; readonly writes: bigint }[];
+}
+
+export interface ExecSpec {
+  /** OCI process object (runtime spec, `process`). */
+  readonly process: unknown;
+  readonly timeoutMs: number | undefined;
+  /** Bytes kept of stdout and stderr each; the rest is drained and dropped. */
+  readonly maxOutputBytes: number;
+}
+
+export interface ExecOutcome {
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  readonly exitCode: number;
+}
+
+/**
+ * One container's shim. Calls carry a deadline of their own, so a frozen shim costs its caller a bounded time and
+ * nobody else anything.
+ */
+export interface Task {
+  readonly handle: TaskHandle;
+  start(signal?: AbortSignal): Promise<{ readonly pid: number }>;
+  state(signal?: AbortSignal): Promise<TaskState>;
+  /** Resolves when the main process is gone and its log is flushed; also when the shim vanished (exit 255, reason unknown → undefined). */
+  wait(signal?: AbortSignal): Promise<TaskExit | undefined>;
+  /** A vanished process is success. */
+  kill(signalNumber: number, options: { readonly all: boolean }, signal?: AbortSignal): Promise<void>;
+  execSync(spec: ExecSpec, signal?: AbortSignal): Promise<ExecOutcome>;
+  stats(signal?: AbortSignal): Promise<TaskStats>;
+  /** OCI LinuxResources JSON object. */
+  update(resources: unknown, signal?: AbortSignal): Promise<void>;
+  pause(signal?: AbortSignal): Promise<void>;
+  resume(signal?: AbortSignal): Promise<void>;
+  reopenLog(signal?: AbortSignal): Promise<void>;
+  /** Phases that the shim measured itself, in milliseconds by name. Empty for foreign shims. */
+  startPhases(signal?: AbortSignal): Promise<Readonly<Record<string, number>>>;
+  /** Deletes the task and ends the shim. Idempotent; falls back to the shim's `delete` command when it is gone. */
+  remove(signal?: AbortSignal): Promise<void>;
+}
+
+export interface ShimLauncher {
+  handlers(): readonly RuntimeHandler[];
+  /** Spawns the shim and creates the task. Nothing is left when it fails. */
+  launch(handler: string, spec: TaskSpec, signal?: AbortSignal): Promise<Task>;
+  /** Connects to a task that an earlier berthd launched. `undefined` when its shim is gone (read exitRecord then). */
+  attach(handle: TaskHandle, signal?: AbortSignal): Promise<Task | undefined>;
+  /** The exit that a shim recorded on disk while nobody listened. */
+  exitRecord(bundle: string): TaskExit | undefined;
+  /** Cleans up after a shim that died: kills what it left, unmounts, removes the bundle's sockets. Idempotent. */
+  bury(handle: TaskHandle, signal?: AbortSignal): Promise<void>;
+}

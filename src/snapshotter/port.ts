@@ -1,0 +1,43 @@
+import type { SnapshotKey } from '../lib/ids.ts';
+import type { FilesystemMount, Usage } from '../native/port.ts';
+
+/**
+ * `active`: writable, made by prepare. `committed`: read-only, may be a parent.
+ *
+ *   prepare ──▶ active ──commit──▶ committed
+ *                 └──────remove◀───────┘ (only when it has no children)
+ */
+export type SnapshotKind = 'active' | 'committed';
+
+export interface SnapshotInfo {
+  readonly key: SnapshotKey;
+  readonly kind: SnapshotKind;
+  readonly parent: SnapshotKey | undefined;
+  readonly createdAtNs: bigint;
+  /** Known for committed snapshots; an active one is measured by usage(). */
+  readonly usage: Usage | undefined;
+}
+
+/**
+ * Filesystem trees made of layers. One suite (`conformance/snapshotter`) proves every implementation.
+ *
+ * A snapshot is durable once commit() returns: after a power cut it is whole or absent. Unknown keys fail `not-found`,
+ * taken keys `already-exists`, removing a parent of a living snapshot fails `precondition`.
+ */
+export interface Snapshotter {
+  readonly name: string;
+  prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal): Promise<readonly FilesystemMount[]>;
+  /** The directory that unpack writes into, and those of the parents, topmost first. Only for active snapshots. */
+  layerDirs(key: SnapshotKey): { readonly dir: string; readonly parents: readonly string[] };
+  /** Turns the active snapshot `from` into the committed one `key`. `usage` is what unpack measured. */
+  commit(from: SnapshotKey, key: SnapshotKey, usage: Usage): Promise<void>;
+  mounts(key: SnapshotKey): readonly FilesystemMount[];
+  stat(key: SnapshotKey): SnapshotInfo | undefined;
+  list(): readonly SnapshotInfo[];
+  /** Active snapshots are walked; the answer may be a few seconds old. */
+  usage(key: SnapshotKey, signal?: AbortSignal): Promise<Usage>;
+  /** Unknown keys are success. The record goes at once, the files in the background. */
+  remove(key: SnapshotKey): Promise<void>;
+  /** Deletes directories that no record names; run at start and after removals. Returns how many went. */
+  cleanup(signal?: AbortSignal): Promise<number>;
+}
