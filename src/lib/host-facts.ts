@@ -1,0 +1,61 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+
+/** See HostFacts of the spec builder; structurally the same. */
+export interface HostReadings {
+  readonly cgroupVersion: 1 | 2;
+  readonly swapControl: boolean;
+  readonly hugetlbControl: boolean;
+  readonly apparmor: boolean;
+  readonly selinux: boolean;
+  readonly minOomScoreAdj: number;
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+const capSysResource = 24n;
+
+function hasSysResource(): boolean {
+  const mask = /^CapEff:\s*([0-9a-f]+)/m.exec(read('/proc/self/status'))?.[1] ?? '0';
+  return ((BigInt(`0x${mask}`) >> capSysResource) & 1n) === 1n;
+}
+
+/** Reads what this host offers to containers. Done once, at start. */
+export function readHostFacts(): HostReadings {
+  const unified = existsSync('/sys/fs/cgroup/cgroup.controllers');
+  const controllers = unified ? read('/sys/fs/cgroup/cgroup.controllers').split(' ') : [];
+  return {
+    cgroupVersion: unified ? 2 : 1,
+    swapControl: unified ? existsSync('/sys/fs/cgroup/memory.swap.max') || controllers.includes('memory') : existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
+    hugetlbControl: unified ? controllers.includes('hugetlb') : existsSync('/sys/fs/cgroup/hugetlb'),
+    apparmor: read('/sys/module/apparmor/parameters/enabled') === 'Y',
+    selinux: existsSync('/sys/fs/selinux/enforce'),
+    minOomScoreAdj: hasSysResource() ? -1000 : Number(read('/proc/self/oom_score_adj') || '0'),
+  };
+}
+
+export interface DeviceNode {
+  readonly path: string;
+  readonly type: 'c' | 'b';
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A device node's numbers (symlinks followed), or undefined when the path is no device. `path` is kept as given. */
+export function readDevice(path: string): DeviceNode | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || !(stat.isCharacterDevice() || stat.isBlockDevice())) return undefined;
+  // glibc's makedev layout: 12 + 20 bits of major, 20 + 12 of minor, interleaved.
+  const rdev = BigInt(stat.rdev);
+  const major = Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn));
+  const minor = Number((rdev & 0xffn) | ((rdev >> 12n) & ~0xffn));
+  return { path, type: stat.isBlockDevice() ? 'b' : 'c', major, minor, fileMode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid };
+}

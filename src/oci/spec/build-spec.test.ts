@@ -1,0 +1,139 @@
+import { expect, test } from 'vitest';
+import { buildSpec } from './build-spec.ts';
+import type { SpecInput } from './input.ts';
+
+const input: SpecInput = {
+  containerId: 'c1',
+  cgroupsPath: '/pods/c1',
+  rootfs: 'rootfs',
+  process: {
+    command: [],
+    args: [],
+    workingDir: '',
+    envs: [{ key: 'A', value: '2' }],
+    tty: false,
+    image: { entrypoint: ['/entry'], cmd: ['run'], env: ['A=1', 'PATH=/bin'], workingDir: '/srv' },
+    hostname: 'web-0',
+    user: { uid: 1000, gid: 1000, groups: [1000, 2000] },
+  },
+  security: {
+    privileged: false,
+    readonlyRootfs: false,
+    noNewPrivileges: true,
+    capabilities: undefined,
+    apparmor: undefined,
+    maskedPaths: ['/proc/kcore'],
+    readonlyPaths: ['/proc/sys'],
+  },
+  resources: {
+    cpuPeriod: 100000,
+    cpuQuota: 20000,
+    cpuShares: undefined,
+    cpusetCpus: undefined,
+    cpusetMems: undefined,
+    memoryLimitBytes: 64 << 20,
+    memorySwapLimitBytes: undefined,
+    oomScoreAdj: -997,
+    hugepageLimits: [{ pageSize: '2MB', limit: 0n }],
+    unified: { 'memory.high': '1' },
+  },
+  namespaces: { pinDir: '/run/p/ns', network: 'pod', pid: 'container', ipc: 'pod', targetPid: undefined, user: undefined },
+  files: { hostname: '/p/hostname', hosts: '/p/hosts', resolvConf: '/p/resolv.conf', shm: '/p/shm' },
+  binds: [],
+  devices: [],
+  seccomp: undefined,
+  annotations: {},
+  host: { cgroupVersion: 1, swapControl: false, hugetlbControl: false, apparmor: false, selinux: false, minOomScoreAdj: 0 },
+};
+const withInput = (change: Partial<SpecInput>): SpecInput => ({ ...input, ...change });
+const secure = (change: Partial<SpecInput['security']>): SpecInput => withInput({ security: { ...input.security, ...change } });
+
+test('process: image defaults, then the request, and /proc paths as asked', () => {
+  const spec = buildSpec(input);
+  expect(spec.process.args).toEqual(['/entry', 'run']);
+  expect(spec.process.env).toEqual(['PATH=/bin', 'A=2', 'HOSTNAME=web-0']);
+  expect(spec.process.cwd).toBe('/srv');
+  expect(spec.linux.maskedPaths).toEqual(['/proc/kcore']);
+});
+
+test('a command drops the image cmd, arguments keep its entrypoint, nothing at all is an error', () => {
+  const run = (process: Partial<SpecInput['process']>): readonly string[] =>
+    buildSpec(withInput({ process: { ...input.process, ...process } })).process.args;
+  expect(run({ command: ['sh'] })).toEqual(['sh']);
+  expect(run({ args: ['x'] })).toEqual(['/entry', 'x']);
+  expect(() => run({ image: { ...input.process.image, entrypoint: [], cmd: [] } })).toThrow('no command specified');
+});
+
+test('what the host cannot do is left out: swap, huge pages, v2 keys, a lower oom score', () => {
+  const { resources } = buildSpec(input).linux;
+  expect(resources.memory).toEqual({ limit: 64 << 20 });
+  expect(resources.hugepageLimits).toBeUndefined();
+  expect(resources.unified).toBeUndefined();
+  expect(buildSpec(input).process.oomScoreAdj).toBe(0);
+});
+
+test('on cgroup v2 a memory limit also bounds swap, unless the request says more', () => {
+  const host = { ...input.host, cgroupVersion: 2, swapControl: true } as const;
+  expect(buildSpec(withInput({ host })).linux.resources.memory).toEqual({ limit: 64 << 20, swap: 64 << 20 });
+  expect(buildSpec(withInput({ host })).linux.namespaces).toContainEqual({ type: 'cgroup' });
+});
+
+test('namespaces: joins the pod, makes its own pid namespace, or none of the node', () => {
+  expect(buildSpec(input).linux.namespaces).toEqual([
+    { type: 'mount' },
+    { type: 'network', path: '/run/p/ns/net' },
+    { type: 'uts', path: '/run/p/ns/uts' },
+    { type: 'ipc', path: '/run/p/ns/ipc' },
+    { type: 'pid' },
+  ]);
+  const node = buildSpec(withInput({ namespaces: { ...input.namespaces, network: 'node', pid: 'node', ipc: 'node' } }));
+  expect(node.linux.namespaces).toEqual([{ type: 'mount' }]);
+  expect(() => buildSpec(withInput({ namespaces: { ...input.namespaces, pid: 'target' } }))).toThrow('not running');
+});
+
+test('privileged: every capability and device, nothing masked, /sys writable', () => {
+  const spec = buildSpec(secure({ privileged: true }));
+  expect(spec.process.capabilities.effective).toHaveLength(41);
+  expect(spec.linux.maskedPaths).toEqual([]);
+  expect(spec.linux.resources.devices).toEqual([{ allow: true, access: 'rwm' }]);
+  expect(spec.mounts.find((m) => m.destination === '/sys')?.options).toContain('rw');
+});
+
+test('capabilities: add, drop, ALL and single names; a wrong name is an error', () => {
+  const sets = (add: string[], drop: string[]): readonly string[] =>
+    buildSpec(secure({ capabilities: { add, drop, addAmbient: [] } })).process.capabilities.bounding;
+  expect(sets([], [])).toHaveLength(14);
+  expect(sets(['net_admin'], ['CAP_NET_RAW'])).toContain('CAP_NET_ADMIN');
+  expect(sets(['net_admin'], ['CAP_NET_RAW'])).not.toContain('CAP_NET_RAW');
+  expect(sets([], ['ALL'])).toEqual([]);
+  expect(sets(['CHOWN'], ['ALL'])).toEqual(['CAP_CHOWN']);
+  expect(sets(['ALL'], ['SYS_ADMIN'])).toHaveLength(40);
+  expect(() => sets(['NET_ADMYN'], [])).toThrow('NET_ADMYN');
+});
+
+test('ambient capabilities are raised only when also effective', () => {
+  const { capabilities } = buildSpec(secure({ capabilities: { add: [], drop: [], addAmbient: ['CHOWN', 'SYS_ADMIN'] } })).process;
+  expect(capabilities.ambient).toEqual(['CAP_CHOWN']);
+  expect(capabilities.inheritable).toEqual(['CAP_CHOWN']);
+});
+
+test('mounts: the request wins over a default on the same path, parents come first, propagation reaches the rootfs', () => {
+  const bind = { readonly: true, recursiveReadOnly: false, propagation: 'private', uidMappings: [], gidMappings: [] } as const;
+  const spec = buildSpec(
+    withInput({
+      binds: [
+        { ...bind, destination: '/data/deep', source: '/b' },
+        { ...bind, destination: '/data/', source: '/a', propagation: 'host-to-container' },
+        { ...bind, destination: '/etc/hosts', source: '/k/hosts' },
+      ],
+    }),
+  );
+  expect(spec.mounts.filter((m) => m.destination === '/etc/hosts').map((m) => m.source)).toEqual(['/k/hosts']);
+  expect(spec.mounts.slice(-3).map((m) => m.source)).toEqual(['/a', '/k/hosts', '/b']);
+  expect(spec.linux.rootfsPropagation).toBe('rslave');
+});
+
+test('an AppArmor profile on a host without AppArmor is an error, none is not', () => {
+  expect(() => buildSpec(secure({ apparmor: { type: 'localhost', localhostRef: 'localhost/p' } }))).toThrow('no AppArmor');
+  expect(buildSpec(secure({ apparmor: { type: 'unconfined', localhostRef: '' } })).process.apparmorProfile).toBeUndefined();
+});

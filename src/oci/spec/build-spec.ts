@@ -1,0 +1,76 @@
+import { BerthError } from '../../lib/errors.ts';
+import { capabilitySets, effectiveCapabilities, unknownCapabilities } from './capabilities.ts';
+import type { SpecInput } from './input.ts';
+import { mounts, rootfsPropagation } from './mounts.ts';
+import { namespaces, ociIdMappings } from './namespaces.ts';
+import { processArgs, processEnv } from './process.ts';
+import { deviceRules, ociResources, oomScoreAdj } from './resources.ts';
+import type { OciLinux, OciProcess, OciSpec } from './types.ts';
+
+/** Debian 12's crun refuses anything newer than 1.1.0, and nothing we write needs it. */
+const ociVersion = '1.0.2';
+
+function checkCapabilities(input: SpecInput): void {
+  const unknown = input.security.capabilities === undefined ? [] : unknownCapabilities(input.security.capabilities);
+  if (unknown.length > 0) throw new BerthError('invalid', `unknown capability ${unknown.join(', ')}`, { hint: 'see capabilities(7) for the names' });
+}
+
+function apparmorProfile(input: SpecInput): string | undefined {
+  const profile = input.security.apparmor;
+  if (profile === undefined || profile.type === 'unconfined' || input.security.privileged) return undefined;
+  if (!input.host.apparmor) {
+    throw new BerthError('invalid', `an AppArmor profile (${profile.type}) is asked for but this host has no AppArmor`, {
+      hint: 'enable it in the kernel or ask for Unconfined',
+    });
+  }
+  return profile.type === 'localhost' ? profile.localhostRef.replace(/^localhost\//, '') : 'berth-default';
+}
+
+function buildProcess(input: SpecInput): OciProcess {
+  const { process, security } = input;
+  const profile = apparmorProfile(input);
+  const score = oomScoreAdj(input.resources.oomScoreAdj, input.host);
+  return {
+    terminal: process.tty,
+    user: { uid: process.user.uid, gid: process.user.gid, additionalGids: process.user.groups },
+    args: processArgs(process),
+    env: processEnv(process),
+    cwd: process.workingDir || process.image.workingDir || '/',
+    capabilities: capabilitySets(effectiveCapabilities(security.capabilities, security.privileged), security.capabilities?.addAmbient),
+    noNewPrivileges: security.noNewPrivileges,
+    ...(score === undefined ? {} : { oomScoreAdj: score }),
+    ...(profile === undefined ? {} : { apparmorProfile: profile }),
+  };
+}
+
+function buildLinux(input: SpecInput): OciLinux {
+  const { security, namespaces: ns } = input;
+  const propagation = rootfsPropagation(input.binds);
+  return {
+    namespaces: namespaces(ns, security.privileged, input.host),
+    ...(ns.user === undefined
+      ? {}
+      : { uidMappings: ociIdMappings(ns.user.uidMappings), gidMappings: ociIdMappings(ns.user.gidMappings) }),
+    cgroupsPath: input.cgroupsPath,
+    resources: { ...ociResources(input.resources, input.host), devices: deviceRules(security.privileged, input.devices) },
+    devices: input.devices.map(({ device }) => device),
+    // An empty list is meant: the kubelet sends the customary paths, or none for procMount: Unmasked.
+    maskedPaths: security.privileged ? [] : security.maskedPaths,
+    readonlyPaths: security.privileged ? [] : security.readonlyPaths,
+    ...(input.seccomp === undefined ? {} : { seccomp: input.seccomp }),
+    ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
+  };
+}
+
+/** The OCI runtime spec of a container. Pure: all that depends on the host is in the input. */
+export function buildSpec(input: SpecInput): OciSpec {
+  checkCapabilities(input);
+  return {
+    ociVersion,
+    process: buildProcess(input),
+    root: { path: input.rootfs, readonly: input.security.readonlyRootfs },
+    mounts: mounts({ security: input.security, files: input.files, binds: input.binds }),
+    annotations: input.annotations,
+    linux: buildLinux(input),
+  };
+}

@@ -1,0 +1,59 @@
+import type { CapabilityInput } from './input.ts';
+import type { OciCapabilities } from './types.ts';
+
+/** Every capability of Linux 5.9 and later (capability.h), by number. */
+const all = [
+  'CHOWN', 'DAC_OVERRIDE', 'DAC_READ_SEARCH', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETPCAP',
+  'LINUX_IMMUTABLE', 'NET_BIND_SERVICE', 'NET_BROADCAST', 'NET_ADMIN', 'NET_RAW', 'IPC_LOCK', 'IPC_OWNER',
+  'SYS_MODULE', 'SYS_RAWIO', 'SYS_CHROOT', 'SYS_PTRACE', 'SYS_PACCT', 'SYS_ADMIN', 'SYS_BOOT', 'SYS_NICE',
+  'SYS_RESOURCE', 'SYS_TIME', 'SYS_TTY_CONFIG', 'MKNOD', 'LEASE', 'AUDIT_WRITE', 'AUDIT_CONTROL', 'SETFCAP',
+  'MAC_OVERRIDE', 'MAC_ADMIN', 'SYSLOG', 'WAKE_ALARM', 'BLOCK_SUSPEND', 'AUDIT_READ', 'PERFMON', 'BPF',
+  'CHECKPOINT_RESTORE',
+].map((name) => `CAP_${name}`);
+
+/** What a container gets when the request says nothing: the set that Docker made customary. */
+const defaults = [
+  'CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FSETID', 'CAP_FOWNER', 'CAP_MKNOD', 'CAP_NET_RAW', 'CAP_SETGID',
+  'CAP_SETUID', 'CAP_SETFCAP', 'CAP_SETPCAP', 'CAP_NET_BIND_SERVICE', 'CAP_SYS_CHROOT', 'CAP_KILL',
+  'CAP_AUDIT_WRITE',
+];
+
+function canonical(name: string): string {
+  const upper = name.toUpperCase();
+  return upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
+}
+
+/** "ALL" stands for the whole set and gives way to single names: ALL is taken or dropped first, then the names. */
+function requestedSet({ add, drop }: CapabilityInput): ReadonlySet<string> {
+  const dropped = drop.filter((name) => name !== 'ALL').map(canonical);
+  const added = add.filter((name) => name !== 'ALL').map(canonical);
+  if (add.includes('ALL')) return new Set(all).difference(new Set(drop.includes('ALL') ? all : dropped));
+  const base = drop.includes('ALL') ? [] : defaults;
+  return new Set([...base, ...added]).difference(new Set(dropped));
+}
+
+/** The names among `available` (the host's bounding set) that a request leads to. */
+export function effectiveCapabilities(
+  request: CapabilityInput | undefined,
+  privileged: boolean,
+  available: ReadonlySet<string> = new Set(all),
+): readonly string[] {
+  const inOrder = (wanted: ReadonlySet<string>): readonly string[] =>
+    all.filter((name) => wanted.has(name) && available.has(name));
+  if (privileged) return inOrder(new Set(all));
+  return inOrder(requestedSet(request ?? { add: [], drop: [], addAmbient: [] }));
+}
+
+/** Names that no kernel knows, so that a typing error is an error and not a silent nothing. */
+export function unknownCapabilities(request: CapabilityInput): readonly string[] {
+  const known = new Set(all);
+  return [...request.add, ...request.drop, ...request.addAmbient].filter(
+    (name) => name !== 'ALL' && !known.has(canonical(name)),
+  );
+}
+
+/** The five sets of the spec. Inheritable stays empty, as a set there would reach setuid programs (CVE-2022-24769). */
+export function capabilitySets(effective: readonly string[], ambient: readonly string[] = []): OciCapabilities {
+  const raised = ambient.map(canonical).filter((name) => effective.includes(name));
+  return { bounding: effective, effective, permitted: effective, inheritable: raised, ambient: raised };
+}

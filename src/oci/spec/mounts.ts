@@ -1,0 +1,69 @@
+import { ociIdMappings } from './namespaces.ts';
+import type { BindInput, PodFiles, SecurityInput } from './input.ts';
+import type { OciMount } from './types.ts';
+
+function kernelMounts(security: SecurityInput): readonly OciMount[] {
+  const access = security.privileged ? 'rw' : 'ro';
+  const safe = ['nosuid', 'noexec', 'nodev'];
+  return [
+    { destination: '/proc', type: 'proc', source: 'proc', options: safe },
+    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
+    { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...safe, access] },
+    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...safe, 'relatime', access] },
+  ];
+}
+
+function podFileMounts(files: PodFiles, readonly: boolean): readonly OciMount[] {
+  const options = ['rbind', 'rprivate', readonly ? 'ro' : 'rw'];
+  return [
+    { destination: '/etc/hostname', type: 'bind', source: files.hostname, options },
+    { destination: '/etc/hosts', type: 'bind', source: files.hosts, options },
+    { destination: '/etc/resolv.conf', type: 'bind', source: files.resolvConf, options },
+    { destination: '/dev/shm', type: 'bind', source: files.shm, options: ['rbind', 'rprivate', 'rw', 'nosuid', 'noexec', 'nodev'] },
+  ];
+}
+
+const propagationOption = { private: 'rprivate', 'host-to-container': 'rslave', bidirectional: 'rshared' } as const;
+
+function bindMount(bind: BindInput): OciMount {
+  const access = bind.recursiveReadOnly ? 'rro' : bind.readonly ? 'ro' : 'rw';
+  const mount = {
+    destination: bind.destination,
+    type: 'bind',
+    source: bind.source,
+    options: ['rbind', propagationOption[bind.propagation], access],
+  };
+  if (bind.uidMappings.length === 0 && bind.gidMappings.length === 0) return mount;
+  return { ...mount, uidMappings: ociIdMappings(bind.uidMappings), gidMappings: ociIdMappings(bind.gidMappings) };
+}
+
+const normal = (path: string): string => (path.length > 1 ? path.replace(/\/+$/, '') : path);
+const depth = (path: string): number => normal(path).split('/').length;
+
+/** A request's mount replaces a default one on the same path; one on /dev also replaces what berth would put below it. */
+function without(defaults: readonly OciMount[], binds: readonly BindInput[]): readonly OciMount[] {
+  const taken = new Set(binds.map((bind) => normal(bind.destination)));
+  const ownsDev = taken.has('/dev');
+  return defaults.filter((m) => !taken.has(m.destination) && !(ownsDev && m.destination.startsWith('/dev/')));
+}
+
+export interface MountsInput {
+  readonly security: SecurityInput;
+  readonly files: PodFiles;
+  readonly binds: readonly BindInput[];
+}
+
+/** All mounts in the order in which the runtime makes them: defaults, then the request's, parents before children. */
+export function mounts(input: MountsInput): readonly OciMount[] {
+  const defaults = [...kernelMounts(input.security), ...podFileMounts(input.files, input.security.readonlyRootfs)];
+  const requested = input.binds.toSorted((a, b) => depth(a.destination) - depth(b.destination)).map(bindMount);
+  return [...without(defaults, input.binds), ...requested];
+}
+
+/** The strongest propagation that a mount asks for: the rootfs must not be more private than that. */
+export function rootfsPropagation(binds: readonly BindInput[]): string | undefined {
+  if (binds.some((bind) => bind.propagation === 'bidirectional')) return 'rshared';
+  return binds.some((bind) => bind.propagation === 'host-to-container') ? 'rslave' : undefined;
+}

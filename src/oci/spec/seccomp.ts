@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { defaultProfile } from '@berth/seccomp-profiles';
+import { BerthError } from '../../lib/errors.ts';
+import type { ProfileInput } from './input.ts';
+import type { OciSeccomp } from './types.ts';
+
+function readProfile(path: string): OciSeccomp {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new BerthError('invalid', `seccomp profile ${path} cannot be read`, { hint: 'put the profile on this node or fix its path', cause });
+  }
+  try {
+    return JSON.parse(text) as OciSeccomp;
+  } catch (cause) {
+    throw new BerthError('invalid', `seccomp profile ${path} is not JSON`, { cause });
+  }
+}
+
+/**
+ * The filter that a request leads to; undefined: none. CRI: no profile means unconfined, an empty one RuntimeDefault,
+ * and a privileged container has none whatever it asks.
+ */
+export function seccompFor(profile: ProfileInput | undefined, privileged: boolean, capabilities: readonly string[]): OciSeccomp | undefined {
+  if (profile !== undefined && profile.type !== 'localhost' && profile.localhostRef !== '') {
+    throw new BerthError('invalid', `a seccomp profile of type ${profile.type} names the file ${profile.localhostRef}`, { hint: 'only Localhost takes a file' });
+  }
+  if (privileged || profile === undefined || profile.type === 'unconfined') return undefined;
+  if (profile.type === 'runtime-default') return defaultProfile(capabilities, process.arch);
+  const path = profile.localhostRef.replace(/^localhost\//, '');
+  if (!path.startsWith('/')) throw new BerthError('invalid', `seccomp profile "${path}" is not an absolute path`);
+  return readProfile(path);
+}

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { resolveUser, type UserRequest } from './user.ts';
+
+const files = {
+  passwd: 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\napp:x:1000:1000::/:/bin/sh\nbroken\n',
+  group: 'root:x:0:\napp:x:1000:\nextra:x:50000:app,other\n',
+};
+const request: UserRequest = { runAsUser: undefined, runAsUsername: '', runAsGroup: undefined, supplementalGroups: [], supplementalGroupsPolicy: 'merge' };
+const resolve = (change: Partial<UserRequest>, imageUser = ''): unknown => resolveUser({ ...request, ...change }, imageUser, files);
+
+test('nothing said is root', () => {
+  expect(resolve({})).toEqual({ uid: 0, gid: 0, groups: [0] });
+});
+
+test('username wins over uid, uid over the image', () => {
+  expect(resolve({ runAsUsername: 'nobody', runAsUser: 1 }, 'app')).toEqual({ uid: 65534, gid: 65534, groups: [65534] });
+  expect(resolve({ runAsUser: 1001 }, 'app')).toEqual({ uid: 1001, gid: 0, groups: [0] });
+  expect(resolve({}, 'app')).toEqual({ uid: 1000, gid: 1000, groups: [1000, 50000] });
+  expect(resolve({}, 'app:extra')).toEqual({ uid: 1000, gid: 50000, groups: [50000] });
+});
+
+test('merge adds the groups of /etc/group, strict only what was asked', () => {
+  const asked = { runAsUser: 1000, supplementalGroups: [1234] };
+  expect(resolve(asked)).toEqual({ uid: 1000, gid: 1000, groups: [1000, 1234, 50000] });
+  expect(resolve({ ...asked, supplementalGroupsPolicy: 'strict' })).toEqual({ uid: 1000, gid: 1000, groups: [1000, 1234] });
+});
+
+test('a group alone and unknown names are errors that say so', () => {
+  expect(() => resolve({ runAsGroup: 5 })).toThrow('run_as_user');
+  expect(() => resolve({ runAsUsername: 'ghost' })).toThrow('"ghost"');
+  expect(() => resolve({}, 'app:ghosts')).toThrow('"ghosts"');
+});

@@ -1,0 +1,96 @@
+import { BerthError } from '../../lib/errors.ts';
+
+/** What a request says about the user; see CRI LinuxContainerSecurityContext. */
+export interface UserRequest {
+  readonly runAsUser: number | undefined;
+  readonly runAsUsername: string;
+  readonly runAsGroup: number | undefined;
+  readonly supplementalGroups: readonly number[];
+  readonly supplementalGroupsPolicy: 'merge' | 'strict';
+}
+
+/** The image's own account files; empty strings where it has none. */
+export interface AccountFiles {
+  readonly passwd: string;
+  readonly group: string;
+}
+
+export interface ResolvedUser {
+  readonly uid: number;
+  readonly gid: number;
+  /** Sorted, with the primary gid. */
+  readonly groups: readonly number[];
+}
+
+interface PasswdEntry {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+interface GroupEntry {
+  readonly name: string;
+  readonly gid: number;
+  readonly members: readonly string[];
+}
+
+const fields = (text: string): string[][] =>
+  text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.split(':'));
+
+const isId = (text: string): boolean => /^\d{1,10}$/.test(text) && Number(text) < 2 ** 32 - 1;
+
+function parsePasswd(text: string): readonly PasswdEntry[] {
+  return fields(text).flatMap(([name = '', , uid = '', gid = '']) =>
+    name !== '' && isId(uid) && isId(gid) ? [{ name, uid: Number(uid), gid: Number(gid) }] : [],
+  );
+}
+
+function parseGroup(text: string): readonly GroupEntry[] {
+  return fields(text).flatMap(([name = '', , gid = '', members = '']) =>
+    name !== '' && isId(gid) ? [{ name, gid: Number(gid), members: members.split(',').filter((m) => m !== '') }] : [],
+  );
+}
+
+function userWord(request: UserRequest, imageUser: string): string {
+  if (request.runAsUsername !== '') return request.runAsUsername;
+  if (request.runAsUser !== undefined) return String(request.runAsUser);
+  return imageUser;
+}
+
+function findUser(word: string, passwd: readonly PasswdEntry[]): { uid: number; gid: number; name: string | undefined } {
+  const byName = passwd.find((entry) => entry.name === word);
+  if (byName !== undefined) return byName;
+  if (!isId(word)) {
+    throw new BerthError('invalid', `user "${word}" is not in the image's /etc/passwd`, { hint: 'use a numeric uid or add the user to the image' });
+  }
+  const byId = passwd.find((entry) => entry.uid === Number(word));
+  return { uid: Number(word), gid: byId?.gid ?? 0, name: byId?.name };
+}
+
+function findGroup(word: string, groups: readonly GroupEntry[]): number {
+  const byName = groups.find((entry) => entry.name === word);
+  if (byName !== undefined) return byName.gid;
+  if (isId(word)) return Number(word);
+  throw new BerthError('invalid', `group "${word}" is not in the image's /etc/group`, { hint: 'use a numeric gid or add the group to the image' });
+}
+
+/**
+ * Who the main process runs as. Username wins over uid, uid over the image's USER; a group without a user is an error.
+ * `merge` adds the groups that the image's /etc/group gives the user, `strict` does not.
+ */
+export function resolveUser(request: UserRequest, imageUser: string, files: AccountFiles): ResolvedUser {
+  if (request.runAsGroup !== undefined && request.runAsUser === undefined && request.runAsUsername === '') {
+    throw new BerthError('invalid', 'run_as_group is set without run_as_user', { hint: 'set run_as_user or run_as_username too' });
+  }
+  const [userPart = '', groupPart = ''] = userWord(request, imageUser).split(':');
+  const groups = parseGroup(files.group);
+  const user = findUser(userPart === '' ? '0' : userPart, parsePasswd(files.passwd));
+  const imageGid = groupPart === '' ? user.gid : findGroup(groupPart, groups);
+  const gid = request.runAsGroup ?? imageGid;
+  const fromImage =
+    request.supplementalGroupsPolicy === 'merge' && user.name !== undefined
+      ? groups.filter((entry) => user.name !== undefined && entry.members.includes(user.name)).map((entry) => entry.gid)
+      : [];
+  const all = new Set([gid, ...request.supplementalGroups, ...fromImage]);
+  return { uid: user.uid, gid, groups: [...all].toSorted((a, b) => a - b) };
+}
