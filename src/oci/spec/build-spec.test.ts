@@ -129,7 +129,7 @@ test('mounts: the request wins over a default on the same path, parents come fir
     }),
   );
   expect(spec.mounts.filter((m) => m.destination === '/etc/hosts').map((m) => m.source)).toEqual(['/k/hosts']);
-  expect(spec.mounts.slice(-3).map((m) => m.source)).toEqual(['/a', '/k/hosts', '/b']);
+  expect(spec.mounts.slice(-3).map((m) => m.source)).toEqual(['/a', '/b', '/k/hosts']);
   expect(spec.linux.rootfsPropagation).toBe('rslave');
 });
 

@@ -1,0 +1,40 @@
+# Two commands matter: `make demo` shows berth at work, `make test` proves it.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+NATIVE := native/target/x86_64-unknown-linux-gnu/release
+NATIVE_SOURCES := $(shell find native/crates proto -name '*.rs' -o -name '*.toml' -o -name '*.proto' 2>/dev/null) native/Cargo.toml native/Cargo.lock
+
+.PHONY: demo test build check system-demo system-test bench clean
+
+demo: system-demo build
+	node src/cli/main.ts demo
+
+test: system-test build
+	node scripts/test.ts
+
+bench: system-test build
+	node src/bench/main.ts
+
+build: node_modules/.installed build/native
+
+system-demo:
+	@scripts/install-system.sh demo
+
+system-test:
+	@scripts/install-system.sh
+
+node_modules/.installed: package.json package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer with npm (apt-get install nodejs npm)" >&2; exit 1; }
+	@echo "installing npm dependencies"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+build/native: $(NATIVE_SOURCES)
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.90 or newer (rustup, or apt-get install cargo)" >&2; exit 1; }
+	@echo "building the native programs"
+	@cd native && cargo build --release --quiet
+	@mkdir -p build && touch $@
+
+clean:
+	rm -rf build native/target node_modules

@@ -1,0 +1,94 @@
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+
+interface Import {
+  readonly file: string;
+  readonly from: string;
+  readonly target: string;
+  readonly to: string;
+}
+
+/** The second path part of src/FOLDER/…: what the layers are about. */
+const folderOf = (path: string): string => path.split('/')[1] ?? '';
+
+const importPattern = /(?:from\s+|import\s*\(\s*|import\s+)'([^']+)'/g;
+
+const sources = globSync('src/**/*.ts', { cwd: root }).filter((file) => !file.endsWith('.test.ts') && !file.includes('/testing/'));
+
+function specifiers(file: string): readonly string[] {
+  return [...readFileSync(join(root, file), 'utf8').matchAll(importPattern)].map((match) => match[1] ?? '');
+}
+
+const imports: readonly Import[] = sources.flatMap((file) =>
+  specifiers(file)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => {
+      const target = normalize(join(dirname(file), specifier));
+      return { file, from: folderOf(file), target, to: folderOf(target) };
+    }),
+);
+
+const drivers = ['native', 'state', 'images', 'snapshotter', 'cni', 'shim', 'metrics'];
+const doors = ['cri', 'docker', 'streaming', 'debug'];
+const clients = ['cli', 'bench'];
+const base = ['lib', 'oci', 'config', 'telemetry'];
+
+const isPort = (target: string): boolean => /^src\/[a-z]+\/port\.ts$/.test(target);
+
+/** Whether a file of one folder may import a file of another. */
+function allowed({ from, to, target }: Import): boolean {
+  if (from === to || from === 'daemon') return true;
+  if (from === 'lib') return false;
+  if (base.includes(from)) return to === 'lib' || (from !== 'oci' && to === 'oci');
+  if (base.includes(to)) return !clients.includes(from) || to === 'lib' || to === 'oci';
+  if (drivers.includes(from)) return drivers.includes(to) && isPort(target);
+  if (from === 'engine') return drivers.includes(to) && isPort(target);
+  if (doors.includes(from)) return (to === 'engine' && (isPort(target) || target.startsWith('src/engine/model/'))) || (to !== 'engine' && !doors.includes(to) && isPort(target));
+  return false;
+}
+
+test('there is something to look at', () => {
+  expect(imports.length).toBeGreaterThan(50);
+});
+
+test('every import points down the layers, and between folders only at ports', () => {
+  expect(imports.filter((entry) => !allowed(entry)).map(({ file, target }) => `${file} → ${target}`)).toEqual([]);
+});
+
+test('folders form no cycle', () => {
+  const edges = new Map<string, Set<string>>();
+  for (const { from, to, target } of imports) {
+    // Ports are contracts, not code: they are what lets two folders know each other without depending.
+    if (from !== to && !isPort(target)) edges.set(from, (edges.get(from) ?? new Set()).add(to));
+  }
+  const cycles: string[] = [];
+  const visit = (folder: string, path: readonly string[]): void => {
+    if (path.includes(folder)) cycles.push([...path.slice(path.indexOf(folder)), folder].join(' → '));
+    else for (const next of edges.get(folder) ?? []) visit(next, [...path, folder]);
+  };
+  for (const folder of edges.keys()) visit(folder, []);
+  expect(cycles).toEqual([]);
+});
+
+const oneSite = ['@grpc/grpc-js', '@grpc/proto-loader', 'prom-client', 'bottleneck', '@opentelemetry/api', 'undici', 'ws', 'pino', 'smol-toml'];
+
+test.each(oneSite)('%s is imported in at most one folder of the daemon', (name) => {
+  const sites = new Set(sources.filter((file) => !clients.includes(folderOf(file)) && specifiers(file).includes(name)).map(folderOf));
+  expect([...sites].length).toBeLessThanOrEqual(1);
+});
+
+test('only the supervisor of the agent starts a process', () => {
+  const spawners = sources.filter((file) => !clients.includes(folderOf(file)) && specifiers(file).includes('node:child_process'));
+  expect(spawners.every((file) => file.startsWith('src/native/'))).toBe(true);
+  expect(spawners.length).toBeLessThanOrEqual(1);
+});
+
+test('house style: no default exports, no any, files stay small', () => {
+  const text = sources.map((file) => ({ file, body: readFileSync(join(root, file), 'utf8') }));
+  expect(text.filter(({ body }) => /^export default/m.test(body)).map(({ file }) => file)).toEqual([]);
+  expect(text.filter(({ body }) => /(:|as|<)\s*any\b/.test(body)).map(({ file }) => file)).toEqual([]);
+  expect(text.filter(({ body }) => body.split('\n').length > 330).map(({ file }) => file)).toEqual([]);
+});

@@ -1,0 +1,96 @@
+/**
+ * Runs every check and every test runner and closes with the one line that sums them up:
+ * `N passed, N failed, N skipped`. Each lint-like check counts as one test.
+ */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+interface Tally {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+interface Runner {
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+  readonly cwd?: string;
+  /** Reads a tally from the output; absent: the exit code is one test. */
+  readonly tally?: (output: string) => Tally;
+}
+
+const root = join(import.meta.dirname, '..');
+const stripColour = (text: string): string => text.replaceAll(/\u001b\[[0-9;]*m/g, '');
+
+const number = (pattern: RegExp, text: string): number => Number(pattern.exec(text)?.[1] ?? 0);
+
+/** vitest's `Tests  3 failed | 20 passed | 1 skipped (24)`; a file that cannot be loaded has no tests but failed. */
+function vitestTally(output: string): Tally {
+  const line = /^\s*Tests\s+(.*)$/m.exec(output)?.[1] ?? '';
+  const files = /^\s*Test Files\s+(.*)$/m.exec(output)?.[1] ?? '';
+  const failed = number(/(\d+) failed/, line);
+  return {
+    passed: number(/(\d+) passed/, line),
+    failed: failed === 0 ? number(/(\d+) failed/, files) : failed,
+    skipped: number(/(\d+) skipped/, line) + number(/(\d+) todo/, line),
+  };
+}
+
+/** cargo's `test result: ok. 3 passed; 0 failed; 1 ignored; …`, one for each crate. */
+function cargoTally(output: string): Tally {
+  const lines = [...output.matchAll(/test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored/g)];
+  const sum = (index: number): number => lines.reduce((total, match) => total + Number(match[index]), 0);
+  return { passed: sum(1), failed: sum(2), skipped: sum(3) };
+}
+
+const runners: readonly Runner[] = [
+  { name: 'types', command: ['tsc', '-p', 'tsconfig.json'] },
+  { name: 'lint', command: ['oxlint', '--deny-warnings'] },
+  { name: 'rustfmt', command: ['cargo', 'fmt', '--all', '--check'], cwd: 'native' },
+  { name: 'clippy', command: ['cargo', 'clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings'], cwd: 'native' },
+  { name: 'unit', command: ['vitest', 'run', '--project', 'unit'], tally: vitestTally },
+  { name: 'cargo test', command: ['cargo', 'test', '--workspace', '--quiet'], cwd: 'native', tally: cargoTally },
+  { name: 'conformance', command: ['vitest', 'run', '--project', 'conformance'], tally: vitestTally },
+];
+
+async function execute(runner: Runner): Promise<{ readonly output: string; readonly code: number }> {
+  const [program, ...args] = runner.command;
+  const child = spawn(program, args, { cwd: join(root, runner.cwd ?? '.'), stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const take = (chunk: Buffer): void => {
+    output += chunk.toString();
+    process.stdout.write(chunk);
+  };
+  child.stdout.on('data', take);
+  child.stderr.on('data', take);
+  const code = await new Promise<number>((resolve) => {
+    child.on('error', (error) => {
+      output += error.message;
+      process.stdout.write(`${error.message}\n`);
+      resolve(127);
+    });
+    child.on('close', (status) => {
+      resolve(status ?? 1);
+    });
+  });
+  return { output: stripColour(output), code };
+}
+
+function judge(runner: Runner, { output, code }: { readonly output: string; readonly code: number }): Tally {
+  const tally = runner.tally?.(output) ?? { passed: code === 0 ? 1 : 0, failed: 0, skipped: 0 };
+  // A runner that ends badly without a failed test still failed.
+  return code !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally;
+}
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+for (const runner of runners) {
+  const began = Date.now();
+  process.stdout.write(`\n== ${runner.name}: ${runner.command.join(' ')}\n`);
+  const tally = judge(runner, await execute(runner));
+  total.passed += tally.passed;
+  total.failed += tally.failed;
+  total.skipped += tally.skipped;
+  process.stdout.write(`== ${runner.name}: ${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped in ${Math.round((Date.now() - began) / 1000)} s\n`);
+}
+process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+process.exitCode = total.failed > 0 ? 1 : 0;
