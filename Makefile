@@ -8,7 +8,7 @@ NATIVE_SOURCES := $(shell find native/crates proto -name '*.rs' -o -name '*.toml
 .PHONY: demo test build check system-demo system-test bench clean
 
 demo: system-demo build
-	node src/cli/main.ts demo
+	node scripts/demo/main.ts
 
 test: system-test build
 	node scripts/test.ts

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 interface Tally {
   readonly passed: number;
@@ -20,7 +21,6 @@ interface Runner {
 }
 
 const root = join(import.meta.dirname, '..');
-const stripColour = (text: string): string => text.replaceAll(/\u001b\[[0-9;]*m/g, '');
 
 const number = (pattern: RegExp, text: string): number => Number(pattern.exec(text)?.[1] ?? 0);
 
@@ -73,7 +73,7 @@ async function execute(runner: Runner): Promise<{ readonly output: string; reado
       resolve(status ?? 1);
     });
   });
-  return { output: stripColour(output), code };
+  return { output: stripVTControlCharacters(output), code };
 }
 
 function judge(runner: Runner, { output, code }: { readonly output: string; readonly code: number }): Tally {

@@ -31,10 +31,10 @@ const imports: readonly Import[] = sources.flatMap((file) =>
     }),
 );
 
-const drivers = ['native', 'state', 'images', 'snapshotter', 'cni', 'shim', 'metrics'];
-const doors = ['cri', 'docker', 'streaming', 'debug'];
-const clients = ['cli', 'bench'];
-const base = ['lib', 'oci', 'config', 'telemetry'];
+const drivers = new Set(['native', 'state', 'images', 'snapshotter', 'cni', 'shim', 'metrics']);
+const doors = new Set(['cri', 'docker', 'streaming', 'debug']);
+const clients = new Set(['cli', 'bench']);
+const base = new Set(['lib', 'oci', 'config', 'telemetry']);
 
 const isPort = (target: string): boolean => /^src\/[a-z]+\/port\.ts$/.test(target);
 
@@ -42,11 +42,11 @@ const isPort = (target: string): boolean => /^src\/[a-z]+\/port\.ts$/.test(targe
 function allowed({ from, to, target }: Import): boolean {
   if (from === to || from === 'daemon') return true;
   if (from === 'lib') return false;
-  if (base.includes(from)) return to === 'lib' || (from !== 'oci' && to === 'oci');
-  if (base.includes(to)) return !clients.includes(from) || to === 'lib' || to === 'oci';
-  if (drivers.includes(from)) return drivers.includes(to) && isPort(target);
-  if (from === 'engine') return drivers.includes(to) && isPort(target);
-  if (doors.includes(from)) return (to === 'engine' && (isPort(target) || target.startsWith('src/engine/model/'))) || (to !== 'engine' && !doors.includes(to) && isPort(target));
+  if (base.has(from)) return to === 'lib' || (from !== 'oci' && to === 'oci');
+  if (base.has(to)) return !clients.has(from) || to === 'lib' || to === 'oci';
+  if (drivers.has(from)) return drivers.has(to) && isPort(target);
+  if (from === 'engine') return drivers.has(to) && isPort(target);
+  if (doors.has(from)) return (to === 'engine' && (isPort(target) || target.startsWith('src/engine/model/'))) || (to !== 'engine' && !doors.has(to) && isPort(target));
   return false;
 }
 
@@ -76,12 +76,12 @@ test('folders form no cycle', () => {
 const oneSite = ['@grpc/grpc-js', '@grpc/proto-loader', 'prom-client', 'bottleneck', '@opentelemetry/api', 'undici', 'ws', 'pino', 'smol-toml'];
 
 test.each(oneSite)('%s is imported in at most one folder of the daemon', (name) => {
-  const sites = new Set(sources.filter((file) => !clients.includes(folderOf(file)) && specifiers(file).includes(name)).map(folderOf));
-  expect([...sites].length).toBeLessThanOrEqual(1);
+  const sites = new Set(sources.filter((file) => !clients.has(folderOf(file)) && specifiers(file).includes(name)).map(folderOf));
+  expect(sites.size).toBeLessThanOrEqual(1);
 });
 
 test('only the supervisor of the agent starts a process', () => {
-  const spawners = sources.filter((file) => !clients.includes(folderOf(file)) && specifiers(file).includes('node:child_process'));
+  const spawners = sources.filter((file) => !clients.has(folderOf(file)) && specifiers(file).includes('node:child_process'));
   expect(spawners.every((file) => file.startsWith('src/native/'))).toBe(true);
   expect(spawners.length).toBeLessThanOrEqual(1);
 });

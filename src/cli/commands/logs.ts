@@ -1,0 +1,52 @@
+import { watch } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { findContainer, nested, field, type Context } from '../context.ts';
+import { parseLogLine } from '../log-line.ts';
+
+const chunkBytes = 256 << 10;
+
+/** Prints whole lines from where the last call stopped; returns the new position and the unfinished rest. */
+async function drain(file: FileHandle, from: number, rest: string): Promise<{ position: number; rest: string }> {
+  const buffer = Buffer.alloc(chunkBytes);
+  let position = from;
+  let pending = rest;
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, chunkBytes, position);
+    if (bytesRead === 0) return { position, rest: pending };
+    position += bytesRead;
+    const lines = (pending + buffer.toString('utf8', 0, bytesRead)).split('\n');
+    pending = lines.pop() ?? '';
+    for (const line of lines) print(line);
+  }
+}
+
+function print(line: string): void {
+  const entry = parseLogLine(line);
+  if (entry === undefined) return;
+  const stream = entry.stream === 'stderr' ? process.stderr : process.stdout;
+  stream.write(entry.partial ? entry.content : `${entry.content}\n`);
+}
+
+/** `berth logs`: the container's CRI log file as the program wrote it, stdout and stderr apart. */
+export async function showLogs(context: Context, container: string, options: { readonly follow?: boolean }): Promise<void> {
+  const id = field(await findContainer(context, container), 'id');
+  const path = field(nested(await context.cri.call('ContainerStatus', { container_id: id }), 'status'), 'log_path');
+  if (path === '') throw new Error(`container ${id.slice(0, 13)} keeps no log: its pod has no log directory`);
+  await using file = await open(path, 'r');
+  let state = await drain(file, 0, '');
+  if (options.follow !== true) return;
+  const changes = watch(path);
+  for (let running = true; running; ) {
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, 1000);
+      changes.once('change', () => {
+        clearTimeout(timer);
+        resolve(undefined);
+      });
+    });
+    const status = nested(await context.cri.call('ContainerStatus', { container_id: id }), 'status');
+    running = field(status, 'state') === 'CONTAINER_RUNNING';
+    state = await drain(file, state.position, state.rest);
+  }
+  changes.close();
+}

@@ -1,0 +1,55 @@
+import type { Context } from '../context.ts';
+import { bytes, shortId } from '../output.ts';
+
+interface Progress {
+  readonly phase: string;
+  readonly layers: readonly { readonly digest: string; readonly doneBytes: number; readonly totalBytes: number; readonly unpacked: boolean }[];
+}
+
+interface PullLine {
+  readonly progress?: Progress;
+  readonly image?: { readonly id: string; readonly repoTags: readonly string[]; readonly repoDigests: readonly string[] };
+  readonly error?: string;
+}
+
+const barWidth = 30;
+
+function layerLine(layer: Progress['layers'][number]): string {
+  const share = layer.totalBytes === 0 ? 1 : layer.doneBytes / layer.totalBytes;
+  const filled = Math.round(Math.min(1, share) * barWidth);
+  const state = layer.unpacked ? 'unpacked' : share >= 1 ? 'unpacking' : `${bytes(layer.doneBytes)} of ${bytes(layer.totalBytes)}`;
+  return `${shortId(layer.digest)} [${'='.repeat(filled)}${' '.repeat(barWidth - filled)}] ${state}`;
+}
+
+/** Redraws the bars in place on a terminal; elsewhere says each phase once. */
+function progressPrinter(): (progress: Progress) => void {
+  let drawn = 0;
+  let phase = '';
+  return (progress) => {
+    if (!process.stderr.isTTY) {
+      if (progress.phase !== phase) process.stderr.write(`${progress.phase}\n`);
+      phase = progress.phase;
+      return;
+    }
+    const lines = [progress.phase, ...progress.layers.map(layerLine)];
+    process.stderr.write(`${drawn > 0 ? `\u001B[${drawn}A` : ''}${lines.map((line) => `\u001B[2K${line}\n`).join('')}`);
+    drawn = lines.length;
+  };
+}
+
+/** `berth pull`: pulls an image and shows a bar for each layer. Credentials come from the node's config. */
+export async function pullImage(context: Context, reference: string): Promise<void> {
+  const show = progressPrinter();
+  const last = (await context.debug.post('/v1/pull', { reference }, (message) => {
+    const { progress } = message as PullLine;
+    if (progress !== undefined && !context.json) show(progress);
+  })) as PullLine;
+  if (last.error !== undefined) throw new Error(last.error);
+  context.print(last.image, (image) => `${image?.id ?? ''}  ${image?.repoTags.at(0) ?? image?.repoDigests.at(0) ?? reference}`);
+}
+
+/** `berth import`: loads an OCI layout or docker-archive tar. */
+export async function importImage(context: Context, path: string, options: { readonly reference?: string }): Promise<void> {
+  const reply = (await context.debug.post('/v1/import', { path, ...options })) as { readonly images: readonly { id: string; repoTags: readonly string[] }[] };
+  context.print(reply.images, (images) => images.map((image) => `${image.id}  ${image.repoTags.join(' ')}`).join('\n'));
+}
