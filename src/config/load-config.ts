@@ -1,0 +1,62 @@
+import { readFileSync, statSync } from 'node:fs';
+import { parse, TomlError } from 'smol-toml';
+import { BerthError } from '../lib/errors.ts';
+import { schema, type Config } from './schema.ts';
+
+/** Used when --config is not given; alone it may be absent, and then every setting has its default. */
+export const defaultConfigPath = '/etc/berth/config.toml';
+
+/** Where a pod or a kubelet's client finds the CRI socket when [cri] socket is not set. */
+const defaultCriSocket = (config: Config): string => `${config.runRoot}/berth.sock`;
+
+/** Reads and checks the settings. Fails `invalid` with the key and the file in the message. */
+export function loadConfig(file: string): Config {
+  return parseConfig(readText(file), file, () => statSync(file));
+}
+
+/** The part of loadConfig that needs no disk. `stat` is asked only when the text holds secrets. */
+export function parseConfig(source: string, file: string, stat: () => { readonly mode: number; readonly uid: number }): Config {
+  const config = schema.parse(parseToml(source, file), { file, key: '' });
+  if (holdsSecrets(config)) requirePrivate(file, stat());
+  requireKnownDefault(config, file);
+  return config.cri.socket === '' ? Object.freeze({ ...config, cri: Object.freeze({ ...config.cri, socket: defaultCriSocket(config) }) }) : config;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    if (file === defaultConfigPath && (cause as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw new BerthError('invalid', `cannot read the configuration ${file}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function parseToml(source: string, file: string): unknown {
+  try {
+    return parse(source);
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause;
+    // The library's message quotes the line, which may hold a password; the first line of it does not.
+    const [what = 'syntax error'] = cause.message.split('\n');
+    throw new BerthError('invalid', `${file}:${cause.line}:${cause.column}: ${what}`);
+  }
+}
+
+function holdsSecrets(config: Config): boolean {
+  return Object.values(config.registries).some((registry) => !registry.password.isEmpty || !registry.identityToken.isEmpty);
+}
+
+function requirePrivate(file: string, { mode, uid }: { readonly mode: number; readonly uid: number }): void {
+  const own = process.getuid?.() ?? 0;
+  if ((mode & 0o077) === 0 && (uid === 0 || uid === own)) return;
+  throw new BerthError('invalid', `${file} holds registry credentials but others may read it (mode ${(mode & 0o777).toString(8).padStart(4, '0')}, owner ${uid})`, {
+    hint: `chown root ${file} && chmod 0600 ${file}`,
+  });
+}
+
+function requireKnownDefault(config: Config, file: string): void {
+  if (config.defaultRuntime in config.runtimes) return;
+  throw new BerthError('invalid', `default_runtime "${config.defaultRuntime}" in ${file} is not configured`, {
+    hint: `add [runtimes.${config.defaultRuntime}] or choose one of ${Object.keys(config.runtimes).join(', ')}`,
+  });
+}

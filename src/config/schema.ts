@@ -1,0 +1,64 @@
+import { duration, flag, fraction, integer, listOf, mode, oneOf, optionalFlag, path, secret, text, type ValueOf } from './field.ts';
+import { table, tableOf } from './table.ts';
+
+const runtime = table({
+  /** Absolute path of the shim binary; empty: [shim] path. */
+  shim: path(''),
+  /** Absolute path of the OCI runtime; empty for shims that bring their own. */
+  runtime: path(''),
+  /** Empty: a directory below run_root. */
+  runtimeRoot: path(''),
+  /** Absent: as [cgroup] driver says. */
+  systemdCgroup: optionalFlag(),
+  protocol: oneOf('berth', ['berth', 'containerd']),
+});
+
+const registry = table({
+  mirrors: listOf(text(''), []),
+  /** Plain HTTP. */
+  insecure: flag(false),
+  ca: path(''),
+  skipVerify: flag(false),
+  clientCert: path(''),
+  clientKey: path(''),
+  username: text(''),
+  password: secret(),
+  identityToken: secret(),
+});
+
+/** Every setting of berthd with its default. deploy/systemd/config.toml documents each. */
+export const schema = table({
+  stateRoot: path('/var/lib/berth'),
+  runRoot: path('/run/berth'),
+  defaultRuntime: text('crun'),
+  cri: table({ socket: path(''), mode: mode(0o660), group: text('') }),
+  metrics: table({ listen: text('127.0.0.1:9464') }),
+  log: table({ level: oneOf('info', ['trace', 'debug', 'info', 'warn', 'error']), format: oneOf('json', ['json', 'text']) }),
+  agent: table({ path: path('/usr/libexec/berth/berth-agent'), pausePath: path('/usr/libexec/berth/berth-pause') }),
+  shim: table({ path: path('/usr/libexec/berth/berth-shim') }),
+  runtimes: tableOf(runtime, { crun: { runtime: '/usr/bin/crun' }, runc: { runtime: '/usr/bin/runc' } }),
+  cni: table({ confDir: path('/etc/cni/net.d'), binDirs: listOf(path('/'), ['/opt/cni/bin', '/usr/lib/cni']) }),
+  cgroup: table({ driver: oneOf('auto', ['auto', 'cgroupfs', 'systemd']), parent: text('') }),
+  images: table({
+    defaultRegistry: text('docker.io'),
+    maxConcurrentDownloads: integer(4, { min: 1, max: 64 }),
+    maxConcurrentPulls: integer(8, { min: 1, max: 256 }),
+    progressTimeout: duration(300_000),
+    discardUnpackedLayers: flag(false),
+    pinned: listOf(text(''), []),
+  }),
+  registries: tableOf(registry),
+  snapshotter: table({ name: oneOf('overlay', ['overlay', 'native']), volatile: flag(true) }),
+  containers: table({
+    maxLogLineBytes: integer(16_384, { min: 256, max: 1 << 20 }),
+    restrictOomScoreAdj: flag(false),
+    enableUnprivilegedPorts: flag(true),
+    enableUnprivilegedIcmp: flag(true),
+    shmSize: integer(64 << 20, { min: 1 << 16, max: 2 ** 40 }),
+  }),
+  tracing: table({ endpoint: text(''), sampling: fraction(1) }),
+  limits: table({ startConcurrency: integer(16, { min: 1, max: 1024 }), drainTimeout: duration(30_000) }),
+});
+
+/** Settings as read at start; immutable. Durations are milliseconds. */
+export type Config = ValueOf<typeof schema>;

@@ -1,0 +1,20 @@
+export interface TracingOptions {
+  /** OTLP gRPC endpoint such as http://127.0.0.1:4317; empty: no tracing. */
+  readonly endpoint: string;
+  /** Share of traces kept, 0 to 1; a caller's decision goes before it. */
+  readonly sampling: number;
+}
+
+/** Loads the SDK, and only then: it costs tens of megabytes. Returns how to flush and stop it. */
+export async function startTracing({ endpoint, sampling }: TracingOptions): Promise<() => Promise<void>> {
+  if (endpoint === '') return async () => undefined;
+  const [{ NodeSDK, tracing, resources }, { OTLPTraceExporter }] = await Promise.all([import('@opentelemetry/sdk-node'), import('@opentelemetry/exporter-trace-otlp-grpc')]);
+  const sdk = new NodeSDK({
+    resource: resources.resourceFromAttributes({ 'service.name': 'berthd' }),
+    traceExporter: new OTLPTraceExporter({ url: endpoint }),
+    sampler: new tracing.ParentBasedSampler({ root: new tracing.TraceIdRatioBasedSampler(sampling) }),
+    instrumentations: [],
+  });
+  sdk.start();
+  return async () => sdk.shutdown();
+}

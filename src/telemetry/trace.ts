@@ -1,0 +1,40 @@
+import { context, propagation, SpanKind, SpanStatusCode, trace, type Attributes, type Span } from '@opentelemetry/api';
+import type { Phase } from '../lib/waterfall.ts';
+
+export interface SpanRequest {
+  readonly name: string;
+  readonly attributes: Attributes;
+  /** W3C headers of the caller, such as traceparent. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const tracer = trace.getTracer('berth');
+
+/** Runs the work of a request inside a server span. Without a loaded SDK this only calls the work. */
+export async function inSpan<Result>({ name, attributes, headers }: SpanRequest, work: () => Promise<Result>): Promise<Result> {
+  const parent = propagation.extract(context.active(), headers);
+  return tracer.startActiveSpan(name, { kind: SpanKind.SERVER, attributes }, parent, async (span) => {
+    try {
+      return await work();
+    } catch (error) {
+      fail(span, error);
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}
+
+function fail(span: Span, error: unknown): void {
+  span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
+}
+
+/** Adds the phases of an operation that ended just now as children of the running span. */
+export function recordPhases(phases: readonly Phase[]): void {
+  if (trace.getActiveSpan()?.isRecording() !== true) return;
+  const totalMs = Math.max(0, ...phases.map((phase) => phase.startMs + phase.durationMs));
+  const originMs = performance.timeOrigin + performance.now() - totalMs;
+  for (const phase of phases) {
+    tracer.startSpan(phase.name, { startTime: originMs + phase.startMs }).end(originMs + phase.startMs + phase.durationMs);
+  }
+}
