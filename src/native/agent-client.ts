@@ -1,0 +1,107 @@
+import type { Method } from '../lib/ttrpc/method.ts';
+import type { TtrpcClient } from '../lib/ttrpc/client.ts';
+import { type AgentMethods, agentMethods } from './methods.ts';
+import type {
+  Agent,
+  AgentInfo,
+  ExecRequest,
+  ExecResult,
+  FilesystemMount,
+  InterfaceStats,
+  NamespaceRequest,
+  UnpackRequest,
+  UnpackResult,
+  Usage,
+} from './port.ts';
+
+/** Longer than any of these calls should take; those that depend on the size of data have none. */
+const shortCallMs = 30_000;
+/** What the agent is given on top of a child's own timeout. */
+const execMarginMs = 2000;
+
+const noBytes = new Uint8Array(0);
+
+export interface AgentClientInit {
+  /** Absolute path of berth-pause. */
+  readonly pausePath: string;
+}
+
+/** The Agent port over ttrpc. It cannot cancel: a call whose signal aborts goes on in the agent until it ends. */
+export class AgentClient implements Agent {
+  readonly #supervisor: { client(signal?: AbortSignal): Promise<TtrpcClient> };
+  readonly #pausePath: string;
+  readonly #methods: AgentMethods = agentMethods();
+
+  constructor(components: { readonly supervisor: { client(signal?: AbortSignal): Promise<TtrpcClient> } }, init: AgentClientInit) {
+    this.#supervisor = components.supervisor;
+    this.#pausePath = init.pausePath;
+  }
+
+  async info(signal?: AbortSignal): Promise<AgentInfo> {
+    const { cgroupMode, ...info } = await this.#short(this.#methods.info, {}, signal);
+    return { ...info, cgroupMode: cgroupMode as AgentInfo['cgroupMode'] };
+  }
+
+  async exec(request: ExecRequest, signal?: AbortSignal): Promise<ExecResult> {
+    const { argv, env, cwd = '', stdin = noBytes, timeoutMs = 0, detached = false } = request;
+    const message = { argv, env: Object.entries(env).map(([name, value]) => `${name}=${value}`), cwd, stdin, timeoutMs, detached };
+    const client = await this.#supervisor.client(signal);
+    return client.call(this.#methods.exec, message, { signal, timeoutMs: timeoutMs === 0 ? undefined : timeoutMs + execMarginMs });
+  }
+
+  async createNamespaces(request: NamespaceRequest, signal?: AbortSignal): Promise<{ readonly pausePid: number }> {
+    return this.#short(this.#methods.createNamespaces, { ...request, pausePath: this.#pausePath }, signal);
+  }
+
+  async releaseNamespaces(dir: string, pausePid: number, signal?: AbortSignal): Promise<void> {
+    await this.#short(this.#methods.releaseNamespaces, { dir, pausePid }, signal);
+  }
+
+  async networkStats(netnsPath: string, signal?: AbortSignal): Promise<readonly InterfaceStats[]> {
+    return (await this.#short(this.#methods.networkStats, { netnsPath }, signal)).interfaces;
+  }
+
+  async mount(mount: FilesystemMount, target: string, signal?: AbortSignal): Promise<void> {
+    await this.#short(this.#methods.mount, { mount, target }, signal);
+  }
+
+  async unmount(target: string, signal?: AbortSignal): Promise<void> {
+    await this.#short(this.#methods.unmount, { target }, signal);
+  }
+
+  async unpack(request: UnpackRequest, signal?: AbortSignal): Promise<UnpackResult> {
+    const { bytes, inodes, diskBytes, micros } = await this.#long(this.#methods.unpack, request, signal);
+    return {
+      bytes: Number(bytes),
+      inodes: Number(inodes),
+      diskBytes: Number(diskBytes),
+      micros: Object.fromEntries(Object.entries(micros).map(([name, value]) => [name, Number(value)])),
+    };
+  }
+
+  async removeTree(path: string, signal?: AbortSignal): Promise<void> {
+    await this.#long(this.#methods.removeTree, { path }, signal);
+  }
+
+  async diskUsage(paths: readonly string[], signal?: AbortSignal): Promise<readonly Usage[]> {
+    const { usage } = await this.#long(this.#methods.diskUsage, { paths }, signal);
+    return usage.map(({ bytes, inodes }) => ({ bytes: Number(bytes), inodes: Number(inodes) }));
+  }
+
+  async readSnapshotFiles(mounts: readonly FilesystemMount[], paths: readonly string[], signal?: AbortSignal): Promise<readonly (Uint8Array | undefined)[]> {
+    const { files } = await this.#short(this.#methods.readSnapshotFiles, { mounts, paths }, signal);
+    return files.map(({ found, content }) => (found ? content : undefined));
+  }
+
+  async copySnapshotTree(mounts: readonly FilesystemMount[], from: { readonly path: string; readonly target: string }, signal?: AbortSignal): Promise<void> {
+    await this.#long(this.#methods.copySnapshotTree, { mounts, ...from }, signal);
+  }
+
+  async #short<Request, Response>(method: Method<Request, Response>, request: Request, signal: AbortSignal | undefined): Promise<Response> {
+    return (await this.#supervisor.client(signal)).call(method, request, { signal, timeoutMs: shortCallMs });
+  }
+
+  async #long<Request, Response>(method: Method<Request, Response>, request: Request, signal: AbortSignal | undefined): Promise<Response> {
+    return (await this.#supervisor.client(signal)).call(method, request, { signal });
+  }
+}

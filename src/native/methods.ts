@@ -1,0 +1,102 @@
+import { ProtoFiles, protoDirectory } from '../lib/proto.ts';
+import { method, type Method } from '../lib/ttrpc/method.ts';
+import type { FilesystemMount, InterfaceStats } from './port.ts';
+
+/** The messages of proto/berth/agent.proto as they go over the wire. */
+interface ExecMessage {
+  readonly argv: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly stdin: Uint8Array;
+  readonly timeoutMs: number;
+  readonly detached: boolean;
+}
+
+interface IdMappingMessage {
+  readonly containerId: number;
+  readonly hostId: number;
+  readonly length: number;
+}
+
+interface NamespacesMessage {
+  readonly dir: string;
+  readonly net: boolean;
+  readonly ipc: boolean;
+  readonly uts: boolean;
+  readonly pid: boolean;
+  readonly uidMappings: readonly IdMappingMessage[];
+  readonly gidMappings: readonly IdMappingMessage[];
+  readonly hostname: string;
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly pausePath: string;
+  readonly pauseCgroups: readonly string[];
+}
+
+interface InfoAnswer {
+  readonly version: string;
+  readonly pid: number;
+  readonly overlayfs: boolean;
+  readonly idmappedMounts: boolean;
+  readonly cgroupMode: string;
+}
+
+interface UnpackMessage {
+  readonly blob: string;
+  readonly mediaType: string;
+  readonly diffId: string;
+  readonly dir: string;
+  readonly parents: readonly string[];
+  readonly id: string;
+}
+
+interface UnpackAnswer {
+  readonly bytes: bigint;
+  readonly inodes: bigint;
+  readonly diskBytes: bigint;
+  readonly micros: Readonly<Record<string, bigint>>;
+}
+
+interface SnapshotMessage {
+  readonly mounts: readonly FilesystemMount[];
+}
+
+type Empty = Readonly<Record<string, never>>;
+
+export interface AgentMethods {
+  readonly info: Method<Empty, InfoAnswer>;
+  readonly exec: Method<ExecMessage, { readonly stdout: Uint8Array; readonly stderr: Uint8Array; readonly exitCode: number }>;
+  readonly createNamespaces: Method<NamespacesMessage, { readonly pausePid: number }>;
+  readonly releaseNamespaces: Method<{ readonly dir: string; readonly pausePid: number }, Empty>;
+  readonly networkStats: Method<{ readonly netnsPath: string }, { readonly interfaces: readonly InterfaceStats[] }>;
+  readonly mount: Method<{ readonly mount: FilesystemMount; readonly target: string }, Empty>;
+  readonly unmount: Method<{ readonly target: string }, Empty>;
+  readonly unpack: Method<UnpackMessage, UnpackAnswer>;
+  readonly removeTree: Method<{ readonly path: string }, Empty>;
+  readonly diskUsage: Method<{ readonly paths: readonly string[] }, { readonly usage: readonly { readonly bytes: bigint; readonly inodes: bigint }[] }>;
+  readonly readSnapshotFiles: Method<
+    SnapshotMessage & { readonly paths: readonly string[] },
+    { readonly files: readonly { readonly found: boolean; readonly content: Uint8Array }[] }
+  >;
+  readonly copySnapshotTree: Method<SnapshotMessage & { readonly path: string; readonly target: string }, Empty>;
+}
+
+/** Reads the agent's contract. */
+export function agentMethods(): AgentMethods {
+  const files = new ProtoFiles(protoDirectory, ['berth/agent.proto']);
+  const of = <Request extends object, Response extends object>(name: string): Method<Request, Response> =>
+    method<Request, Response>(files, 'berth.agent.v1.Agent', name);
+  return {
+    info: of('Info'),
+    exec: of('Exec'),
+    createNamespaces: of('CreateNamespaces'),
+    releaseNamespaces: of('ReleaseNamespaces'),
+    networkStats: of('NetworkStats'),
+    mount: of('Mount'),
+    unmount: of('Unmount'),
+    unpack: of('Unpack'),
+    removeTree: of('RemoveTree'),
+    diskUsage: of('DiskUsage'),
+    readSnapshotFiles: of('ReadSnapshotFiles'),
+    copySnapshotTree: of('CopySnapshotTree'),
+  };
+}
