@@ -1,9 +1,6 @@
-/** The part of a pino logger that is used here. */
-export interface AgentLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
+import type { Logger } from '../telemetry/log.ts';
+
+export type AgentLog = Pick<Logger, 'info' | 'warn' | 'error'>;
 
 const levels: ReadonlySet<string> = new Set(['info', 'warn', 'error']);
 
@@ -11,12 +8,12 @@ const levels: ReadonlySet<string> = new Set(['info', 'warn', 'error']);
 export function logAgentLine(log: AgentLog, line: string): void {
   const record = parse(line);
   if (record === undefined) {
-    log.warn({ line }, 'agent');
+    log.warn('agent', { line });
     return;
   }
   const { level, msg, ...fields } = record;
   const name = typeof level === 'string' && levels.has(level) ? (level as keyof AgentLog) : 'info';
-  log[name](fields, `agent: ${typeof msg === 'string' ? msg : ''}`);
+  log[name](`agent: ${typeof msg === 'string' ? msg : ''}`, fields);
 }
 
 function parse(line: string): Readonly<Record<string, unknown>> | undefined {
