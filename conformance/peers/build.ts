@@ -1,0 +1,78 @@
+/**
+ * Builds the real programs that berth is tested against and compared with, from the Go modules beside this folder, into
+ * `build/peers`. What is there already stays; a cold kubelet takes minutes.
+ *
+ * Run alone (`node conformance/peers/build.ts`) it builds all of them.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+
+const conformance = join(import.meta.dirname, '..');
+
+/** Where the built programs are. */
+export const peersDir = join(conformance, '../build/peers');
+
+interface Peer {
+  readonly module: string;
+  readonly packagePath: string;
+  readonly ldflags?: string;
+}
+
+const containerd = 'github.com/containerd/containerd/v2';
+
+const peers = {
+  containerd: { module: 'peers', packagePath: `${containerd}/cmd/containerd`, ldflags: `-X ${containerd}/version.Version=v2.4.2` },
+  'containerd-shim-runc-v2': { module: 'peers', packagePath: `${containerd}/cmd/containerd-shim-runc-v2` },
+  ctr: { module: 'peers', packagePath: `${containerd}/cmd/ctr` },
+  kubelet: { module: 'kubelet', packagePath: 'k8s.io/kubernetes/cmd/kubelet', ldflags: '-X k8s.io/component-base/version.gitVersion=v1.37.2' },
+} as const satisfies Record<string, Peer>;
+
+/** A program that this file can build. */
+export type PeerName = keyof typeof peers;
+
+/** The path of a built peer; it exists after {@link buildPeers} has named it. */
+export const peerPath = (name: PeerName): string => join(peersDir, name);
+
+/** Why peers cannot be built here, or undefined when they can. */
+export function whyNotBuildable(): string | undefined {
+  try {
+    execFileSync('go', ['version'], { stdio: 'ignore' });
+    return undefined;
+  } catch {
+    return 'Go is not installed, so the real kubelet and containerd cannot be built';
+  }
+}
+
+async function goBuild(name: PeerName, print: (line: string) => void): Promise<void> {
+  const peer: Peer = peers[name];
+  const partial = `${peerPath(name)}.partial`;
+  print(`building ${name} (${peer.packagePath})`);
+  const began = Date.now();
+  const args = ['build', '-mod=readonly', '-trimpath', '-ldflags', `-s -w ${peer.ldflags ?? ''}`, '-o', partial, peer.packagePath];
+  const child = spawn('go', args, {
+    cwd: join(conformance, peer.module),
+    env: { ...process.env, CGO_ENABLED: '0' },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const code = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (status) => {
+      resolve(status ?? 1);
+    });
+  });
+  if (code !== 0) throw new Error(`go build of ${name} failed with exit code ${code}`);
+  // A build that was cut off must not look like a finished one.
+  renameSync(partial, peerPath(name));
+  print(`built ${name} in ${Math.round((Date.now() - began) / 1000)} s`);
+}
+
+/** Builds those of `names` that are missing, one after another: the Go toolchain uses every core by itself. */
+export async function buildPeers(names: readonly PeerName[], print: (line: string) => void = console.log): Promise<void> {
+  mkdirSync(peersDir, { recursive: true });
+  for (const name of names) {
+    if (!existsSync(peerPath(name))) await goBuild(name, print);
+  }
+}
+
+if (import.meta.main) await buildPeers(Object.keys(peers) as PeerName[]);
