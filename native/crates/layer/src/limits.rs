@@ -1,0 +1,54 @@
+use crate::error::{LayerError, Result};
+
+/// Bounds against archive bombs.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Uncompressed bytes of the stream, and also the sum of the logical sizes of its sparse files.
+    pub max_bytes: u64,
+    /// Archive entries plus directories made on the way to them.
+    pub max_entries: u64,
+}
+
+/// Compression ratio that no real layer reaches; zstd can exceed a million to one.
+const MAX_RATIO: u64 = 4096;
+/// Below this size a ratio proves nothing and does no harm.
+const RATIO_FROM: u64 = 64 << 20;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_bytes: 1 << 40,
+            max_entries: 100_000_000,
+        }
+    }
+}
+
+impl Limits {
+    /// Checks a stream that produced `out` bytes from `consumed` compressed ones.
+    pub(crate) fn check_bytes(&self, out: u64, consumed: u64) -> Result<()> {
+        if out > self.max_bytes {
+            return exhausted(format!(
+                "the layer is larger than the limit of {} bytes",
+                self.max_bytes
+            ));
+        }
+        if out > RATIO_FROM && out / consumed.max(1) > MAX_RATIO {
+            return exhausted(format!("the layer's compression ratio exceeds {MAX_RATIO}:1"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_entries(&self, entries: u64) -> Result<()> {
+        if entries > self.max_entries {
+            return exhausted(format!(
+                "the layer has more than the limit of {} entries",
+                self.max_entries
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn exhausted(message: String) -> Result<()> {
+    Err(LayerError::Exhausted(message))
+}

@@ -1,0 +1,149 @@
+//! PAX extended headers: `length key=value\n` records.
+
+use rustix::fs::Timespec;
+
+use super::sparse::PaxSparse;
+use crate::error::{Result, invalid, show};
+
+/// What one extended header says about the entry after it. Later records win over earlier ones.
+#[derive(Debug, Default)]
+pub(super) struct Pax {
+    pub path: Option<Vec<u8>>,
+    pub link_path: Option<Vec<u8>>,
+    pub size: Option<u64>,
+    pub uid: Option<u64>,
+    pub gid: Option<u64>,
+    pub mtime: Option<Timespec>,
+    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    pub sparse: PaxSparse,
+}
+
+const XATTR: &[u8] = b"SCHILY.xattr.";
+
+impl Pax {
+    pub fn parse(mut data: &[u8]) -> Result<Self> {
+        let mut pax = Self::default();
+        while !data.is_empty() {
+            let (key, value, rest) = record(data)?;
+            pax.apply(key, value)?;
+            data = rest;
+        }
+        Ok(pax)
+    }
+
+    fn apply(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        if value.is_empty() {
+            // An empty value takes back an earlier (global) record, and those are not honoured.
+            return Ok(());
+        }
+        match key {
+            b"path" => self.path = Some(value.to_vec()),
+            b"linkpath" => self.link_path = Some(value.to_vec()),
+            b"size" => self.size = Some(decimal(value)?),
+            b"uid" => self.uid = Some(decimal(value)?),
+            b"gid" => self.gid = Some(decimal(value)?),
+            b"mtime" => self.mtime = Some(time(value)?),
+            _ => match key.strip_prefix(XATTR) {
+                Some(name) => self.set_xattr(name, value),
+                None => self.sparse.apply(key, value)?,
+            },
+        }
+        Ok(())
+    }
+
+    fn set_xattr(&mut self, name: &[u8], value: &[u8]) {
+        self.xattrs.retain(|(earlier, _)| earlier != name);
+        self.xattrs.push((name.to_vec(), value.to_vec()));
+    }
+}
+
+/// Takes one record off the front. Values may hold any byte, also newlines, so only the length ends a record.
+fn record(data: &[u8]) -> Result<(&[u8], &[u8], &[u8])> {
+    let malformed = || invalid("the archive holds a malformed PAX header");
+    let Some(space) = data.iter().take(20).position(|&byte| byte == b' ') else {
+        return malformed();
+    };
+    let Ok(length) = usize::try_from(decimal(&data[..space])?) else {
+        return malformed();
+    };
+    if length > data.len() || length < space + 3 || data[length - 1] != b'\n' {
+        return malformed();
+    }
+    let body = &data[space + 1..length - 1];
+    let Some(equals) = body.iter().position(|&byte| byte == b'=') else {
+        return malformed();
+    };
+    Ok((&body[..equals], &body[equals + 1..], &data[length..]))
+}
+
+pub(super) fn decimal(text: &[u8]) -> Result<u64> {
+    let parsed = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    parsed.map_or_else(
+        || invalid(format!("the archive holds the malformed number {}", show(text))),
+        Ok,
+    )
+}
+
+/// Seconds with an optional fraction, e.g. `1700000000.123456789` or `-1.5`.
+fn time(text: &[u8]) -> Result<Timespec> {
+    let malformed = || invalid(format!("the archive holds the malformed time {}", show(text)));
+    let mut halves = text.splitn(2, |&byte| byte == b'.');
+    let whole = halves.next().unwrap_or_default();
+    let fraction = halves.next().unwrap_or_default();
+    let Some(seconds) = std::str::from_utf8(whole)
+        .ok()
+        .and_then(|text| text.parse::<i64>().ok())
+    else {
+        return malformed();
+    };
+    if !fraction.iter().all(u8::is_ascii_digit) {
+        return malformed();
+    }
+    let digits = fraction.iter().chain(std::iter::repeat(&b'0')).take(9);
+    let nanos = digits.fold(0, |nanos, &digit| nanos * 10 + i64::from(digit - b'0'));
+    if whole.starts_with(b"-") && nanos > 0 {
+        return Ok(Timespec {
+            tv_sec: seconds.saturating_sub(1),
+            tv_nsec: 1_000_000_000 - nanos,
+        });
+    }
+    Ok(Timespec {
+        tv_sec: seconds,
+        tv_nsec: nanos,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_may_hold_newlines_and_equal_signs() {
+        let pax = Pax::parse(b"32 SCHILY.xattr.user.x=\n1=2\n345\n12 path=a/b\n").unwrap();
+        assert_eq!(pax.xattrs, [(b"user.x".to_vec(), b"\n1=2\n345".to_vec())]);
+        assert_eq!(pax.path.as_deref(), Some(b"a/b".as_slice()));
+    }
+
+    #[test]
+    fn malformed_records_are_refused() {
+        for data in [
+            b"path=a\n".as_slice(),
+            b"99 path=a\n",
+            b"9 path=a\n\n",
+            b"0 a=\n",
+            b"18446744073709551616 a=b\n",
+            b"6 abc\n",
+        ] {
+            assert!(Pax::parse(data).is_err(), "{}", data.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn times_keep_nanoseconds_on_both_sides_of_the_epoch() {
+        let at = |text: &[u8]| time(text).map(|time| (time.tv_sec, time.tv_nsec)).unwrap();
+        assert_eq!(at(b"1700000000.1234567891"), (1_700_000_000, 123_456_789));
+        assert_eq!(at(b"5"), (5, 0));
+        assert_eq!(at(b"-1.5"), (-2, 500_000_000));
+        assert!(time(b"1.x").is_err());
+    }
+}

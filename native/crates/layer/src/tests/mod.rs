@@ -1,0 +1,7 @@
+mod features;
+mod fuzz;
+mod hostile;
+mod layers;
+mod sparse;
+mod streams;
+mod trees;

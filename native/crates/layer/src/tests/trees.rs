@@ -1,0 +1,145 @@
+//! Trees are removed, measured and copied at any depth and around mounts.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, XattrFlags, getxattr, lsetxattr, mkdirat, openat};
+use rustix::mount::{UnmountFlags, mount_bind, unmount};
+
+use crate::testing::{Scratch, names};
+use crate::{LayerError, Usage, copy_tree, disk_usage, remove_tree};
+
+fn open(path: &Path) -> OwnedFd {
+    fs::File::open(path).unwrap().into()
+}
+
+/// Nests directories deeper than any path or descriptor limit.
+fn nest(root: &Path, depth: usize) {
+    let mut dir = open(root);
+    for _ in 0..depth {
+        mkdirat(&dir, "deep", Mode::RWXU).unwrap();
+        dir = openat(&dir, "deep", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+    }
+    openat(&dir, "file", OFlags::CREATE | OFlags::WRONLY, Mode::RWXU).unwrap();
+}
+
+#[test]
+fn a_tree_deeper_than_every_limit_is_measured_copied_and_removed() {
+    let scratch = Scratch::new();
+    let (tree, copy) = (scratch.mkdir("tree"), scratch.mkdir("copy"));
+    nest(&tree, 3000);
+    let usage = disk_usage(&tree).unwrap();
+    assert_eq!(usage.inodes, 3002);
+    copy_tree(open(&tree), open(&copy)).unwrap();
+    assert_eq!(disk_usage(&copy).unwrap(), usage);
+    remove_tree(&tree).unwrap();
+    assert!(!tree.exists());
+    remove_tree(&tree).unwrap();
+}
+
+#[test]
+fn removal_does_not_follow_links() {
+    let scratch = Scratch::new();
+    let tree = scratch.mkdir("tree");
+    symlink(scratch.root.join("outside"), tree.join("door")).unwrap();
+    symlink(&tree, scratch.root.join("link")).unwrap();
+    for i in 0..1000 {
+        fs::create_dir(tree.join(format!("dir{i}"))).unwrap();
+        fs::write(tree.join(format!("file{i}")), "").unwrap();
+    }
+    remove_tree(&scratch.root.join("link")).unwrap();
+    assert!(tree.exists());
+    remove_tree(&tree).unwrap();
+    scratch.assert_untouched();
+}
+
+/// Unmounts at the end of a test, before the scratch directory is removed.
+struct Mounted<'a>(&'a Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        unmount(self.0, UnmountFlags::DETACH).unwrap();
+    }
+}
+
+#[test]
+fn a_mount_below_is_neither_entered_nor_removed() {
+    let scratch = Scratch::new();
+    let (tree, copy) = (scratch.mkdir("tree"), scratch.mkdir("copy"));
+    let point = scratch.mkdir("tree/point");
+    fs::write(tree.join("file"), "x").unwrap();
+    mount_bind(scratch.root.join("outside"), &point).unwrap();
+    let mounted = Mounted(&point);
+    assert_eq!(disk_usage(&tree).unwrap().inodes, 2);
+    copy_tree(open(&tree), open(&copy)).unwrap();
+    assert_eq!(names(&copy), ["file"]);
+    assert!(matches!(
+        remove_tree(&tree),
+        Err(LayerError::Io {
+            errno: rustix::io::Errno::BUSY,
+            ..
+        })
+    ));
+    assert_eq!(names(&scratch.root.join("outside")), ["precious"]);
+    drop(mounted);
+    remove_tree(&tree).unwrap();
+}
+
+#[test]
+fn usage_counts_blocks_and_each_inode_once() {
+    let scratch = Scratch::new();
+    let tree = scratch.mkdir("tree");
+    let file = fs::File::create(tree.join("a")).unwrap();
+    file.write_all_at(&[1; 10_000], 0).unwrap();
+    file.set_len(1 << 30).unwrap();
+    fs::hard_link(tree.join("a"), tree.join("b")).unwrap();
+    file.sync_all().unwrap();
+    let blocks = |name: &str| fs::metadata(tree.join(name)).unwrap().blocks() * 512;
+    let expected = Usage {
+        bytes: blocks("a") + blocks("."),
+        inodes: 2,
+    };
+    assert_eq!(disk_usage(&tree).unwrap(), expected);
+    assert_eq!(disk_usage(&tree.join("a")).unwrap().inodes, 1);
+    assert_eq!(disk_usage(&scratch.root.join("absent")).unwrap(), Usage::default());
+}
+
+#[test]
+fn a_copy_is_the_same_in_every_respect() {
+    let scratch = Scratch::new();
+    let (tree, copy) = (scratch.mkdir("tree"), scratch.mkdir("copy"));
+    fs::create_dir(tree.join("dir")).unwrap();
+    fs::write(tree.join("dir/a"), "content").unwrap();
+    fs::hard_link(tree.join("dir/a"), tree.join("b")).unwrap();
+    symlink("dir/a", tree.join("link")).unwrap();
+    rustix::fs::mknodat(CWD, tree.join("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+    std::os::unix::fs::chown(tree.join("dir"), Some(3), Some(4)).unwrap();
+    fs::set_permissions(tree.join("dir"), fs::Permissions::from_mode(0o2750)).unwrap();
+    fs::set_permissions(tree.join("b"), fs::Permissions::from_mode(0o4711)).unwrap();
+    lsetxattr(tree.join("b"), "user.kept", b"1", XattrFlags::empty()).unwrap();
+    let sparse = fs::File::create(tree.join("sparse")).unwrap();
+    sparse.write_all_at(b"end", 5 << 20).unwrap();
+    copy_tree(open(&tree), open(&copy)).unwrap();
+    for name in ["", "dir", "dir/a", "b", "link", "pipe", "sparse"] {
+        let facts = |root: &Path| {
+            let meta = fs::symlink_metadata(root.join(name)).unwrap();
+            (
+                meta.mode(),
+                meta.uid(),
+                meta.gid(),
+                meta.mtime(),
+                meta.mtime_nsec(),
+                meta.len(),
+            )
+        };
+        assert_eq!(facts(&tree), facts(&copy), "{name}");
+    }
+    let at = |name: &str| fs::metadata(copy.join(name)).unwrap();
+    assert_eq!(at("b").ino(), at("dir/a").ino());
+    assert!(at("sparse").blocks() * 512 < 64 << 10);
+    assert_eq!(fs::read(copy.join("b")).unwrap(), b"content");
+    let mut value = [0; 4];
+    assert_eq!(getxattr(copy.join("b"), "user.kept", &mut value), Ok(1));
+}
