@@ -8,12 +8,12 @@ const levels: ReadonlySet<string> = new Set(['info', 'warn', 'error']);
 export function logAgentLine(log: AgentLog, line: string): void {
   const record = parse(line);
   if (record === undefined) {
-    log.warn('agent', { line });
+    log.warn({ line }, 'agent');
     return;
   }
   const { level, msg, ...fields } = record;
   const name = typeof level === 'string' && levels.has(level) ? (level as keyof AgentLog) : 'info';
-  log[name](`agent: ${typeof msg === 'string' ? msg : ''}`, fields);
+  log[name](fields, `agent: ${typeof msg === 'string' ? msg : ''}`);
 }
 
 function parse(line: string): Readonly<Record<string, unknown>> | undefined {

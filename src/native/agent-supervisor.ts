@@ -90,7 +90,7 @@ export class AgentSupervisor {
       this.#lastEnd = await agent.exited;
       if (this.#stop.signal.aborted) return;
       delayMs = performance.now() - startedMs > goodLifeMs ? 0 : Math.min(longestDelayMs, Math.max(firstDelayMs, delayMs * 2));
-      this.#log.error('berth-agent ended; restarting it', { reason: this.#lastEnd, delayMs });
+      this.#log.error({ reason: this.#lastEnd, delayMs }, 'berth-agent ended; restarting it');
       await sleep(delayMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       this.#restarts += 1;
     }
@@ -106,7 +106,7 @@ export class AgentSupervisor {
       void agent.client.ended.then(() => {
         this.#retire(agent);
       });
-      this.#log.info('berth-agent started', { pid: agent.pid });
+      this.#log.info({ pid: agent.pid }, 'berth-agent started');
     }
     return agent;
   }

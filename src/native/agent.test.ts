@@ -11,9 +11,9 @@ let lines: { readonly level: string; readonly fields: object; readonly message: 
 let supervisor: AgentSupervisor;
 
 const log = {
-  info: (message: string, fields = {}): unknown => lines.push({ level: 'info', fields, message }),
-  warn: (message: string, fields = {}): unknown => lines.push({ level: 'warn', fields, message }),
-  error: (message: string, fields = {}): unknown => lines.push({ level: 'error', fields, message }),
+  info: (fields: object, message: string): unknown => lines.push({ level: 'info', fields, message }),
+  warn: (fields: object, message: string): unknown => lines.push({ level: 'warn', fields, message }),
+  error: (fields: object, message: string): unknown => lines.push({ level: 'error', fields, message }),
 };
 
 function agentOf(path: string): AgentClient {
