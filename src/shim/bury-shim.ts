@@ -1,0 +1,30 @@
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { isKind } from '../lib/errors.ts';
+import { connectUnix } from '../lib/ttrpc/connect.ts';
+import type { ShimParts, ShimTarget } from './shim-parts.ts';
+import { deleteShim } from './start-shim.ts';
+
+/** Removes what a shim that died left: the container through the shim's own `delete`, its rootfs mount and its socket. */
+export async function buryShim(parts: ShimParts, target: ShimTarget, signal?: AbortSignal): Promise<void> {
+  const { handle, handler } = target;
+  parts.connections.forget(handle.address);
+  // Without a bundle there is nothing that `delete` could find, and it went last.
+  if (existsSync(handle.bundle)) {
+    await deleteShim(parts.agent, { handler, id: handle.id, bundle: handle.bundle, places: parts.places }, signal);
+    await parts.agent.unmount(join(handle.bundle, 'rootfs'), signal);
+  }
+  await removeSocket(handle.address, signal);
+  parts.oom.unwatch(handle.id);
+}
+
+/** A socket that still answers belongs to a shim that serves other containers, too. */
+async function removeSocket(address: string, signal: AbortSignal | undefined): Promise<void> {
+  if (!address.startsWith('unix://')) return;
+  try {
+    (await connectUnix(address, signal)).destroy();
+  } catch (error) {
+    if (!isKind(error, 'not-found')) throw error;
+    rmSync(address.slice('unix://'.length), { force: true });
+  }
+}

@@ -1,0 +1,139 @@
+import type { AnyMessage } from '../lib/proto.ts';
+import { BerthError } from '../lib/errors.ts';
+import type { BlkioEntry, CgroupV1Memory, CgroupV1Metrics, CgroupV2Metrics } from './cgroup-metrics.ts';
+import type { ShimMethods } from './methods.ts';
+import type { TaskStats } from './port.ts';
+
+type Memory = TaskStats['memory'];
+type Io = TaskStats['io'][number];
+
+const none = { current: 0n, limit: 0n };
+
+/** "No limit": cgroup v1 rounds it down to whole pages, v2 is told as the largest u64. */
+const unlimitedFrom = 0x7fff_ffff_ffff_0000n;
+
+const max0 = (value: bigint): bigint => (value > 0n ? value : 0n);
+const limit = (value: bigint): bigint | undefined => (value === 0n || value >= unlimitedFrom ? undefined : value);
+
+/**
+ * Reads what a shim answered to Stats, from either cgroup version.
+ * @throws BerthError `unimplemented` for statistics of another kind.
+ */
+export function decodeStats(stats: AnyMessage | null, methods: ShimMethods, nowNs: bigint): TaskStats {
+  const type = stats?.typeUrl.split('/').at(-1) ?? 'nothing';
+  const bytes = stats?.value ?? new Uint8Array(0);
+  if (type === methods.metricsV1.typeName) return fromV1(methods.metricsV1.decode(bytes), nowNs);
+  if (type === methods.metricsV2.typeName) return fromV2(methods.metricsV2.decode(bytes), nowNs);
+  throw new BerthError('unimplemented', `the shim told its statistics as ${type}`);
+}
+
+function fromV1({ cpu, memory, pids, blkio }: CgroupV1Metrics, timestampNs: bigint): TaskStats {
+  return {
+    timestampNs,
+    cpu: {
+      usageNs: cpu?.usage?.total ?? 0n,
+      userNs: cpu?.usage?.user ?? 0n,
+      systemNs: cpu?.usage?.kernel ?? 0n,
+      periods: cpu?.throttling?.periods ?? 0n,
+      throttledPeriods: cpu?.throttling?.throttledPeriods ?? 0n,
+      throttledNs: cpu?.throttling?.throttledTime ?? 0n,
+    },
+    memory: memory === null ? noMemory : memoryFromV1(memory),
+    pids: pids ?? none,
+    io: ioFromV1(blkio?.ioServiceBytesRecursive ?? [], blkio?.ioServicedRecursive ?? []),
+  };
+}
+
+const noMemory: Memory = {
+  usageBytes: 0n,
+  workingSetBytes: 0n,
+  rssBytes: 0n,
+  cacheBytes: 0n,
+  mappedFileBytes: 0n,
+  limitBytes: undefined,
+  maxUsageBytes: 0n,
+  failcnt: 0n,
+  pageFaults: 0n,
+  majorPageFaults: 0n,
+  swapUsageBytes: 0n,
+  swapLimitBytes: undefined,
+};
+
+function memoryFromV1(memory: CgroupV1Memory): Memory {
+  const usageBytes = memory.usage?.usage ?? 0n;
+  const limitBytes = limit(memory.usage?.limit ?? 0n);
+  const bothLimit = limit(memory.swap?.limit ?? 0n);
+  return {
+    usageBytes,
+    workingSetBytes: max0(usageBytes - memory.totalInactiveFile),
+    rssBytes: memory.totalRss,
+    cacheBytes: memory.totalCache,
+    mappedFileBytes: memory.totalMappedFile,
+    limitBytes,
+    maxUsageBytes: memory.usage?.max ?? 0n,
+    failcnt: memory.usage?.failcnt ?? 0n,
+    pageFaults: memory.totalPgFault,
+    majorPageFaults: memory.totalPgMajFault,
+    swapUsageBytes: max0((memory.swap?.usage ?? 0n) - usageBytes),
+    swapLimitBytes: bothLimit === undefined || limitBytes === undefined ? undefined : max0(bothLimit - limitBytes),
+  };
+}
+
+function ioFromV1(bytes: readonly BlkioEntry[], operations: readonly BlkioEntry[]): readonly Io[] {
+  const devices = new Map<string, { -readonly [Key in keyof Io]: Io[Key] }>();
+  const of = (entry: BlkioEntry): { -readonly [Key in keyof Io]: Io[Key] } => {
+    const device = `${entry.major}:${entry.minor}`;
+    const found = devices.get(device) ?? { device, readBytes: 0n, writeBytes: 0n, reads: 0n, writes: 0n };
+    devices.set(device, found);
+    return found;
+  };
+  for (const entry of bytes) {
+    if (entry.op === 'Read') of(entry).readBytes += entry.value;
+    if (entry.op === 'Write') of(entry).writeBytes += entry.value;
+  }
+  for (const entry of operations) {
+    if (entry.op === 'Read') of(entry).reads += entry.value;
+    if (entry.op === 'Write') of(entry).writes += entry.value;
+  }
+  return [...devices.values()];
+}
+
+function fromV2({ cpu, memory, pids, io, memoryEvents }: CgroupV2Metrics, timestampNs: bigint): TaskStats {
+  return {
+    timestampNs,
+    cpu: {
+      usageNs: (cpu?.usageUsec ?? 0n) * 1000n,
+      userNs: (cpu?.userUsec ?? 0n) * 1000n,
+      systemNs: (cpu?.systemUsec ?? 0n) * 1000n,
+      periods: cpu?.nrPeriods ?? 0n,
+      throttledPeriods: cpu?.nrThrottled ?? 0n,
+      throttledNs: (cpu?.throttledUsec ?? 0n) * 1000n,
+    },
+    memory: memory === null ? noMemory : memoryFromV2(memory, memoryEvents?.max ?? 0n),
+    pids: pids ?? none,
+    io: (io?.usage ?? []).map((entry) => ({
+      device: `${entry.major}:${entry.minor}`,
+      readBytes: entry.rbytes,
+      writeBytes: entry.wbytes,
+      reads: entry.rios,
+      writes: entry.wios,
+    })),
+  };
+}
+
+function memoryFromV2(memory: NonNullable<CgroupV2Metrics['memory']>, failcnt: bigint): Memory {
+  return {
+    usageBytes: memory.usage,
+    workingSetBytes: max0(memory.usage - memory.inactiveFile),
+    rssBytes: memory.anon,
+    cacheBytes: memory.file,
+    mappedFileBytes: memory.fileMapped,
+    limitBytes: limit(memory.usageLimit),
+    maxUsageBytes: memory.maxUsage,
+    failcnt,
+    pageFaults: memory.pgfault,
+    majorPageFaults: memory.pgmajfault,
+    swapUsageBytes: memory.swapUsage,
+    swapLimitBytes: limit(memory.swapLimit),
+  };
+}

@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BerthError } from '../lib/errors.ts';
+import { packSpec, type ProcessId, type StdioPaths, type TaskMethods } from './methods.ts';
+import type { ExecOutcome, ExecSpec } from './port.ts';
+import { callMs, type ShimParts, type ShimTarget, taskMethodsOf } from './shim-parts.ts';
+
+const sigkill = 9;
+
+interface Execution {
+  readonly parts: ShimParts;
+  readonly target: ShimTarget;
+  readonly methods: TaskMethods;
+  readonly process: ProcessId;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs a process in the container to its end. Its output goes through files of the bundle, which works with every shim and
+ * costs the daemon nothing while the process runs.
+ * @throws BerthError `timeout` after `timeoutMs`, or the signal's reason; the process is dead by then.
+ */
+export async function execSync(parts: ShimParts, target: ShimTarget, spec: ExecSpec, signal?: AbortSignal): Promise<ExecOutcome> {
+  signal?.throwIfAborted();
+  const execId = randomBytes(8).toString('hex');
+  const path = join(target.handle.bundle, `exec-${execId}`);
+  const execution: Execution = {
+    parts,
+    target,
+    methods: taskMethodsOf(parts, target.handle),
+    process: { id: target.handle.id, execId },
+    stdout: `${path}.out`,
+    stderr: `${path}.err`,
+  };
+  try {
+    return await run(execution, spec, signal);
+  } finally {
+    for (const file of [execution.stdout, execution.stderr]) rmSync(file, { force: true });
+  }
+}
+
+async function run(execution: Execution, spec: ExecSpec, signal: AbortSignal | undefined): Promise<ExecOutcome> {
+  const { methods, process, stdout, stderr } = execution;
+  for (const file of [stdout, stderr]) closeSync(openSync(file, 'wx', 0o600));
+  // Neither call takes the signal: an exec that was asked for must be known to exist or not before it can be ended.
+  await call(execution, methods.exec, { ...process, ...stdio(execution, spec.maxOutputBytes), spec: packSpec('Process', spec.process) }, { timeoutMs: callMs.exec });
+  try {
+    await call(execution, methods.start, process, { timeoutMs: callMs.start });
+    const { exitStatus } = await waitOrKill(execution, spec, signal);
+    // Delete first: it returns when the output has been written.
+    await call(execution, methods.delete, process, { timeoutMs: callMs.delete });
+    return { stdout: await head(stdout, spec.maxOutputBytes), stderr: await head(stderr, spec.maxOutputBytes), exitCode: exitStatus };
+  } catch (error) {
+    await call(execution, methods.delete, process, { timeoutMs: callMs.delete }).catch(() => undefined);
+    throw error;
+  }
+}
+
+function call<Request, Response>(
+  { parts, target }: Execution,
+  method: Parameters<typeof parts.connections.call<Request, Response>>[1],
+  request: Request,
+  options: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+): Promise<Response> {
+  return parts.connections.call(target.handle.address, method, request, options);
+}
+
+/** berth-shim cuts the output itself; containerd's shim takes a plain file for each stream, but one `file://` for both. */
+function stdio({ target, stdout, stderr }: Execution, maxOutputBytes: number): StdioPaths {
+  const uri = (path: string): string => (target.handler.protocol === 'berth' ? `file://${path}?limit=${maxOutputBytes}` : path);
+  return { terminal: false, stdin: '', stdout: uri(stdout), stderr: uri(stderr) };
+}
+
+async function waitOrKill(execution: Execution, spec: ExecSpec, signal: AbortSignal | undefined): Promise<{ readonly exitStatus: number }> {
+  const { methods, process } = execution;
+  const deadline = spec.timeoutMs === undefined ? undefined : AbortSignal.timeout(spec.timeoutMs);
+  const ends = [signal, deadline].filter((each) => each !== undefined);
+  try {
+    return await call(execution, methods.wait, process, { signal: AbortSignal.any(ends) });
+  } catch (error) {
+    if (deadline?.aborted !== true && signal?.aborted !== true) throw error;
+    await killAndWait(execution);
+    signal?.throwIfAborted();
+    throw new BerthError('timeout', `command timed out after ${(spec.timeoutMs ?? 0) / 1000} s in container ${process.id}`);
+  }
+}
+
+async function killAndWait(execution: Execution): Promise<void> {
+  const { methods, process } = execution;
+  const options = { timeoutMs: callMs.default };
+  // It may have ended in the meantime, which the wait finds out.
+  await call(execution, methods.kill, { ...process, signal: sigkill, all: true }, options).catch(() => undefined);
+  await call(execution, methods.wait, process, options);
+}
+
+async function head(path: string, maxBytes: number): Promise<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const buffer = Buffer.alloc(Math.min(size, maxBytes));
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}

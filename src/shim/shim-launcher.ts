@@ -1,0 +1,128 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../lib/clock.ts';
+import { BerthError, isKind } from '../lib/errors.ts';
+import type { Agent } from '../native/port.ts';
+import { buryShim } from './bury-shim.ts';
+import { readExitRecord } from './exit-record.ts';
+import { shimMethods } from './methods.ts';
+import { OomEvents } from './oom-events.ts';
+import type { RuntimeHandler, ShimLauncher, Task, TaskExit, TaskHandle, TaskSpec } from './port.ts';
+import { ShimConnections } from './shim-connections.ts';
+import { callMs, type ShimParts, taskMethodsOf } from './shim-parts.ts';
+import { ShimTask } from './shim-task.ts';
+import { startShim } from './start-shim.ts';
+import { createRequest } from './task-request.ts';
+
+/** Sockets kept open to shims that nothing is asked at the moment. */
+const maxIdleConnections = 64;
+const cleanUpMs = 30_000;
+
+export interface ShimLauncherInit {
+  readonly handlers: readonly RuntimeHandler[];
+  /** Short: unix socket paths end at 107 bytes. */
+  readonly runRoot: string;
+  /** Absolute path of berth-shim, the log writer for foreign shims. */
+  readonly logger: string;
+}
+
+/** Launches and finds tasks behind any shim that speaks containerd's Task service. */
+export class TtrpcShimLauncher implements ShimLauncher {
+  readonly #parts: ShimParts;
+  readonly #handlers: ReadonlyMap<string, RuntimeHandler>;
+  readonly #logger: string;
+
+  constructor(components: { readonly agent: Agent; readonly clock: Clock }, init: ShimLauncherInit) {
+    const methods = shimMethods();
+    const eventsPath = join(init.runRoot, 'events.sock');
+    this.#handlers = new Map(init.handlers.map((handler) => [handler.name, handler]));
+    this.#logger = init.logger;
+    this.#parts = {
+      ...components,
+      methods,
+      connections: new ShimConnections({ maxIdle: maxIdleConnections }),
+      oom: new OomEvents(eventsPath, methods),
+      places: { socketDir: join(init.runRoot, 's'), eventsAddress: `unix://${eventsPath}` },
+    };
+  }
+
+  /** Opens the socket for foreign shims' events. Call once, before anything is launched or attached. */
+  async open(): Promise<void> {
+    mkdirSync(this.#parts.places.socketDir, { recursive: true, mode: 0o700 });
+    await this.#parts.oom.listen();
+  }
+
+  /** Leaves every shim running. */
+  async close(): Promise<void> {
+    this.#parts.connections.close();
+    await this.#parts.oom.close();
+  }
+
+  handlers(): readonly RuntimeHandler[] {
+    return [...this.#handlers.values()];
+  }
+
+  async launch(handlerName: string, spec: TaskSpec, signal?: AbortSignal): Promise<Task> {
+    const handler = this.#handler(handlerName);
+    const stdin = handler.protocol === 'containerd' ? await this.#prepareForeign(spec, signal) : '';
+    const { id, bundle } = spec;
+    let handle: TaskHandle = { id, handler: handlerName, address: '', version: 3, bundle, pid: 0 };
+    try {
+      const { address, version } = await startShim(this.#parts.agent, { handler, id, bundle, places: this.#parts.places }, this.#parts.methods, signal);
+      handle = { ...handle, address, version };
+      const request = createRequest(spec, stdin, { handler, logger: this.#logger }, this.#parts.methods);
+      const { pid } = await this.#parts.connections.call(address, taskMethodsOf(this.#parts, handle).create, request, { signal, timeoutMs: callMs.create });
+      return new ShimTask(this.#parts, { handle: { ...handle, pid }, handler });
+    } catch (error) {
+      await this.#abandon(handle, handler);
+      throw error;
+    }
+  }
+
+  async attach(handle: TaskHandle, signal?: AbortSignal): Promise<Task | undefined> {
+    const task = new ShimTask(this.#parts, { handle, handler: this.#handler(handle.handler) });
+    try {
+      await task.state(signal);
+      return task;
+    } catch (error) {
+      this.#parts.oom.unwatch(handle.id);
+      if (isKind(error, 'not-found') || isKind(error, 'unavailable')) return undefined;
+      throw error;
+    }
+  }
+
+  exitRecord(bundle: string): TaskExit | undefined {
+    return readExitRecord(bundle);
+  }
+
+  async bury(handle: TaskHandle, signal?: AbortSignal): Promise<void> {
+    await buryShim(this.#parts, { handle, handler: this.#handler(handle.handler) }, signal);
+  }
+
+  #handler(name: string): RuntimeHandler {
+    const handler = this.#handlers.get(name);
+    if (handler === undefined) throw new BerthError('invalid', `no runtime handler is called "${name}"`, { hint: `configured are ${[...this.#handlers.keys()].join(', ')}` });
+    return handler;
+  }
+
+  /** What containerd would have made in the bundle: the file that the shim logs to and, if asked for, the FIFO of stdin. */
+  async #prepareForeign(spec: TaskSpec, signal: AbortSignal | undefined): Promise<string> {
+    writeFileSync(join(spec.bundle, 'log'), '', { mode: 0o600 });
+    if (!spec.stdin) return '';
+    const fifo = join(spec.bundle, 'stdin');
+    await this.#parts.agent.exec({ argv: ['/usr/bin/mkfifo', '-m', '0600', fifo], env: {} }, signal);
+    return fifo;
+  }
+
+  /** Undoes a launch that failed, whatever it got to. Its own failure must not hide the first. */
+  async #abandon(handle: TaskHandle, handler: RuntimeHandler): Promise<void> {
+    const signal = AbortSignal.timeout(cleanUpMs);
+    const target = { handle, handler };
+    try {
+      if (handle.address === '') await buryShim(this.#parts, target, signal);
+      else await new ShimTask(this.#parts, target).remove(signal);
+    } catch (error) {
+      throw new BerthError('internal', `a shim of container ${handle.id} may be left over`, { cause: error });
+    }
+  }
+}

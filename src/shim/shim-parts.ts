@@ -1,0 +1,38 @@
+import type { Clock } from '../lib/clock.ts';
+import type { Agent } from '../native/port.ts';
+import type { ShimMethods, TaskMethods } from './methods.ts';
+import type { OomEvents } from './oom-events.ts';
+import type { RuntimeHandler, TaskHandle } from './port.ts';
+import type { ShimConnections } from './shim-connections.ts';
+import type { ShimPlaces } from './start-shim.ts';
+
+/** What every task works with. */
+export interface ShimParts {
+  readonly agent: Agent;
+  readonly clock: Clock;
+  readonly connections: ShimConnections;
+  readonly methods: ShimMethods;
+  readonly oom: OomEvents;
+  readonly places: ShimPlaces;
+}
+
+/** One task as the parts below a Task see it. */
+export interface ShimTarget {
+  readonly handle: TaskHandle;
+  readonly handler: RuntimeHandler;
+}
+
+/** Milliseconds that a shim has for a call. A frozen shim costs its caller this much and nobody else anything. */
+export const callMs = {
+  create: 60_000,
+  start: 60_000,
+  delete: 30_000,
+  exec: 30_000,
+  default: 10_000,
+  stats: 2000,
+} as const;
+
+/** The Task service in the version that the shim speaks. */
+export function taskMethodsOf(parts: ShimParts, handle: TaskHandle): TaskMethods {
+  return handle.version === 2 ? parts.methods.task[2] : parts.methods.task[3];
+}

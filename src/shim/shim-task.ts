@@ -1,0 +1,151 @@
+import { BerthError, isKind } from '../lib/errors.ts';
+import { timestampNs } from '../lib/proto.ts';
+import type { Method } from '../lib/ttrpc/method.ts';
+import { buryShim } from './bury-shim.ts';
+import { decodeStats } from './decode-stats.ts';
+import { execSync } from './exec-sync.ts';
+import { readExitRecord } from './exit-record.ts';
+import { type ExitAnswer, packSpec, type ProcessId, type TaskMethods } from './methods.ts';
+import type { ExecOutcome, ExecSpec, Task, TaskExit, TaskHandle, TaskState, TaskStats, TaskStatus } from './port.ts';
+import { callMs, type ShimParts, type ShimTarget, taskMethodsOf } from './shim-parts.ts';
+
+const sigkill = 9;
+const killedBySignal9 = 128 + sigkill;
+/** How long the end of a foreign shim's container waits for news of an OOM kill. */
+const oomGraceMs = 200;
+
+/** By containerd.v1.types.Status. */
+const statuses: readonly TaskStatus[] = ['unknown', 'created', 'running', 'stopped', 'paused', 'paused'];
+
+interface Options {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+/** A Task over ttrpc, the same for every shim; `handler.protocol` decides who writes the log and tells of an OOM kill. */
+export class ShimTask implements Task {
+  readonly #parts: ShimParts;
+  readonly #target: ShimTarget;
+  readonly #methods: TaskMethods;
+  readonly #main: ProcessId;
+  #pid: number;
+  /** A SIGKILL of ours explains the exit code that an OOM kill would have, too. */
+  #killed = false;
+
+  constructor(parts: ShimParts, target: ShimTarget) {
+    this.#parts = parts;
+    this.#target = target;
+    this.#methods = taskMethodsOf(parts, target.handle);
+    this.#main = { id: target.handle.id, execId: '' };
+    this.#pid = target.handle.pid;
+    if (!this.#ours) parts.oom.watch(target.handle.id);
+  }
+
+  get handle(): TaskHandle {
+    return { ...this.#target.handle, pid: this.#pid };
+  }
+
+  async start(signal?: AbortSignal): Promise<{ readonly pid: number }> {
+    const { pid } = await this.#call(this.#methods.start, this.#main, { signal, timeoutMs: callMs.start });
+    this.#pid = pid;
+    return { pid };
+  }
+
+  async state(signal?: AbortSignal): Promise<TaskState> {
+    const answer = await this.#call(this.#methods.state, this.#main, { signal });
+    const status = statuses[answer.status] ?? 'unknown';
+    this.#pid = answer.pid;
+    return { status, pid: answer.pid, exit: status === 'stopped' ? await this.#exit(answer) : undefined };
+  }
+
+  async wait(signal?: AbortSignal): Promise<TaskExit | undefined> {
+    for (const attempt of [1, 2]) {
+      try {
+        return await this.#exit(await this.#call(this.#methods.wait, this.#main, { signal, timeoutMs: undefined }));
+      } catch (error) {
+        // The connection may break without the shim; a second time it is the shim.
+        if (isKind(error, 'unavailable') && attempt === 1) continue;
+        if (isKind(error, 'unavailable') || isKind(error, 'not-found')) return readExitRecord(this.#target.handle.bundle);
+        throw error;
+      }
+    }
+    return undefined;
+  }
+
+  async kill(signalNumber: number, options: { readonly all: boolean }, signal?: AbortSignal): Promise<void> {
+    if (signalNumber === sigkill) this.#killed = true;
+    await ignoring('not-found', this.#call(this.#methods.kill, { ...this.#main, signal: signalNumber, all: options.all }, { signal }));
+  }
+
+  async execSync(spec: ExecSpec, signal?: AbortSignal): Promise<ExecOutcome> {
+    return execSync(this.#parts, this.#target, spec, signal);
+  }
+
+  async stats(signal?: AbortSignal): Promise<TaskStats> {
+    const { stats } = await this.#call(this.#methods.stats, { id: this.#main.id }, { signal, timeoutMs: callMs.stats });
+    return decodeStats(stats, this.#parts.methods, this.#parts.clock.nowNs());
+  }
+
+  async update(resources: unknown, signal?: AbortSignal): Promise<void> {
+    await this.#call(this.#methods.update, { id: this.#main.id, resources: packSpec('LinuxResources', resources) }, { signal });
+  }
+
+  async pause(signal?: AbortSignal): Promise<void> {
+    await this.#call(this.#methods.pause, { id: this.#main.id }, { signal });
+  }
+
+  async resume(signal?: AbortSignal): Promise<void> {
+    await this.#call(this.#methods.resume, { id: this.#main.id }, { signal });
+  }
+
+  async reopenLog(signal?: AbortSignal): Promise<void> {
+    if (!this.#ours) throw new BerthError('unimplemented', `the shim of container ${this.#main.id} cannot reopen its log`, { hint: 'use a runtime handler with protocol "berth"' });
+    await this.#call(this.#parts.methods.container.reopenLog, {}, { signal });
+  }
+
+  async startPhases(signal?: AbortSignal): Promise<Readonly<Record<string, number>>> {
+    if (!this.#ours) return {};
+    const { micros } = await this.#call(this.#parts.methods.container.describe, {}, { signal });
+    return Object.fromEntries(Object.entries(micros).map(([name, value]) => [name, Number(value) / 1000]));
+  }
+
+  async remove(signal?: AbortSignal): Promise<void> {
+    try {
+      await ignoring('not-found', this.#call(this.#methods.delete, this.#main, { signal, timeoutMs: callMs.delete }));
+    } catch (error) {
+      if (!isKind(error, 'unavailable')) throw error;
+      await buryShim(this.#parts, this.#target, signal);
+      return;
+    }
+    // The shim may end before its answer is out.
+    await ignoring('unavailable', this.#call(this.#methods.shutdown, { id: this.#main.id, now: false }, { signal }));
+    this.#parts.connections.forget(this.#target.handle.address);
+    this.#parts.oom.unwatch(this.#main.id);
+  }
+
+  get #ours(): boolean {
+    return this.#target.handler.protocol === 'berth';
+  }
+
+  #call<Request, Response>(method: Method<Request, Response>, request: Request, options: Options): Promise<Response> {
+    return this.#parts.connections.call(this.#target.handle.address, method, request, { timeoutMs: callMs.default, ...options });
+  }
+
+  async #exit(answer: ExitAnswer): Promise<TaskExit> {
+    return { exitCode: answer.exitStatus, exitedAtNs: timestampNs(answer.exitedAt), oomKilled: await this.#oomKilled(answer.exitStatus) };
+  }
+
+  async #oomKilled(exitCode: number): Promise<boolean> {
+    if (this.#ours) return readExitRecord(this.#target.handle.bundle)?.oomKilled ?? false;
+    const mayBe = exitCode === killedBySignal9 && !this.#killed;
+    return this.#parts.oom.within(this.#main.id, mayBe ? oomGraceMs : 0);
+  }
+}
+
+async function ignoring(kind: 'not-found' | 'unavailable', promise: Promise<unknown>): Promise<void> {
+  try {
+    await promise;
+  } catch (error) {
+    if (!isKind(error, kind)) throw error;
+  }
+}

@@ -1,0 +1,82 @@
+import type { Agent, ExecResult } from '../native/port.ts';
+import { BerthError } from '../lib/errors.ts';
+import type { BootstrapResult, ShimMethods } from './methods.ts';
+import type { RuntimeHandler } from './port.ts';
+
+/** The containerd namespace that all tasks are in: shims keep their state below it. */
+export const shimNamespace = 'berth';
+
+const commandMs = 30_000;
+const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+export interface ShimPlaces {
+  /** Where shims put their sockets. */
+  readonly socketDir: string;
+  /** Our end for the events of foreign shims; empty when there is none. */
+  readonly eventsAddress: string;
+}
+
+/** The shim of one container, before and after it runs. */
+export interface ShimCommand {
+  readonly handler: RuntimeHandler;
+  readonly id: string;
+  readonly bundle: string;
+  readonly places: ShimPlaces;
+}
+
+/**
+ * Runs the shim's `start`, which leaves the shim itself behind, and returns where that listens.
+ * @throws BerthError with what the command printed.
+ */
+export async function startShim(agent: Agent, command: ShimCommand, methods: ShimMethods, signal?: AbortSignal): Promise<BootstrapResult> {
+  const { id, handler, places } = command;
+  // Shims since containerd 2.3 read this from stdin; older ones use arguments and environment and ignore it.
+  const stdin = methods.bootstrapParams.encode({
+    instanceId: id,
+    namespace: shimNamespace,
+    containerdVersion: '',
+    containerdTtrpcAddress: places.eventsAddress,
+    socketDir: places.socketDir,
+  });
+  const result = await run(agent, command, { action: 'start', stdin }, signal);
+  const bootstrap = parseBootstrap(result.stdout, methods);
+  if (bootstrap.protocol !== 'ttrpc' || (bootstrap.version !== 2 && bootstrap.version !== 3)) {
+    throw new BerthError('unimplemented', `the shim ${handler.shim} speaks ${bootstrap.protocol} version ${bootstrap.version}`, { hint: 'ttrpc in version 2 or 3 is needed' });
+  }
+  return bootstrap;
+}
+
+/** Runs the shim's `delete`, which kills and removes what a dead shim left. */
+export async function deleteShim(agent: Agent, command: ShimCommand, signal?: AbortSignal): Promise<void> {
+  await run(agent, command, { action: 'delete', stdin: new Uint8Array(0) }, signal);
+}
+
+async function run(agent: Agent, command: ShimCommand, call: { readonly action: 'start' | 'delete'; readonly stdin: Uint8Array }, signal: AbortSignal | undefined): Promise<ExecResult> {
+  const { handler, id, bundle, places } = command;
+  const bundleFlag = call.action === 'delete' ? ['-bundle', bundle] : [];
+  const result = await agent.exec(
+    {
+      argv: [handler.shim, '-namespace', shimNamespace, '-address', '', '-publish-binary', '', '-id', id, ...bundleFlag, call.action],
+      env: { PATH: searchPath, NAMESPACE: shimNamespace, TTRPC_ADDRESS: places.eventsAddress, GRPC_ADDRESS: '', MAX_SHIM_VERSION: '3', GOMAXPROCS: '2' },
+      cwd: bundle,
+      stdin: call.stdin,
+      timeoutMs: commandMs,
+      detached: true,
+    },
+    signal,
+  );
+  if (result.exitCode === 0) return result;
+  const said = Buffer.from(result.stderr.length > 0 ? result.stderr : result.stdout).toString().trim();
+  throw new BerthError('internal', `${handler.shim} ${call.action} of container ${id} failed with code ${result.exitCode}: ${said}`);
+}
+
+/** A protobuf message from new shims, JSON from older ones, the bare address from the oldest. */
+export function parseBootstrap(stdout: Uint8Array, methods: Pick<ShimMethods, 'bootstrapResult'>): BootstrapResult {
+  const text = Buffer.from(stdout).toString().trim();
+  if (text.startsWith('{')) {
+    const { version = 2, address = '', protocol = 'ttrpc' } = JSON.parse(text) as Partial<BootstrapResult>;
+    return { version, address, protocol };
+  }
+  if (text.startsWith('unix://')) return { version: 2, address: text, protocol: 'ttrpc' };
+  return methods.bootstrapResult.decode(stdout);
+}
