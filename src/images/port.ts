@@ -1,4 +1,5 @@
 import type { Digest, ImageId, SnapshotKey } from '../lib/ids.ts';
+import type { ImageRuntimeConfig } from '../oci/image-config.ts';
 
 export interface RegistryAuth {
   readonly username: string;
@@ -9,17 +10,7 @@ export interface RegistryAuth {
   readonly serverAddress: string;
 }
 
-/** The runtime part of an OCI image config. */
-export interface ImageRuntimeConfig {
-  readonly user: string;
-  readonly env: readonly string[];
-  readonly entrypoint: readonly string[];
-  readonly cmd: readonly string[];
-  readonly workingDir: string;
-  readonly volumes: readonly string[];
-  readonly stopSignal: string;
-  readonly labels: Readonly<Record<string, string>>;
-}
+export type { ImageRuntimeConfig } from '../oci/image-config.ts';
 
 export interface Image {
   readonly id: ImageId;
@@ -68,6 +59,8 @@ export interface ImageService {
   /** Removes the image with all its tags. Unknown is success. Snapshots in use stay until they are free. */
   remove(reference: string): Promise<void>;
   usage(signal?: AbortSignal): Promise<StoreUsage>;
+  /** Frees layers and blobs that nothing needs any more. To be called after a container went; failures are logged. */
+  collect(signal?: AbortSignal): Promise<void>;
   /** Pulls under way, for `berth pull` and metrics. */
   pulls(): readonly { readonly reference: string; readonly progress: PullProgress }[];
 }

@@ -1,0 +1,28 @@
+import type { Clock } from '../lib/clock.ts';
+import type { KeyedMutex } from '../lib/keyed-mutex.ts';
+import type { Agent } from '../native/port.ts';
+import type { Platform } from '../oci/platform.ts';
+import type { Snapshotter } from '../snapshotter/port.ts';
+import type { ContentStore } from './content/content-store.ts';
+import type { ImageLog, ImageObserver } from './observer.ts';
+import type { ImageCatalog } from './records/image-catalog.ts';
+import type { Leases } from './records/leases.ts';
+import type { UnfinishedPulls } from './records/unfinished-pulls.ts';
+
+/** The parts that every piece of image work shares. */
+export interface ImageComponents {
+  readonly content: ContentStore;
+  readonly snapshotter: Snapshotter;
+  readonly agent: Pick<Agent, 'unpack' | 'diskUsage'>;
+  readonly catalog: ImageCatalog;
+  readonly unfinished: UnfinishedPulls;
+  readonly leases: Leases;
+  /** Held, by digest or snapshot key, while that thing is made or removed. */
+  readonly locks: KeyedMutex<string>;
+  readonly node: Platform;
+  readonly clock: Clock;
+  readonly log: ImageLog;
+  readonly observer: ImageObserver;
+  /** Layer blobs are dropped once unpacked. */
+  readonly discardUnpackedLayers: boolean;
+}

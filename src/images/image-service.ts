@@ -1,0 +1,135 @@
+import { join } from 'node:path';
+import type { Clock } from '../lib/clock.ts';
+import { abortable, KeyedMutex } from '../lib/keyed-mutex.ts';
+import type { Agent } from '../native/port.ts';
+import { nodePlatform } from '../oci/platform.ts';
+import type { Snapshotter } from '../snapshotter/port.ts';
+import type { StateStore } from '../state/port.ts';
+import { Collector } from './collect/collector.ts';
+import type { ImageComponents } from './components.ts';
+import type { ImagesConfig } from './config.ts';
+import { ContentStore } from './content/content-store.ts';
+import type { ImageLog, ImageObserver } from './observer.ts';
+import type { Image, PullProgress, PullRequest, StoreUsage } from './port.ts';
+import { Puller } from './pull/puller.ts';
+import { ImageCatalog } from './records/image-catalog.ts';
+import { Leases } from './records/leases.ts';
+import { UnfinishedPulls } from './records/unfinished-pulls.ts';
+import { Authorizer } from './registry/authorizer.ts';
+import { ConfiguredEndpoints } from './registry/endpoint.ts';
+import { UndiciTransport, type HttpTransport } from './registry/http-transport.ts';
+import { RegistryClient } from './registry/registry-client.ts';
+import { RemoteRepository, type RemoteParts } from './registry/remote-repository.ts';
+import { StoreMeter } from './store-usage.ts';
+
+export interface ImageServiceInit {
+  /** Blobs go to `<stateRoot>/content`. */
+  readonly stateRoot: string;
+  readonly snapshotter: Snapshotter;
+  readonly agent: Pick<Agent, 'unpack' | 'diskUsage'>;
+  /** With durability `power`. */
+  readonly state: StateStore;
+  readonly clock: Clock;
+  readonly log: ImageLog;
+  readonly observer: ImageObserver;
+  readonly config: ImagesConfig;
+}
+
+/** Opens the image store under the state root and reads what it holds. */
+export async function openImageService(init: ImageServiceInit): Promise<ImageStore> {
+  const components = createComponents(init);
+  const transport = new UndiciTransport(init.config.progressTimeoutMs);
+  const remote = createRemote(init, transport);
+  const collector = new Collector(components);
+  const puller = new Puller({ components, collector, config: init.config, open: (reference, auth) => new RemoteRepository(remote, reference, auth) });
+  const store = new ImageStore({ components, collector, puller, transport });
+  await store.open();
+  return store;
+}
+
+function createComponents({ stateRoot, snapshotter, agent, state, clock, log, observer, config }: ImageServiceInit): ImageComponents {
+  const defect = ({ topSnapshot }: Image): string | undefined =>
+    topSnapshot === undefined || snapshotter.stat(topSnapshot) !== undefined ? undefined : `its layers are gone: no snapshot ${topSnapshot}`;
+  return {
+    content: new ContentStore(join(stateRoot, 'content')),
+    snapshotter,
+    agent,
+    catalog: new ImageCatalog({ state, defaultRegistry: config.defaultRegistry, pinned: config.pinned, defect }),
+    unfinished: new UnfinishedPulls(state, clock),
+    leases: new Leases(),
+    locks: new KeyedMutex<string>(),
+    node: nodePlatform(),
+    clock,
+    log,
+    observer,
+    discardUnpackedLayers: config.discardUnpackedLayers,
+  };
+}
+
+function createRemote({ clock, log, config }: ImageServiceInit, transport: HttpTransport): RemoteParts {
+  const endpoints = new ConfiguredEndpoints(config.hosts);
+  const authorizer = new Authorizer({ transport, clock, tls: (host) => endpoints.tls(host) });
+  return { client: new RegistryClient(transport, authorizer), endpoints, log };
+}
+
+export interface ImageStoreParts {
+  readonly components: ImageComponents;
+  readonly collector: Collector;
+  readonly puller: Puller;
+  readonly transport: HttpTransport;
+}
+
+/** The images of this node. */
+export class ImageStore {
+  readonly #parts: ImageStoreParts;
+  readonly #meter: StoreMeter;
+
+  constructor(parts: ImageStoreParts) {
+    this.#parts = parts;
+    this.#meter = new StoreMeter(parts.components);
+  }
+
+  async open(): Promise<void> {
+    const { components, collector } = this.#parts;
+    await components.content.open();
+    components.catalog.load();
+    components.unfinished.load();
+    await collector.dropHalfUnpacked();
+    await collector.collect();
+  }
+
+  pull(request: PullRequest, signal?: AbortSignal): Promise<Image> {
+    return this.#parts.puller.pull(request, signal);
+  }
+
+  pulls(): readonly { readonly reference: string; readonly progress: PullProgress }[] {
+    return this.#parts.puller.pulls();
+  }
+
+  list(): readonly Image[] {
+    return this.#parts.components.catalog.list();
+  }
+
+  find(reference: string): Image | undefined {
+    return this.#parts.components.catalog.find(reference);
+  }
+
+  async remove(reference: string): Promise<void> {
+    const image = this.find(reference);
+    if (image !== undefined) this.#parts.components.catalog.remove(image.id);
+    await this.collect();
+  }
+
+  collect(signal?: AbortSignal): Promise<void> {
+    return this.#parts.collector.collect(signal);
+  }
+
+  usage(signal?: AbortSignal): Promise<StoreUsage> {
+    return abortable(this.#meter.usage(), signal);
+  }
+
+  /** Ends connections to registries. Pulls under way fail. */
+  async close(): Promise<void> {
+    await this.#parts.transport.close();
+  }
+}

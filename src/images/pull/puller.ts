@@ -1,0 +1,142 @@
+import { BerthError, isKind } from '../../lib/errors.ts';
+import { createLimit, type Limit } from '../../lib/limit.ts';
+import { formatReference, parseReference, repositoryOf, type Reference } from '../../oci/reference.ts';
+import type { Collector } from '../collect/collector.ts';
+import type { ImageComponents } from '../components.ts';
+import type { ImagesConfig } from '../config.ts';
+import type { PullOutcome } from '../observer.ts';
+import type { Image, PullProgress, PullRequest, RegistryAuth } from '../port.ts';
+import { withRetry } from '../registry/backoff.ts';
+import { fingerprint } from '../registry/credentials.ts';
+import { RegistryError } from '../registry/registry-error.ts';
+import type { RemoteRepository } from '../registry/remote-repository.ts';
+import { installImage } from './install-image.ts';
+import { ProgressTracker } from './progress.ts';
+import { resolveImage } from './resolve-image.ts';
+import { SharedWork } from './shared-work.ts';
+
+export interface PullerParts {
+  readonly components: ImageComponents;
+  readonly collector: Collector;
+  readonly open: (reference: Reference, auth: RegistryAuth | undefined) => RemoteRepository;
+  readonly config: Pick<ImagesConfig, 'defaultRegistry' | 'maxConcurrentDownloads' | 'maxConcurrentPulls'>;
+}
+
+interface RunningPull {
+  readonly reference: string;
+  readonly tracker: ProgressTracker;
+}
+
+/** Pulls images from registries. */
+export class Puller {
+  readonly #parts: PullerParts;
+  readonly #places: Limit;
+  readonly #shared = new SharedWork<Image>();
+  readonly #running = new Map<string, RunningPull>();
+
+  constructor(parts: PullerParts) {
+    this.#parts = parts;
+    this.#places = createLimit(parts.config.maxConcurrentPulls);
+  }
+
+  async pull({ reference: text, auth, onProgress }: PullRequest, signal: AbortSignal | undefined): Promise<Image> {
+    const reference = parseReference(text, this.#parts.config.defaultRegistry);
+    const name = formatReference(reference);
+    // Rights differ: nobody may get an image by joining the pull of someone with better credentials.
+    const key = `${name} ${fingerprint(auth)}`;
+    const tracker = this.#running.get(key)?.tracker ?? new ProgressTracker(this.#parts.components.clock);
+    const stopListening = onProgress === undefined ? undefined : tracker.listen(onProgress);
+    try {
+      return await this.#shared.join(key, (abort) => this.#tracked(key, { reference, auth, tracker }, abort), signal);
+    } finally {
+      stopListening?.();
+    }
+  }
+
+  pulls(): readonly { readonly reference: string; readonly progress: PullProgress }[] {
+    return [...this.#running.values()].map(({ reference, tracker }) => ({ reference, progress: tracker.current() }));
+  }
+
+  async #tracked(key: string, job: PullJob, signal: AbortSignal): Promise<Image> {
+    const { clock, observer } = this.#parts.components;
+    const entry = { reference: formatReference(job.reference), tracker: job.tracker };
+    const startMs = clock.monotonicMs();
+    let outcome: PullOutcome = 'failed';
+    this.#running.set(key, entry);
+    try {
+      const image = await this.#places.run(() => this.#work(job, signal), signal);
+      outcome = 'ok';
+      return image;
+    } catch (error) {
+      if (signal.aborted) outcome = 'canceled';
+      throw error;
+    } finally {
+      if (this.#running.get(key) === entry) this.#running.delete(key);
+      observer.pullFinished(outcome, (clock.monotonicMs() - startMs) / 1000);
+    }
+  }
+
+  async #work(job: PullJob, signal: AbortSignal): Promise<Image> {
+    const repository = this.#parts.open(job.reference, job.auth);
+    const known = await this.#ifUnchanged(job.reference, repository, signal);
+    const image = known ?? (await this.#install(job, repository, signal));
+    job.tracker.enter('done');
+    return image;
+  }
+
+  /**
+   * An image that is here already is only asked about: HEAD is cheap and most registries do not count it. The registry is
+   * asked in any case, since the caller's credentials may not be good for the image.
+   */
+  async #ifUnchanged(reference: Reference, repository: RemoteRepository, signal: AbortSignal): Promise<Image | undefined> {
+    const { catalog } = this.#parts.components;
+    if (catalog.find(formatReference(reference)) === undefined) return undefined;
+    const digest = await withRetry(() => headOf(repository, reference, signal), signal);
+    const image = digest === undefined ? undefined : catalog.find(`${repositoryOf(reference)}@${digest}`);
+    const isTagged = reference.tag === undefined || image?.repoTags.includes(formatReference(reference)) === true;
+    return isTagged ? image : undefined;
+  }
+
+  async #install({ reference, auth, tracker }: PullJob, source: RemoteRepository, signal: AbortSignal): Promise<Image> {
+    const { components: parts, collector, config } = this.#parts;
+    const what = formatReference(reference);
+    const plan = await resolveImage({ source, content: parts.content, node: parts.node, what, signal }, reference.digest ?? reference.tag);
+    const downloads = createLimit(config.maxConcurrentDownloads);
+    const names = {
+      tags: reference.tag === undefined ? [] : [what],
+      digests: [`${repositoryOf(reference)}@${plan.target}`],
+      work: `${what} ${fingerprint(auth)}`,
+    };
+    try {
+      return await installImage({ parts, source, downloads, progress: tracker, signal }, plan, names);
+    } catch (error) {
+      throw withName(error, what);
+    } finally {
+      await collector.collect();
+    }
+  }
+}
+
+interface PullJob {
+  readonly reference: Reference;
+  readonly auth: RegistryAuth | undefined;
+  readonly tracker: ProgressTracker;
+}
+
+/** Layer errors name the layer; whoever reads them wants to know the image, too. */
+function withName(error: unknown, what: string): unknown {
+  if (!(error instanceof BerthError) || isKind(error, 'canceled') || error.message.includes(what)) return error;
+  return new BerthError(error.kind, `cannot pull ${what}: ${error.message}`, { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+}
+
+/** Statuses of servers that have no HEAD; others are real answers. */
+const withoutHead = new Set([400, 405, 501]);
+
+async function headOf(repository: RemoteRepository, reference: Reference, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    return await repository.headManifest(reference.digest ?? reference.tag, signal);
+  } catch (error) {
+    if (error instanceof RegistryError && withoutHead.has(error.status)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,98 @@
+import { BerthError } from '../../lib/errors.ts';
+import { asObject, listField, parseJsonObject, stringField } from '../../lib/json-fields.ts';
+import type { HttpResponse } from './http-transport.ts';
+
+export interface RegistryErrorDetail {
+  /** HTTP status; 0 when there was no answer. */
+  readonly status: number;
+  readonly retryAfterMs?: number;
+  readonly cause?: unknown;
+  readonly hint?: string;
+}
+
+const maxErrorBytes = 64 * 1024;
+const maxRetryAfterMs = 30_000;
+
+/** A registry's refusal or silence. */
+export class RegistryError extends BerthError {
+  readonly status: number;
+  /** Worth another try: the answer may differ in a moment. */
+  readonly transient: boolean;
+  readonly retryAfterMs: number;
+
+  constructor(message: string, { status, retryAfterMs = 0, cause, hint }: RegistryErrorDetail) {
+    super(status === 404 ? 'not-found' : 'registry', message, { cause, ...(hint === undefined ? {} : { hint }) });
+    this.status = status;
+    this.transient = status === 0 || status === 408 || status === 429 || status >= 500;
+    this.retryAfterMs = Math.min(retryAfterMs, maxRetryAfterMs);
+  }
+}
+
+/** Undici and the sockets below it give codes; those say more than most messages. */
+function describeCause(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+  if (cause instanceof AggregateError && cause.errors.length > 0) return describeCause(cause.errors[0]);
+  const message = cause.message === '' ? cause.name : cause.message;
+  return code === '' || message.includes(code) ? message : `${message} (${code})`;
+}
+
+const permanentCodes = new Set(['CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_TLS_CERT_ALTNAME_INVALID']);
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+}
+
+/** No answer came, or the answer broke off. `doing` reads as in "cannot <doing>". */
+export function unreachable(doing: string, host: string, cause: unknown): BerthError {
+  if (cause instanceof BerthError) return cause;
+  const text = `cannot ${doing}: ${host}: ${describeCause(cause)}`;
+  if (permanentCodes.has(codeOf(cause))) {
+    return new BerthError('registry', text, { cause, hint: `set a "ca" for ${host} under images.hosts if its certificate is private` });
+  }
+  return new RegistryError(text, { status: 0, cause });
+}
+
+/** Reads a body up to a limit and fails `registry` beyond it. */
+export async function readBody(response: HttpResponse, limit: number, what: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body) {
+    size += chunk.byteLength;
+    if (size > limit) throw new BerthError('registry', `${what} is larger than ${String(limit)} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The first error of the body in the distribution spec's format, cleaned of control characters. */
+async function describeBody(response: HttpResponse): Promise<string> {
+  try {
+    const body = await readBody(response, maxErrorBytes, 'error body');
+    const first = asObject(listField(parseJsonObject(body, 'error body'), 'errors', 'error body')[0], 'error');
+    const text = [stringField(first, 'code', 'error'), stringField(first, 'message', 'error')].filter((part) => part !== '').join(' ');
+    return `, ${text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 500)}`;
+  } catch {
+    return '';
+  }
+}
+
+function retryAfter(response: HttpResponse): number {
+  const seconds = Number(response.headers('retry-after')[0] ?? '0');
+  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0;
+}
+
+const hints: Readonly<Record<number, string>> = {
+  401: 'check the image pull credentials',
+  403: 'check the image pull credentials',
+  404: 'check the name, and the credentials if it is private',
+};
+
+/** The error for an answer that is no success; reads the body. */
+export async function refusal(doing: string, host: string, response: HttpResponse): Promise<RegistryError> {
+  const { status } = response;
+  const hint = hints[status];
+  const detail = await describeBody(response);
+  const text = `cannot ${doing}: ${host} answered ${String(status)}${detail}`;
+  return new RegistryError(text, { status, retryAfterMs: retryAfter(response), ...(hint === undefined ? {} : { hint }) });
+}

@@ -1,0 +1,129 @@
+import { BerthError } from '../../lib/errors.ts';
+import type { Digest } from '../../lib/ids.ts';
+import { digestOf, isDigest } from '../../oci/digest.ts';
+import { maxManifestBytes, type Descriptor } from '../../oci/manifest.ts';
+import { acceptedManifests } from '../../oci/media-type.ts';
+import { formatReference, type Reference } from '../../oci/reference.ts';
+import type { BlobSource, FetchedManifest, OpenBlob } from '../content/blob-source.ts';
+import type { ImageLog } from '../observer.ts';
+import type { RegistryAuth } from '../port.ts';
+import { credentialsFor } from './credentials.ts';
+import type { Endpoint, EndpointResolver } from './endpoint.ts';
+import type { HttpResponse } from './http-transport.ts';
+import type { RegistryCall, RegistryClient } from './registry-client.ts';
+import { readBody, RegistryError, unreachable } from './registry-error.ts';
+
+export interface RemoteParts {
+  readonly client: RegistryClient;
+  readonly endpoints: EndpointResolver;
+  readonly log: ImageLog;
+}
+
+interface Ask {
+  readonly method: 'GET' | 'HEAD';
+  readonly resource: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly expected: readonly number[];
+  readonly signal: AbortSignal;
+}
+
+/** One repository as one pull sees it: its servers in order, with the caller's credentials. A mirror that is down is asked once only. */
+export class RemoteRepository implements BlobSource {
+  readonly #parts: RemoteParts;
+  readonly #reference: Reference;
+  readonly #auth: RegistryAuth | undefined;
+  readonly #down = new Set<Endpoint>();
+  readonly #endpoints: readonly Endpoint[];
+
+  constructor(parts: RemoteParts, reference: Reference, auth: RegistryAuth | undefined) {
+    this.#parts = parts;
+    this.#reference = reference;
+    this.#auth = auth;
+    this.#endpoints = parts.endpoints.endpoints(reference.host);
+  }
+
+  /** What the tag means now, if the server tells without sending it. */
+  async headManifest(tag: string, signal: AbortSignal): Promise<Digest | undefined> {
+    const { response } = await this.#ask({ method: 'HEAD', resource: `manifests/${tag}`, headers: { accept: acceptedManifests }, expected: [200], signal });
+    await response.discard();
+    const digest = response.headers('docker-content-digest')[0] ?? '';
+    return isDigest(digest) ? digest : undefined;
+  }
+
+  async manifest(name: string, signal: AbortSignal): Promise<FetchedManifest> {
+    const { response, endpoint } = await this.#ask({ method: 'GET', resource: `manifests/${name}`, headers: { accept: acceptedManifests }, expected: [200], signal });
+    const bytes = await this.#readManifest(response, endpoint, signal);
+    const digest = digestOf(bytes);
+    const claimed = isDigest(name) ? name : response.headers('docker-content-digest')[0];
+    if (claimed !== undefined && isDigest(claimed) && claimed !== digest) {
+      throw new BerthError('signature', `manifest of ${formatReference(this.#reference)} from ${endpoint.host} has digest ${digest} instead of ${claimed}`);
+    }
+    const contentType = response.headers('content-type')[0]?.split(';')[0]?.trim() ?? '';
+    return { bytes, digest, mediaType: contentType };
+  }
+
+  async open(descriptor: Descriptor, offset: number, signal: AbortSignal): Promise<OpenBlob> {
+    const resource = `blobs/${descriptor.digest}`;
+    const headers: Record<string, string> = offset === 0 ? {} : { range: `bytes=${String(offset)}-` };
+    const { response, endpoint } = await this.#ask({ method: 'GET', resource, headers, expected: [200, 206, 416], signal });
+    if (response.status === 416) {
+      await response.discard();
+      if (offset === 0) throw new RegistryError(`cannot pull ${formatReference(this.#reference)}: ${endpoint.host} answered 416`, { status: 416 });
+      return this.open(descriptor, 0, signal);
+    }
+    return { offset: response.status === 206 ? startOf(response, offset) : 0, body: this.#body(response, endpoint, signal) };
+  }
+
+  async #readManifest(response: HttpResponse, endpoint: Endpoint, signal: AbortSignal): Promise<Uint8Array> {
+    const reference = formatReference(this.#reference);
+    try {
+      return await readBody(response, maxManifestBytes, `manifest of ${reference}`);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw unreachable(`pull ${reference}`, endpoint.host, error);
+    }
+  }
+
+  /** Gives a connection that breaks in the middle of a body the same kind of error as one that never came up. */
+  async *#body(response: HttpResponse, endpoint: Endpoint, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    try {
+      yield* response.body;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw unreachable(`pull ${formatReference(this.#reference)}`, endpoint.host, error);
+    }
+  }
+
+  async #ask(ask: Ask): Promise<{ readonly response: HttpResponse; readonly endpoint: Endpoint }> {
+    for (const endpoint of this.#endpoints) {
+      if (this.#down.has(endpoint)) continue;
+      try {
+        return { response: await this.#parts.client.call(this.#call(ask, endpoint), ask.expected), endpoint };
+      } catch (error) {
+        ask.signal.throwIfAborted();
+        if (endpoint.mirrorOf === undefined) throw error;
+        this.#passOver(endpoint, error);
+      }
+    }
+    throw new BerthError('internal', `no server for ${this.#reference.host}`);
+  }
+
+  #call({ method, resource, headers, signal }: Ask, endpoint: Endpoint): RegistryCall {
+    const { host, path } = this.#reference;
+    const access = { endpoint, path, credentials: credentialsFor(this.#auth, endpoint, host) };
+    return { access, method, resource, headers, doing: `pull ${formatReference(this.#reference)}`, signal };
+  }
+
+  #passOver(mirror: Endpoint, error: unknown): void {
+    const isDown = error instanceof RegistryError && error.status === 0;
+    if (isDown) this.#down.add(mirror);
+    this.#parts.log.warn({ mirror: mirror.host, reference: formatReference(this.#reference), err: error }, 'mirror did not answer, asking the next server');
+  }
+}
+
+/** Some servers begin elsewhere than asked; appending there would only be noticed after the whole download. */
+function startOf(response: HttpResponse, asked: number): number {
+  const start = /^bytes (\d+)-/.exec(response.headers('content-range')[0] ?? '')?.[1];
+  if (start !== undefined && Number(start) !== asked) throw new RegistryError(`the server sent bytes from ${start} instead of ${String(asked)}`, { status: 0 });
+  return asked;
+}

@@ -1,0 +1,44 @@
+import type { Usage } from '../native/port.ts';
+import type { ImageComponents } from './components.ts';
+import type { StoreUsage } from './port.ts';
+
+type Parts = Pick<ImageComponents, 'content' | 'snapshotter' | 'agent' | 'clock'>;
+
+const freshForMs = 10_000;
+
+/** What images and containers take on disk: blobs, downloads under way and all snapshots. Measured at most every ten seconds. */
+export class StoreMeter {
+  readonly #parts: Parts;
+  #last: { readonly atMs: number; readonly usage: Promise<StoreUsage> } | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** The measurement is shared, so no caller's signal ends it. */
+  usage(): Promise<StoreUsage> {
+    const atMs = this.#parts.clock.monotonicMs();
+    if (this.#last !== undefined && atMs - this.#last.atMs < freshForMs) return this.#last.usage;
+    const measured = { atMs, usage: this.#measure() };
+    this.#last = measured;
+    measured.usage.catch(() => {
+      if (this.#last === measured) this.#last = undefined;
+    });
+    return measured.usage;
+  }
+
+  async #measure(): Promise<StoreUsage> {
+    const { agent, content } = this.#parts;
+    const all = [...(await agent.diskUsage([content.root])), ...(await this.#snapshots())];
+    const bytes = all.reduce((sum, usage) => sum + usage.bytes, 0);
+    const inodes = all.reduce((sum, usage) => sum + usage.inodes, 0);
+    return { bytes, inodes, mountpoint: content.root };
+  }
+
+  #snapshots(): Promise<readonly Usage[]> {
+    const { snapshotter } = this.#parts;
+    const nothing = { bytes: 0, inodes: 0 };
+    // One that vanishes meanwhile takes nothing any more.
+    return Promise.all(snapshotter.list().map(({ key, usage }) => usage ?? snapshotter.usage(key).catch(() => nothing)));
+  }
+}

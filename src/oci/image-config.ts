@@ -1,0 +1,56 @@
+import { BerthError } from '../lib/errors.ts';
+import type { Digest } from '../lib/ids.ts';
+import { objectField, parseJsonObject, stringField, stringMapField, stringsField, type JsonObject } from '../lib/json-fields.ts';
+import { parseDigest } from './digest.ts';
+import type { Platform } from './platform.ts';
+
+/** The runtime part of an OCI image config. */
+export interface ImageRuntimeConfig {
+  readonly user: string;
+  readonly env: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly workingDir: string;
+  readonly volumes: readonly string[];
+  readonly stopSignal: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ImageConfig {
+  readonly platform: Platform;
+  /** Digests of the uncompressed layers, bottom first. */
+  readonly diffIds: readonly Digest[];
+  readonly runtime: ImageRuntimeConfig;
+}
+
+/** Configs carry a history and labels; anything larger than this is no config. */
+export const maxConfigBytes = 8 * 1024 * 1024;
+
+function parseRuntime(config: JsonObject, what: string): ImageRuntimeConfig {
+  return {
+    user: stringField(config, 'User', what),
+    env: stringsField(config, 'Env', what),
+    entrypoint: stringsField(config, 'Entrypoint', what),
+    cmd: stringsField(config, 'Cmd', what),
+    workingDir: stringField(config, 'WorkingDir', what),
+    volumes: Object.keys(objectField(config, 'Volumes', what) ?? {}),
+    stopSignal: stringField(config, 'StopSignal', what),
+    labels: stringMapField(config, 'Labels', what),
+  };
+}
+
+/** Reads an OCI image config or Docker's, which say the same in the same words. */
+export function parseImageConfig(bytes: Uint8Array, what: string): ImageConfig {
+  const object = parseJsonObject(bytes, what);
+  const rootfs = objectField(object, 'rootfs', what);
+  if (rootfs === undefined) throw new BerthError('invalid', `${what} is malformed: it has no "rootfs"`);
+  return {
+    platform: {
+      os: stringField(object, 'os', what),
+      architecture: stringField(object, 'architecture', what),
+      variant: stringField(object, 'variant', what),
+    },
+    diffIds: stringsField(rootfs, 'diff_ids', what).map((id) => parseDigest(id, `diff id in ${what}`)),
+    runtime: parseRuntime(objectField(object, 'config', what) ?? {}, what),
+  };
+}

@@ -1,0 +1,81 @@
+import { BerthError } from '../lib/errors.ts';
+import type { Digest } from '../lib/ids.ts';
+import { parseDigest } from './digest.ts';
+
+/** A name of an image in a registry. A digest beats a tag, so at most one of the two is set, and one always is. */
+export type Reference = {
+  /** Host with port, as it was written. */
+  readonly host: string;
+  /** Path of the repository on its host. */
+  readonly path: string;
+} & ({ readonly tag: string; readonly digest: undefined } | { readonly tag: undefined; readonly digest: Digest });
+
+const component = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
+const pathPattern = new RegExp(`^${component}(?:/${component})*$`);
+const label = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])';
+const hostPattern = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[0-9a-fA-F:]+\\])(?::[0-9]{1,5})?$`);
+const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+const maxNameLength = 255;
+
+const invalid = (text: string, detail: string, hint?: string): BerthError =>
+  new BerthError('invalid', `image reference "${text.slice(0, 300)}" ${detail}`, hint === undefined ? {} : { hint });
+
+/** Splits `name[:tag][@digest]`; a colon before the last slash belongs to the port. */
+function splitSuffixes(text: string): { name: string; tag: string | undefined; digest: string | undefined } {
+  const at = text.indexOf('@');
+  const digest = at < 0 ? undefined : text.slice(at + 1);
+  const rest = at < 0 ? text : text.slice(0, at);
+  const colon = rest.lastIndexOf(':');
+  if (colon <= rest.lastIndexOf('/')) return { name: rest, tag: undefined, digest };
+  return { name: rest.slice(0, colon), tag: rest.slice(colon + 1), digest };
+}
+
+/** The first component is a host when it could not be part of a path: it has a dot, a port, capitals, or is localhost. */
+function splitHost(name: string): { host: string; path: string } {
+  const slash = name.indexOf('/');
+  const first = name.slice(0, Math.max(slash, 0));
+  const isHost = /[.:A-Z]/.test(first) || first === 'localhost';
+  return isHost ? { host: first, path: name.slice(slash + 1) } : { host: '', path: name };
+}
+
+/** `host[/namespace]`: where names without a host go, and what goes before names of a single word there. */
+function completeName(text: string, name: string, defaultRegistry: string): { host: string; path: string } {
+  const { host, path } = splitHost(name);
+  const [defaultHost = '', ...namespace] = defaultRegistry.split('/');
+  if (host === '' && defaultHost === '') {
+    throw invalid(text, 'names no registry', 'write the registry host, as in registry.example/name:tag, or set images.default_registry');
+  }
+  const isShort = !path.includes('/') && namespace.length > 0 && (host === '' || host === defaultHost);
+  return { host: host === '' ? defaultHost : host, path: isShort ? [...namespace, path].join('/') : path };
+}
+
+/**
+ * Reads `[host/]path[:tag][@digest]`. Without a tag and digest the tag is `latest`; with both, the tag is dropped.
+ *
+ * @param defaultRegistry `host[/namespace]` for names without a host; empty refuses them. The namespace goes before
+ *   names of one word, also when they spell that host out.
+ */
+export function parseReference(text: string, defaultRegistry: string): Reference {
+  const { name, tag, digest } = splitSuffixes(text);
+  if (name === '') throw invalid(text, 'has no name');
+  const { host, path } = completeName(text, name, defaultRegistry);
+  if (!hostPattern.test(host)) throw invalid(text, 'has a malformed host');
+  if (!pathPattern.test(path)) {
+    throw invalid(text, 'has a malformed name', path === path.toLowerCase() ? undefined : 'names are lower case');
+  }
+  if (host.length + path.length + 1 > maxNameLength) throw invalid(text, `has a name of more than ${String(maxNameLength)} characters`);
+  if (tag !== undefined && !tagPattern.test(tag)) throw invalid(text, 'has a malformed tag');
+  if (digest !== undefined) return { host, path, tag: undefined, digest: parseDigest(digest, `digest of "${name}"`) };
+  return { host, path, tag: tag ?? 'latest', digest: undefined };
+}
+
+/** `host/path` */
+export function repositoryOf(reference: Reference): string {
+  return `${reference.host}/${reference.path}`;
+}
+
+/** `host/path:tag` or `host/path@digest`; parsing it again gives the same reference. */
+export function formatReference(reference: Reference): string {
+  const suffix = reference.digest === undefined ? `:${reference.tag}` : `@${reference.digest}`;
+  return `${repositoryOf(reference)}${suffix}`;
+}
