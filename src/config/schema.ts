@@ -14,6 +14,8 @@ const runtime = table({
 });
 
 const registry = table({
+  /** `host[:port]` that really serves this registry; empty: its name. */
+  server: text(''),
   mirrors: listOf(text(''), []),
   /** Plain HTTP. */
   insecure: flag(false),
@@ -34,8 +36,8 @@ export const schema = table({
   cri: table({ socket: path(''), mode: mode(0o660), group: text('') }),
   metrics: table({ listen: text('127.0.0.1:9464') }),
   log: table({ level: oneOf('info', ['trace', 'debug', 'info', 'warn', 'error']), format: oneOf('json', ['json', 'text']) }),
-  agent: table({ path: path('/usr/libexec/berth/berth-agent'), pausePath: path('/usr/libexec/berth/berth-pause') }),
-  shim: table({ path: path('/usr/libexec/berth/berth-shim') }),
+  agent: table({ path: path(''), pausePath: path('') }),
+  shim: table({ path: path('') }),
   runtimes: tableOf(runtime, { crun: { runtime: '/usr/bin/crun' }, runc: { runtime: '/usr/bin/runc' } }),
   cni: table({ confDir: path('/etc/cni/net.d'), binDirs: listOf(path('/'), ['/opt/cni/bin', '/usr/lib/cni']) }),
   cgroup: table({ driver: oneOf('auto', ['auto', 'cgroupfs', 'systemd']), parent: text('') }),

@@ -7,10 +7,10 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 /** The daemon's log. A message says what happened in plain words; values go into the fields. */
 export interface Logger {
-  debug(message: string, fields?: LogFields): void;
-  info(message: string, fields?: LogFields): void;
-  warn(message: string, fields?: LogFields): void;
-  error(message: string, fields?: LogFields): void;
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
   /** A logger whose lines all carry these fields. */
   child(fields: LogFields): Logger;
 }
@@ -22,47 +22,19 @@ export interface LogOptions {
 
 const secretNames = ['password', 'auth', 'identityToken', 'registryToken', 'authorization', 'env', 'envs'];
 
-interface Sink {
-  child(fields: LogFields): Sink;
-  debug(fields: LogFields, message: string): void;
-  info(fields: LogFields, message: string): void;
-  warn(fields: LogFields, message: string): void;
-  error(fields: LogFields, message: string): void;
-}
-
-function wrap(sink: Sink): Logger {
-  return {
-    debug: (message, fields = {}) => {
-      sink.debug(fields, message);
-    },
-    info: (message, fields = {}) => {
-      sink.info(fields, message);
-    },
-    warn: (message, fields = {}) => {
-      sink.warn(fields, message);
-    },
-    error: (message, fields = {}) => {
-      sink.error(fields, message);
-    },
-    child: (fields) => wrap(sink.child(fields)),
-  };
-}
-
 /** Logs to stderr, one line a message. `write` is where lines go instead, for tests. */
 export function createLogger(options: LogOptions, write: (line: string) => void = (line) => process.stderr.write(line)): Logger {
   const destination: DestinationStream = { write: options.format === 'json' ? write : (line) => { write(asText(line)); } };
-  return wrap(
-    pino(
-      {
-        level: options.level,
-        base: undefined,
-        timestamp: () => `,"time":"${new Date().toISOString()}"`,
-        formatters: { level: (label) => ({ level: label }) },
-        serializers: { err: stdSerializers.err },
-        redact: { paths: secretNames.flatMap((name) => [name, `*.${name}`]), censor: '[secret]' },
-      },
-      destination,
-    ),
+  return pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: stdSerializers.err },
+      redact: { paths: secretNames.flatMap((name) => [name, `*.${name}`]), censor: '[secret]' },
+    },
+    destination,
   );
 }
 

@@ -1,3 +1,5 @@
+import { headSampler } from './sampler.ts';
+
 export interface TracingOptions {
   /** OTLP gRPC endpoint such as http://127.0.0.1:4317; empty: no tracing. */
   readonly endpoint: string;
@@ -8,12 +10,14 @@ export interface TracingOptions {
 /** Loads the SDK, and only then: it costs tens of megabytes. Returns how to flush and stop it. */
 export async function startTracing({ endpoint, sampling }: TracingOptions): Promise<() => Promise<void>> {
   if (endpoint === '') return async () => undefined;
-  const [{ NodeSDK, tracing, resources }, { OTLPTraceExporter }] = await Promise.all([import('@opentelemetry/sdk-node'), import('@opentelemetry/exporter-trace-otlp-grpc')]);
+  const [{ NodeSDK }, { OTLPTraceExporter }] = await Promise.all([import('@opentelemetry/sdk-node'), import('@opentelemetry/exporter-trace-otlp-grpc')]);
   const sdk = new NodeSDK({
-    resource: resources.resourceFromAttributes({ 'service.name': 'berthd' }),
+    serviceName: 'berthd',
     traceExporter: new OTLPTraceExporter({ url: endpoint }),
-    sampler: new tracing.ParentBasedSampler({ root: new tracing.TraceIdRatioBasedSampler(sampling) }),
+    sampler: headSampler(sampling),
     instrumentations: [],
+    metricReaders: [],
+    logRecordProcessors: [],
   });
   sdk.start();
   return async () => sdk.shutdown();

@@ -1,0 +1,66 @@
+import { BerthError } from '../../lib/errors.ts';
+import type { ContainerConfig, ContainerMount, Propagation } from '../../engine/model/container.ts';
+import type * as wire from '../messages/container.ts';
+import { nonEmpty, pick, required } from './pick.ts';
+import { decodeResources } from './resources.ts';
+import { decodeContainerSecurity } from './security.ts';
+import { decodeStopSignal } from './stop-signal.ts';
+
+const propagations: readonly Propagation[] = ['private', 'host-to-container', 'bidirectional'];
+
+function decodeMount(mount: wire.Mount): ContainerMount {
+  if (mount.mountOptions.length > 0) {
+    throw new BerthError('unimplemented', `mount_options of the mount at ${mount.containerPath} are not supported`, { hint: 'Status tells in features.mount_options whether they are' });
+  }
+  return {
+    containerPath: mount.containerPath,
+    hostPath: mount.hostPath,
+    readonly: mount.readonly,
+    recursiveReadOnly: mount.recursiveReadOnly,
+    selinuxRelabel: mount.selinuxRelabel,
+    propagation: pick(propagations, mount.propagation, 'mounts.propagation'),
+    uidMappings: mount.uidMappings,
+    gidMappings: mount.gidMappings,
+    image: mount.image?.image ?? '',
+    imageSubPath: mount.imageSubPath,
+  };
+}
+
+/** The request's own mount list, as a status shows it. */
+export function encodeMount(mount: ContainerMount): Partial<wire.Mount> {
+  const { image, propagation, ...rest } = mount;
+  return {
+    ...rest,
+    propagation: propagations.indexOf(propagation),
+    image: image === '' ? null : { image, annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: '' },
+  };
+}
+
+export function decodeContainerConfig(message: wire.ContainerConfig | null): ContainerConfig {
+  const config = required(message, 'config');
+  const metadata = required(config.metadata, 'config.metadata');
+  const image = required(config.image, 'config.image');
+  return {
+    name: nonEmpty(metadata.name, 'config.metadata.name'),
+    attempt: metadata.attempt,
+    image: nonEmpty(image.image, 'config.image.image'),
+    userSpecifiedImage: image.userSpecifiedImage,
+    command: config.command,
+    args: config.args,
+    workingDir: config.workingDir,
+    // Bytes on the wire, but the OCI spec is JSON, so only text can reach a process.
+    envs: config.envs.map(({ key, value }) => ({ key, value: new TextDecoder().decode(value) })),
+    mounts: config.mounts.map(decodeMount),
+    devices: config.devices,
+    cdiDevices: config.CDIDevices.map(({ name }) => name),
+    labels: config.labels,
+    annotations: config.annotations,
+    logPath: config.logPath,
+    stdin: config.stdin,
+    stdinOnce: config.stdinOnce,
+    tty: config.tty,
+    resources: decodeResources(config.linux?.resources ?? null),
+    security: decodeContainerSecurity(config.linux?.securityContext ?? null),
+    stopSignal: decodeStopSignal(config.stopSignal),
+  };
+}

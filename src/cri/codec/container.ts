@@ -1,0 +1,46 @@
+import type { Container } from '../../engine/model/container.ts';
+import { containerStates, type Container as WireContainer, type ContainerStatus } from '../messages/container.ts';
+import { encodeMount } from './container-config.ts';
+import { encodeResources } from './resources.ts';
+import { encodeStopSignal } from './stop-signal.ts';
+
+/** Clients know four states: a starting container is not running yet, one being removed is as good as exited. */
+export function visibleState(container: Container): (typeof containerStates)[number] {
+  if (container.state === 'starting') return 'created';
+  return container.state === 'removing' ? 'exited' : container.state;
+}
+
+export function encodeContainer(container: Container): WireContainer {
+  const { config } = container;
+  return {
+    id: container.id,
+    podSandboxId: container.podId,
+    metadata: { name: config.name, attempt: config.attempt },
+    image: { image: config.image, userSpecifiedImage: config.userSpecifiedImage },
+    imageRef: container.imageRef,
+    state: containerStates.indexOf(visibleState(container)),
+    createdAt: container.createdAtNs,
+    labels: config.labels,
+    annotations: config.annotations,
+    imageId: container.imageId,
+  };
+}
+
+export function encodeContainerStatus(container: Container): ContainerStatus {
+  const { config, exit, user } = container;
+  const { podSandboxId: _pod, ...shared } = encodeContainer(container);
+  return {
+    ...shared,
+    image: { image: config.userSpecifiedImage === '' ? config.image : config.userSpecifiedImage, userSpecifiedImage: config.userSpecifiedImage },
+    startedAt: container.startedAtNs ?? 0n,
+    finishedAt: exit?.finishedAtNs ?? 0n,
+    exitCode: exit?.exitCode ?? 0,
+    reason: exit?.reason ?? '',
+    message: exit?.message ?? '',
+    mounts: config.mounts.map(encodeMount),
+    logPath: container.logPath,
+    resources: { linux: encodeResources(container.resources) },
+    user: { linux: { uid: BigInt(user.uid), gid: BigInt(user.gid), supplementalGroups: user.groups.map(BigInt) } },
+    stopSignal: encodeStopSignal(container.stopSignal),
+  };
+}

@@ -1,0 +1,12 @@
+import type { Image } from '../../images/port.ts';
+import type { Image as WireImage } from '../messages/image.ts';
+
+/** The image's USER without its group: a number is a uid, anything else a name. */
+function encodeUser(user: string): Pick<WireImage, 'uid' | 'username'> {
+  const [name = ''] = user.split(':');
+  return /^\d+$/.test(name) ? { uid: { value: BigInt(name) }, username: '' } : { uid: null, username: name };
+}
+
+export function encodeImage(image: Image): WireImage {
+  return { id: image.id, repoTags: image.repoTags, repoDigests: image.repoDigests, size: BigInt(image.size), ...encodeUser(image.config.user), pinned: image.pinned };
+}

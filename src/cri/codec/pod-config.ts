@@ -1,0 +1,39 @@
+import type { CniPortMapping } from '../../cni/port.ts';
+import type { PodConfig } from '../../engine/model/pod.ts';
+import type { PodSandboxConfig, PortMapping } from '../messages/sandbox.ts';
+import { nonEmpty, pick, required } from './pick.ts';
+import { decodeOptionalResources } from './resources.ts';
+import { decodeSandboxSecurity } from './security.ts';
+
+const protocols: readonly CniPortMapping['protocol'][] = ['tcp', 'udp', 'sctp'];
+
+function decodePort(mapping: PortMapping): CniPortMapping {
+  return { hostPort: mapping.hostPort, containerPort: mapping.containerPort, protocol: pick(protocols, mapping.protocol, 'port_mappings.protocol'), hostIp: mapping.hostIp };
+}
+
+/** Fails `invalid` when the pod's identity is incomplete, since clients refuse a status without it. */
+export function decodePodConfig(message: PodSandboxConfig | null, runtimeHandler: string): PodConfig {
+  const config = required(message, 'config');
+  const metadata = required(config.metadata, 'config.metadata');
+  return {
+    identity: {
+      name: nonEmpty(metadata.name, 'config.metadata.name'),
+      namespace: nonEmpty(metadata.namespace, 'config.metadata.namespace'),
+      uid: nonEmpty(metadata.uid, 'config.metadata.uid'),
+      attempt: metadata.attempt,
+    },
+    hostname: config.hostname,
+    logDirectory: config.logDirectory,
+    dns: config.dnsConfig ?? undefined,
+    // A port without a host port is only told, not mapped.
+    portMappings: config.portMappings.filter((mapping) => mapping.hostPort > 0).map(decodePort),
+    labels: config.labels,
+    annotations: config.annotations,
+    cgroupParent: config.linux?.cgroupParent ?? '',
+    sysctls: config.linux?.sysctls ?? {},
+    security: decodeSandboxSecurity(config.linux?.securityContext ?? null),
+    overhead: decodeOptionalResources(config.linux?.overhead ?? null),
+    resources: decodeOptionalResources(config.linux?.resources ?? null),
+    runtimeHandler,
+  };
+}

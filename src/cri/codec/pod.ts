@@ -1,0 +1,17 @@
+import type { Pod } from '../../engine/model/pod.ts';
+import { sandboxNotReady, sandboxReady, type PodSandbox, type PodSandboxStatus } from '../messages/sandbox.ts';
+import { encodeNamespaces } from './namespaces.ts';
+
+export function encodePod(pod: Pod): PodSandbox {
+  const { identity, labels, annotations, runtimeHandler } = pod.config;
+  return { id: pod.id, metadata: identity, state: pod.state === 'ready' ? sandboxReady : sandboxNotReady, createdAt: pod.createdAtNs, labels, annotations, runtimeHandler };
+}
+
+export function encodePodStatus(pod: Pod): PodSandboxStatus {
+  const [ip = '', ...others] = pod.network?.ips ?? [];
+  return {
+    ...encodePod(pod),
+    network: { ip, additionalIps: others.map((other) => ({ ip: other })) },
+    linux: { namespaces: { options: encodeNamespaces(pod.config.security.namespaces) } },
+  };
+}

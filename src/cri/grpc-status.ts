@@ -1,0 +1,36 @@
+import { status } from '@grpc/grpc-js';
+import { BerthError, type ErrorKind } from '../lib/errors.ts';
+
+/** Every kind has its code. UNKNOWN is on purpose where the kubelet looks at the message: it sees it unprefixed only then. */
+const codes: Readonly<Record<ErrorKind, status>> = {
+  invalid: status.INVALID_ARGUMENT,
+  'not-found': status.NOT_FOUND,
+  'already-exists': status.ALREADY_EXISTS,
+  precondition: status.FAILED_PRECONDITION,
+  timeout: status.DEADLINE_EXCEEDED,
+  canceled: status.CANCELLED,
+  exhausted: status.RESOURCE_EXHAUSTED,
+  unavailable: status.UNAVAILABLE,
+  unimplemented: status.UNIMPLEMENTED,
+  registry: status.UNKNOWN,
+  signature: status.UNKNOWN,
+  internal: status.INTERNAL,
+};
+
+/** Beginnings of messages that the kubelet knows. */
+const prefixes: Partial<Record<ErrorKind, string>> = { registry: 'RegistryUnavailable: ', signature: 'SignatureValidationFailed: ' };
+
+export interface GrpcStatus {
+  readonly code: status;
+  readonly details: string;
+}
+
+/** The status a client sees. Of an unknown throwable it sees no detail: that is for the log. */
+export function grpcStatus(error: unknown, method: string): GrpcStatus {
+  if (error instanceof BerthError) return { code: codes[error.kind], details: `${prefixes[error.kind] ?? ''}${error.text}` };
+  return { code: status.INTERNAL, details: `${method} failed inside berthd; its log has the cause` };
+}
+
+export function codeName(code: status): string {
+  return status[code];
+}

@@ -1,0 +1,69 @@
+/*
+ * CRI messages as the codec decodes and encodes them: camelCase names, 64-bit integers as bigint, enums as numbers. A
+ * decoded message has every field; an absent message is null.
+ */
+export type StringMap = Readonly<Record<string, string>>;
+
+export interface Int64Value {
+  readonly value: bigint;
+}
+
+export interface IdMapping {
+  readonly hostId: number;
+  readonly containerId: number;
+  readonly length: number;
+}
+
+/** POD, CONTAINER, NODE, TARGET. */
+export const namespaceMode = { pod: 0, container: 1, node: 2, target: 3 } as const;
+
+export interface UserNamespace {
+  readonly mode: number;
+  readonly uids: readonly IdMapping[];
+  readonly gids: readonly IdMapping[];
+}
+
+export interface NamespaceOption {
+  readonly network: number;
+  readonly pid: number;
+  readonly ipc: number;
+  readonly targetId: string;
+  readonly usernsOptions: UserNamespace | null;
+}
+
+export interface SecurityProfile {
+  /** RuntimeDefault, Unconfined, Localhost. */
+  readonly profileType: number;
+  readonly localhostRef: string;
+}
+
+export interface SELinuxOption {
+  readonly user: string;
+  readonly role: string;
+  readonly type: string;
+  readonly level: string;
+}
+
+export interface LinuxContainerResources {
+  readonly cpuPeriod: bigint;
+  readonly cpuQuota: bigint;
+  readonly cpuShares: bigint;
+  readonly memoryLimitInBytes: bigint;
+  readonly oomScoreAdj: bigint;
+  readonly cpusetCpus: string;
+  readonly cpusetMems: string;
+  readonly hugepageLimits: readonly { readonly pageSize: string; readonly limit: bigint }[];
+  readonly unified: StringMap;
+  readonly memorySwapLimitInBytes: bigint;
+}
+
+export interface ImageSpec {
+  readonly image: string;
+  readonly annotations: StringMap;
+  readonly userSpecifiedImage: string;
+  readonly runtimeHandler: string;
+  readonly imageRef: string;
+}
+
+/** Where the kubelet reads nothing but the type. */
+export type Empty = Readonly<Record<never, never>>;

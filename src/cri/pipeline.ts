@@ -1,0 +1,68 @@
+import type { RpcMetrics } from '../metrics/port.ts';
+import { BerthError } from '../lib/errors.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { inSpan } from '../telemetry/trace.ts';
+import { codeName, grpcStatus, type GrpcStatus } from './grpc-status.ts';
+import type { ReadyGate } from './ready-gate.ts';
+
+export interface PipelineParts {
+  readonly gate: ReadyGate;
+  readonly metrics: RpcMetrics;
+  readonly log: Logger;
+}
+
+export interface Call {
+  readonly method: string;
+  readonly signal: AbortSignal;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** An error as the client is to see it. */
+export class CallFailure extends Error {
+  override readonly name = 'CallFailure';
+  readonly status: GrpcStatus;
+
+  constructor(status: GrpcStatus) {
+    super(status.details);
+    this.status = status;
+  }
+}
+
+type Work<Result> = () => Promise<Result>;
+
+/** What surrounds every call, outermost first: error map, metrics, span, ready gate. Rejects with a CallFailure only. */
+export async function throughPipeline<Result>(parts: PipelineParts, call: Call, work: Work<Result>): Promise<Result> {
+  return mapErrors(parts, call, async () =>
+    measured(parts, call, async () =>
+      inSpan({ name: call.method, attributes: { 'rpc.system': 'grpc', 'rpc.method': call.method }, headers: call.headers }, async () => {
+        parts.gate.check();
+        return work();
+      }),
+    ),
+  );
+}
+
+async function mapErrors<Result>({ log }: PipelineParts, { method }: Call, work: Work<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (err) {
+    const expected = err instanceof BerthError && err.kind !== 'internal';
+    log[expected ? 'info' : 'error']({ method, err }, 'call failed');
+    throw new CallFailure(grpcStatus(err, method));
+  }
+}
+
+async function measured<Result>({ metrics }: PipelineParts, { method }: Call, work: Work<Result>): Promise<Result> {
+  const startedMs = performance.now();
+  const done = (code: string): void => {
+    metrics.rpcEnded(method, code, (performance.now() - startedMs) / 1000);
+  };
+  try {
+    const result = await work();
+    done('OK');
+    return result;
+  } catch (error) {
+    done(codeName(grpcStatus(error, method).code));
+    throw error;
+  }
+}

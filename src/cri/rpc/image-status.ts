@@ -1,0 +1,13 @@
+import { encodeImage } from '../codec/image.ts';
+import { nonEmpty, required } from '../codec/pick.ts';
+import type { Door, Unary } from '../handler.ts';
+import type { ImageStatusRequest, ImageStatusResponse } from '../messages/image.ts';
+import { imageInfo } from '../verbose/image-info.ts';
+
+/** An unknown image is an answer without an image, not an error. */
+export const imageStatus =
+  ({ engine }: Door): Unary<ImageStatusRequest, ImageStatusResponse> =>
+  ({ image: spec, verbose }) => {
+    const image = engine.images.find(nonEmpty(required(spec, 'image').image, 'image.image'));
+    return image === undefined ? { image: null, info: {} } : { image: encodeImage(image), info: verbose ? imageInfo(image) : {} };
+  };

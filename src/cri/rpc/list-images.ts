@@ -1,0 +1,7 @@
+import type { Door, Unary } from '../handler.ts';
+import type { ListImagesRequest, ListImagesResponse } from '../messages/image.ts';
+import { findImages } from '../find-images.ts';
+
+export const listImages =
+  ({ engine }: Door): Unary<ListImagesRequest, ListImagesResponse> =>
+  ({ filter }) => ({ images: findImages(engine.images, filter) });

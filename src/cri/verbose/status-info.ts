@@ -1,0 +1,15 @@
+import type { EngineStatus } from '../../engine/port.ts';
+import { infoJson } from '../codec/json.ts';
+import type { Door } from '../handler.ts';
+import type { StringMap } from '../messages/common.ts';
+
+/** What `crictl info` prints. Clients look for `config.stateDir`: below it container filesystems are mounted. */
+export function statusInfo({ config, version }: Door, { network }: EngineStatus): StringMap {
+  return {
+    config: infoJson({ ...config, stateDir: config.stateRoot, rootDir: config.stateRoot }),
+    cniconfig: network.configJson ?? '{}',
+    lastCNILoadStatus: network.ready ? 'OK' : network.reason,
+    node: process.version,
+    berth: version,
+  };
+}

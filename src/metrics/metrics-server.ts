@@ -1,0 +1,75 @@
+import { rm } from 'node:fs/promises';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Registry } from 'prom-client';
+import { BerthError } from '../lib/errors.ts';
+
+export interface MetricsServerInit {
+  /** `host:port` or an absolute path of a unix socket. */
+  readonly listen: string;
+  /** Whether the daemon takes calls; /healthz tells. */
+  readonly healthy: () => boolean;
+}
+
+/** Serves /metrics and /healthz over HTTP. */
+export class MetricsServer {
+  readonly #server: Server;
+  readonly #registry: Registry;
+  readonly #init: MetricsServerInit;
+
+  constructor(registry: Registry, init: MetricsServerInit) {
+    this.#registry = registry;
+    this.#init = init;
+    this.#server = createServer((request, response) => {
+      void this.#answer(request.url ?? '', response);
+    });
+  }
+
+  async listen(): Promise<void> {
+    const { listen } = this.#init;
+    if (listen.startsWith('/')) await rm(listen, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (cause) => {
+        reject(new BerthError('invalid', `cannot serve metrics on ${listen}: ${cause.message}`, { hint: 'change [metrics] listen; "" turns it off', cause }));
+      });
+      this.#server.listen(address(listen), resolve);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => {
+        resolve();
+      });
+    });
+  }
+
+  async #answer(url: string, response: ServerResponse): Promise<void> {
+    const [path] = url.split('?');
+    if (path === '/healthz') {
+      const healthy = this.#init.healthy();
+      response.writeHead(healthy ? 200 : 503, { 'content-type': 'text/plain' }).end(healthy ? 'ok\n' : 'not ready\n');
+    } else if (path === '/metrics') {
+      await this.#scrape(response);
+    } else {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('see /metrics and /healthz\n');
+    }
+  }
+
+  async #scrape(response: ServerResponse): Promise<void> {
+    try {
+      const text = await this.#registry.metrics();
+      response.writeHead(200, { 'content-type': this.#registry.contentType }).end(text);
+    } catch (error) {
+      response.writeHead(500, { 'content-type': 'text/plain' }).end(`cannot collect: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
+  }
+}
+
+/** Splits `host:port`; a host may be an IPv6 address in brackets. */
+function address(listen: string): { readonly path: string } | { readonly host: string; readonly port: number } {
+  if (listen.startsWith('/')) return { path: listen };
+  const match = /^\[?([^\]]*?)\]?:(\d+)$/.exec(listen);
+  if (match === null) throw new BerthError('invalid', `[metrics] listen "${listen}" is neither host:port nor an absolute path`);
+  return { host: match[1] ?? '', port: Number(match[2]) };
+}

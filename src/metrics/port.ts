@@ -1,0 +1,39 @@
+import type { Phase } from '../lib/waterfall.ts';
+
+/** Hears how each call of a door went. */
+export interface RpcMetrics {
+  rpcEnded(method: string, code: string, seconds: number): void;
+}
+
+/** Hears where a start spent its time. */
+export interface StartMetrics {
+  started(kind: 'pod' | 'container', phases: readonly Phase[]): void;
+}
+
+/** Hears how image work went; the same shape as the observer of src/images. */
+export interface ImageMetrics {
+  blobDownloaded(bytes: number, seconds: number): void;
+  layerUnpacked(bytes: number, seconds: number): void;
+  pullFinished(outcome: 'ok' | 'canceled' | 'failed', seconds: number): void;
+}
+
+export interface ContainerIo {
+  readonly container: string;
+  readonly pod: string;
+  readonly name: string;
+  readonly readBytes: bigint;
+  readonly writeBytes: bigint;
+}
+
+/** What is read when somebody scrapes. */
+export interface ScrapeSource {
+  podsByState(): Readonly<Record<string, number>>;
+  containersByState(): Readonly<Record<string, number>>;
+  agent(): { readonly healthy: boolean; readonly restarts: number };
+  pullsUnderWay(): number;
+  images(): number;
+  /** Running containers and whether their shim answered, with what their cgroup counts as block I/O. */
+  containerIo(): Promise<{ readonly answered: readonly ContainerIo[]; readonly running: number }>;
+  /** What unpacking each layer put on disk. */
+  layers(): readonly { readonly layer: string; readonly bytes: number }[];
+}
