@@ -1,0 +1,121 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { loadConfig, parseConfig } from './load-config.ts';
+import { schema } from './schema.ts';
+
+const privateFile = () => ({ mode: 0o100600, uid: 0 });
+const read = (source: string) => parseConfig(source, '/etc/berth/config.toml', privateFile);
+
+test('an empty file gives the defaults, with both runtimes', () => {
+  const config = read('');
+  expect(config).toMatchObject({ stateRoot: '/var/lib/berth', cri: { socket: '/run/berth/berth.sock', mode: 0o660 }, images: { progressTimeout: 300_000 } });
+  expect(Object.keys(config.runtimes)).toEqual(['crun', 'runc']);
+  expect(config.runtimes['runc']).toMatchObject({ runtime: '/usr/bin/runc', protocol: 'berth', systemdCgroup: undefined });
+});
+
+test('the configuration is frozen at every level', () => {
+  const config = read('[registries."r"]\nmirrors = ["m"]');
+  expect([config, config.cri, config.runtimes, config.registries['r']].every((part) => Object.isFrozen(part))).toBe(true);
+});
+
+test('a runtime of the file is merged over the preset one and others may be added', () => {
+  const config = read('default_runtime = "kata"\n[runtimes.crun]\nsystemd_cgroup = true\n[runtimes.kata]\nshim = "/opt/shim"\nprotocol = "containerd"');
+  expect(config.runtimes['crun']).toMatchObject({ runtime: '/usr/bin/crun', systemdCgroup: true });
+  expect(config.runtimes['kata']).toMatchObject({ shim: '/opt/shim', runtime: '', protocol: 'containerd' });
+});
+
+test.each([
+  ['stat_root = "/x"', 'unknown key "stat_root" in /etc/berth/config.toml', 'did you mean "state_root"?'],
+  ['[cri]\nsokcet = "/x"', 'unknown key "cri.sokcet" in /etc/berth/config.toml', 'did you mean "socket"?'],
+  ['[registries."a.b:5000"]\nmirror = []', 'unknown key "registries.a.b:5000.mirror" in /etc/berth/config.toml', 'did you mean "mirrors"?'],
+  ['[log]\nzzzzzzzz = 1', 'unknown key "log.zzzzzzzz" in /etc/berth/config.toml', 'known keys here: level, format'],
+])('%j is refused with a hint', (source, message, hint) => {
+  expect(() => read(source)).toThrow(expect.objectContaining({ kind: 'invalid', message, hint }));
+});
+
+test.each([
+  ['state_root = 5', 'state_root in /etc/berth/config.toml must be an absolute path, not the number 5'],
+  ['state_root = "var"', 'state_root in /etc/berth/config.toml must be an absolute path, not this string'],
+  ['[log]\nlevel = "loud"', 'log.level in /etc/berth/config.toml must be one of "trace", "debug", "info", "warn", "error", not this string'],
+  ['[limits]\nstart_concurrency = 0', 'limits.start_concurrency in /etc/berth/config.toml must be a whole number from 1 to 1024, not the number 0'],
+  ['[limits]\ndrain_timeout = 30', 'limits.drain_timeout in /etc/berth/config.toml must be a duration such as "500ms", "30s" or "5m", not the number 30'],
+  ['[cri]\nmode = "rw"', 'cri.mode in /etc/berth/config.toml must be an octal mode such as "0660", not this string'],
+  ['[cni]\nbin_dirs = ["/a", 1]', 'cni.bin_dirs[1] in /etc/berth/config.toml must be an absolute path, not the number 1'],
+  ['[tracing]\nsampling = 2.0', 'tracing.sampling in /etc/berth/config.toml must be a number from 0 to 1, not the number 2'],
+  ['cri = "x"', 'cri in /etc/berth/config.toml must be a table, not this string'],
+  ['default_runtime = "kata"', 'default_runtime "kata" in /etc/berth/config.toml is not configured'],
+])('%j is refused: %s', (source, message) => {
+  expect(() => read(source)).toThrow(expect.objectContaining({ kind: 'invalid', message }));
+});
+
+test('a syntax error names the line and does not quote it', () => {
+  const source = '[registries.r]\npassword = "hunter2" x\n';
+  expect(() => read(source)).toThrow(/^\/etc\/berth\/config\.toml:2:\d+: /);
+  expect(() => read(source)).not.toThrow(/hunter2/);
+});
+
+test('durations and modes are read in their units', () => {
+  expect(read('[limits]\ndrain_timeout = "1.5m"\n[cri]\nmode = "0600"')).toMatchObject({ limits: { drainTimeout: 90_000 }, cri: { mode: 0o600 } });
+});
+
+const withPassword = '[registries."r"]\nusername = "u"\npassword = "hunter2"';
+
+test('a password does not show in JSON, inspection or text', () => {
+  const config = read(withPassword);
+  const shown = `${JSON.stringify(config)}${inspect(config, { depth: 9 })}${String(config.registries['r']?.password)}`;
+  expect(shown).not.toContain('hunter2');
+  expect(config.registries['r']?.password.reveal()).toBe('hunter2');
+});
+
+test('a password that is a number is refused without showing it', () => {
+  expect(() => read('[registries."r"]\npassword = 31337')).toThrow('registries.r.password in /etc/berth/config.toml must be a string');
+});
+
+test.each([
+  [{ mode: 0o100640, uid: 0 }, 'mode 0640'],
+  [{ mode: 0o100600, uid: 12_345 }, 'owner 12345'],
+])('a file with a password that others may read is refused: %j', (stat, detail) => {
+  expect(() => parseConfig(withPassword, '/c.toml', () => stat)).toThrow(detail);
+  expect(() => parseConfig('', '/c.toml', () => stat)).not.toThrow();
+});
+
+test('every key is documented, commented out with its default, and nothing else is', () => {
+  const lines = readFileSync(join(import.meta.dirname, '../../deploy/systemd/config.toml'), 'utf8').split('\n');
+  let table = '';
+  const documented = lines.flatMap((line) => {
+    const header = /^\[(.*)\]$/.exec(line)?.[1];
+    if (header !== undefined) table = `${header.replace(/^(runtimes|registries)\..*/, '$1.*')}.`;
+    const key = /^#(\w+) = /.exec(line)?.[1];
+    return key === undefined ? [] : [`${table}${key}`];
+  });
+  expect([...new Set(documented)].toSorted()).toEqual([...schema.keys()].toSorted());
+});
+
+test('the documented values are the defaults', () => {
+  const source = readFileSync(join(import.meta.dirname, '../../deploy/systemd/config.toml'), 'utf8');
+  const uncommented = source.replaceAll(/^#(\w+ = .*)$/gm, '$1');
+  const { registries, runtimes, agent, shim, ...rest } = read(uncommented);
+  const { registries: _none, runtimes: presets, agent: _agent, shim: _shim, ...defaults } = read('');
+  expect(rest).toEqual(defaults);
+  expect(agent.path + agent.pausePath + shim.path).toMatch(/^(\/usr\/libexec\/berth\/berth-\w+){3}$/);
+  expect(runtimes).toEqual({ ...presets, crun: { ...presets['crun'], systemdCgroup: false } });
+  expect(registries).toEqual(read('[registries."registry.example.com"]').registries);
+});
+
+let scratch = '';
+beforeEach(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'berth-config-'));
+});
+afterEach(() => {
+  rmSync(scratch, { recursive: true });
+});
+
+test('a file is read from disk, and one that is absent is named', () => {
+  const file = join(scratch, 'config.toml');
+  writeFileSync(file, 'run_root = "/run/other/"');
+  expect(loadConfig(file)).toMatchObject({ runRoot: '/run/other', cri: { socket: '/run/other/berth.sock' } });
+  expect(() => loadConfig(join(scratch, 'none.toml'))).toThrow(`cannot read the configuration ${scratch}/none.toml`);
+});
