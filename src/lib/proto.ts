@@ -12,9 +12,9 @@ export interface Codec<Value> {
   decode(bytes: Uint8Array): Value;
 }
 
-/** google.protobuf.Any. */
+/** google.protobuf.Any. The parser brings its own definition of it, whose names are not camelCase. */
 export interface AnyMessage {
-  readonly typeUrl: string;
+  readonly type_url: string;
   readonly value: Uint8Array;
 }
 

@@ -20,7 +20,7 @@ const limit = (value: bigint): bigint | undefined => (value === 0n || value >= u
  * @throws BerthError `unimplemented` for statistics of another kind.
  */
 export function decodeStats(stats: AnyMessage | null, methods: ShimMethods, nowNs: bigint): TaskStats {
-  const type = stats?.typeUrl.split('/').at(-1) ?? 'nothing';
+  const type = stats?.type_url.split('/').at(-1) ?? 'nothing';
   const bytes = stats?.value ?? new Uint8Array(0);
   if (type === methods.metricsV1.typeName) return fromV1(methods.metricsV1.decode(bytes), nowNs);
   if (type === methods.metricsV2.typeName) return fromV2(methods.metricsV2.decode(bytes), nowNs);

@@ -149,10 +149,10 @@ function taskMethods(files: ProtoFiles, service: string): TaskMethods {
 
 /** Wraps a message of its own type. */
 export function pack<Value>(codec: Codec<Value>, value: Value): AnyMessage {
-  return { typeUrl: codec.typeName, value: codec.encode(value) };
+  return { type_url: codec.typeName, value: codec.encode(value) };
 }
 
 /** Wraps a runtime-spec object the way shims expect it: as JSON. */
 export function packSpec(name: 'Process' | 'LinuxResources', value: unknown): AnyMessage {
-  return { typeUrl: `types.containerd.io/opencontainers/runtime-spec/1/${name}`, value: Buffer.from(JSON.stringify(value)) };
+  return { type_url: `types.containerd.io/opencontainers/runtime-spec/1/${name}`, value: Buffer.from(JSON.stringify(value)) };
 }

@@ -15,7 +15,7 @@ export interface RuntimeHandler {
 
 export interface TaskSpec {
   readonly id: string;
-  /** Bundle directory holding config.json; the shim mounts rootfs below it. */
+  /** Bundle directory holding config.json; the shim mounts rootfs below it. Its last part is the id, which containerd's shim relies on. */
   readonly bundle: string;
   readonly rootfs: readonly FilesystemMount[];
   readonly terminal: boolean;
