@@ -11,10 +11,7 @@ use crate::fd_stack::FdStack;
 use crate::path::PATH_MAX;
 use crate::walk::{Visitor, walk};
 
-const DIRECTORY: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const NODE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Copies what is in directory `from`, and the directory's own attributes, into the empty directory `to`: owners, modes,

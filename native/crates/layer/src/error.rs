@@ -14,11 +14,7 @@ pub enum LayerError {
     NotFound { op: &'static str, path: String },
     /// The kernel refused an operation for a reason that is not the archive's fault.
     #[error("{op} {path}: {errno}")]
-    Io {
-        op: &'static str,
-        path: String,
-        errno: Errno,
-    },
+    Io { op: &'static str, path: String, errno: Errno },
 }
 
 pub(crate) type Result<T> = std::result::Result<T, LayerError>;

@@ -37,11 +37,7 @@ impl FdStack {
 
     pub fn push(&mut self, directory: OwnedFd) -> rustix::io::Result<()> {
         let stat = fs::fstat(&directory)?;
-        self.levels.push(Level {
-            fd: Some(directory),
-            device: stat.st_dev,
-            inode: stat.st_ino,
-        });
+        self.levels.push(Level { fd: Some(directory), device: stat.st_dev, inode: stat.st_ino });
         if let Some(far) = self.levels.len().checked_sub(KEPT + 1) {
             self.levels[far].fd = None;
         }

@@ -16,10 +16,7 @@ const RATIO_FROM: u64 = 64 << 20;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_bytes: 1 << 40,
-            max_entries: 100_000_000,
-        }
+        Self { max_bytes: 1 << 40, max_entries: 100_000_000 }
     }
 }
 
@@ -27,10 +24,7 @@ impl Limits {
     /// Checks a stream that produced `out` bytes from `consumed` compressed ones.
     pub(crate) fn check_bytes(&self, out: u64, consumed: u64) -> Result<()> {
         if out > self.max_bytes {
-            return exhausted(format!(
-                "the layer is larger than the limit of {} bytes",
-                self.max_bytes
-            ));
+            return exhausted(format!("the layer is larger than the limit of {} bytes", self.max_bytes));
         }
         if out > RATIO_FROM && out / consumed.max(1) > MAX_RATIO {
             return exhausted(format!("the layer's compression ratio exceeds {MAX_RATIO}:1"));
@@ -40,10 +34,7 @@ impl Limits {
 
     pub(crate) fn check_entries(&self, entries: u64) -> Result<()> {
         if entries > self.max_entries {
-            return exhausted(format!(
-                "the layer has more than the limit of {} entries",
-                self.max_entries
-            ));
+            return exhausted(format!("the layer has more than the limit of {} entries", self.max_entries));
         }
         Ok(())
     }

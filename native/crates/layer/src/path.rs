@@ -65,10 +65,7 @@ pub(crate) enum Whiteout<'a> {
 /// Classifies a clean path by its names.
 pub(crate) fn whiteout(path: &[u8]) -> Result<Whiteout<'_>> {
     let (parent, name) = split(path);
-    if parent
-        .split(|&byte| byte == b'/')
-        .any(|part| part.starts_with(WHITEOUT_META_PREFIX))
-    {
+    if parent.split(|&byte| byte == b'/').any(|part| part.starts_with(WHITEOUT_META_PREFIX)) {
         return Ok(Whiteout::Ignored);
     }
     if name == WHITEOUT_OPAQUE {
@@ -89,9 +86,7 @@ mod tests {
     use super::*;
 
     fn cleaned(name: &str) -> Option<String> {
-        clean(name.as_bytes())
-            .ok()
-            .map(|path| String::from_utf8_lossy(&path).into_owned())
+        clean(name.as_bytes()).ok().map(|path| String::from_utf8_lossy(&path).into_owned())
     }
 
     #[test]

@@ -52,13 +52,7 @@ pub(crate) fn stream(source: Source<'_>, consume: impl FnOnce(&mut Stream) -> Re
         let (bytes, decompress) = producer.join().map_err(|_| panicked())?;
         let (sha256, hash) = hasher.join().map_err(|_| panicked())?;
         consumed?;
-        Ok(Streamed {
-            bytes,
-            sha256,
-            decompress,
-            hash,
-            waited,
-        })
+        Ok(Streamed { bytes, sha256, decompress, hash, waited })
     })
 }
 
@@ -108,10 +102,7 @@ fn produce_chunks(
 /// Fills one chunk; a short one is the last, an empty one the end.
 fn read_chunk(input: &mut dyn Read) -> Result<Vec<u8>> {
     let mut chunk = Vec::with_capacity(CHUNK);
-    input
-        .take(CHUNK as u64)
-        .read_to_end(&mut chunk)
-        .map_err(decompress::read_failed)?;
+    input.take(CHUNK as u64).read_to_end(&mut chunk).map_err(decompress::read_failed)?;
     Ok(chunk)
 }
 
@@ -137,12 +128,7 @@ pub(crate) struct Stream {
 
 impl Stream {
     fn new(chunks: Receiver<Result<Chunk>>) -> Self {
-        Self {
-            chunks,
-            current: Arc::default(),
-            position: 0,
-            waited: Duration::ZERO,
-        }
+        Self { chunks, current: Arc::default(), position: 0, waited: Duration::ZERO }
     }
 
     /// The bytes at hand, waiting for some; empty at the end of the stream.

@@ -8,10 +8,7 @@ use rustix::io::Errno;
 use crate::error::{Context, LayerError, Result, show};
 use crate::walk::{Visitor, walk};
 
-const DIRECTORY: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// Somebody may still write into a tree that is being removed; after so many rounds that is an error.
 const ROUNDS: usize = 4;
 
@@ -89,10 +86,6 @@ impl Visitor for Remover {
     }
 
     fn mount_point(&mut self, name: &CStr) -> Result<()> {
-        Err(LayerError::Io {
-            op: "remove (unmount it first)",
-            path: show(name.to_bytes()),
-            errno: Errno::BUSY,
-        })
+        Err(LayerError::Io { op: "remove (unmount it first)", path: show(name.to_bytes()), errno: Errno::BUSY })
     }
 }

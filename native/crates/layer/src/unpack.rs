@@ -94,11 +94,7 @@ fn unpack_and_sync(request: &Unpack<'_>, expected: &str) -> Result<Unpacked> {
 fn write(request: &Unpack<'_>) -> Result<Streamed> {
     let path = request.blob.as_os_str().as_encoded_bytes();
     let blob = fs::open(request.blob, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).at("open", path)?;
-    let source = Source {
-        blob: blob.into(),
-        media_type: request.media_type,
-        limits: request.limits,
-    };
+    let source = Source { blob: blob.into(), media_type: request.media_type, limits: request.limits };
     let mut applier = Applier::new(View::open(request.dir, request.parents)?, request.limits)?;
     stream(source, |stream| {
         let mut reader = Reader::new(stream);

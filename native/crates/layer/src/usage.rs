@@ -28,9 +28,7 @@ const ATTEMPTS: usize = 3;
 pub fn disk_usage(path: &Path) -> Result<Usage> {
     for _ in 1..ATTEMPTS {
         match measure(path) {
-            Err(LayerError::Io {
-                errno: Errno::STALE, ..
-            }) => {}
+            Err(LayerError::Io { errno: Errno::STALE, .. }) => {}
             other => return other,
         }
     }

@@ -84,10 +84,7 @@ impl View {
     }
 
     pub fn root(&self) -> Place {
-        Place {
-            dir: self.root.clone(),
-            path: Vec::new(),
-        }
+        Place { dir: self.root.clone(), path: Vec::new() }
     }
 
     /// The topmost layer below, if any.
@@ -106,10 +103,7 @@ impl View {
             return Ok(place.clone());
         }
         let place = match self.open_directory(path) {
-            Ok(dir) => Place {
-                dir: Rc::new(dir),
-                path: path.to_vec(),
-            },
+            Ok(dir) => Place { dir: Rc::new(dir), path: path.to_vec() },
             Err(_) => self.walk(path)?,
         };
         self.recent = Some((path.to_vec(), place.clone()));
@@ -150,10 +144,7 @@ impl View {
         while let Some(name) = walk.todo.pop_front() {
             self.step(&mut walk, &name).map_err(|error| about(path, error))?;
         }
-        Ok(Place {
-            dir: Rc::new(walk.here),
-            path: walk.done,
-        })
+        Ok(Place { dir: Rc::new(walk.here), path: walk.done })
     }
 
     fn step(&mut self, walk: &mut Walk, name: &[u8]) -> Result<()> {
@@ -176,11 +167,7 @@ impl View {
             Found::Other => return invalid(format!("{} is not a directory", show(&path))),
             Found::Whiteout => self.replace_whiteout(walk, &path)?,
             Found::Absent => {
-                let below = if walk.opaque.is_some() {
-                    None
-                } else {
-                    self.find_below(&path)?
-                };
+                let below = if walk.opaque.is_some() { None } else { self.find_below(&path)? };
                 if let Some(target) = below.as_ref().and_then(Below::link_target) {
                     return walk.follow(self, &target);
                 }
@@ -264,11 +251,7 @@ fn find(here: &OwnedFd, name: &[u8]) -> Result<Found> {
     };
     Ok(match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => Found::Directory,
-        FileType::Symlink => Found::Symlink(
-            fs::readlinkat(here, name, Vec::new())
-                .at("readlink", name)?
-                .into_bytes(),
-        ),
+        FileType::Symlink => Found::Symlink(fs::readlinkat(here, name, Vec::new()).at("readlink", name)?.into_bytes()),
         _ if meta::is_whiteout(&stat) => Found::Whiteout,
         _ => Found::Other,
     })

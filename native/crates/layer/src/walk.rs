@@ -62,10 +62,7 @@ struct Level {
 
 impl Level {
     fn named(name: CString) -> Self {
-        Self {
-            name: Some(name),
-            ..Self::default()
-        }
+        Self { name: Some(name), ..Self::default() }
     }
 
     /// Visits files and collects directories, until a batch of those or the end.

@@ -64,17 +64,11 @@ pub(crate) fn set_times_by_name(dir: impl AsFd, name: &[u8], mtime: Timespec) ->
 
 /// Both times are set to the modification time: access times are of no use in an image and differ between unpacks.
 pub(crate) fn times(mtime: Timespec) -> Timestamps {
-    Timestamps {
-        last_access: mtime,
-        last_modification: mtime,
-    }
+    Timestamps { last_access: mtime, last_modification: mtime }
 }
 
 pub(crate) fn mtime_of(stat: &Stat) -> Timespec {
-    Timespec {
-        tv_sec: stat.st_mtime,
-        tv_nsec: stat.st_mtime_nsec as i64,
-    }
+    Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec as i64 }
 }
 
 /// Makes a directory look like one of a layer below: owner, mode and attributes. Times follow when the tree is done.

@@ -34,14 +34,7 @@ pub(crate) struct Applier {
 impl Applier {
     /// Starts on an empty directory, which takes the attributes of the layer below until the archive says otherwise.
     pub fn new(view: View, limits: Limits) -> Result<Self> {
-        let mut applier = Self {
-            view,
-            limits,
-            entries: 0,
-            sparse_bytes: 0,
-            times: HashMap::new(),
-            pending: 0,
-        };
+        let mut applier = Self { view, limits, entries: 0, sparse_bytes: 0, times: HashMap::new(), pending: 0 };
         if let Some(parent) = applier.view.top_parent() {
             let stat = fs::fstat(parent).at("stat", b"")?;
             meta::copy_directory(parent, &stat, &applier.view.root().dir, b"")?;
@@ -174,18 +167,15 @@ impl Applier {
 
     fn node(&mut self, place: &Place, name: &[u8], (kind, major, minor): (FileType, u32, u32)) -> Result<()> {
         let device = fs::makedev(major, minor);
-        self.replacing(place, name, || {
-            fs::mknodat(&*place.dir, name, kind, Mode::RUSR | Mode::WUSR, device)
-        })
-        .at("mknod", name)
+        self.replacing(place, name, || fs::mknodat(&*place.dir, name, kind, Mode::RUSR | Mode::WUSR, device))
+            .at("mknod", name)
     }
 
     fn symlink(&mut self, place: &Place, name: &[u8], target: &[u8]) -> Result<()> {
         if target.is_empty() || target.contains(&0) {
             return invalid(format!("the link target {} is impossible", show(target)));
         }
-        self.replacing(place, name, || fs::symlinkat(target, &*place.dir, name))
-            .at("symlink", name)
+        self.replacing(place, name, || fs::symlinkat(target, &*place.dir, name)).at("symlink", name)
     }
 
     /// Makes something new at a name, after removing what an earlier entry made there.
@@ -228,8 +218,5 @@ fn about(name: &[u8], error: LayerError) -> LayerError {
 }
 
 fn is_archives_fault(errno: Errno) -> bool {
-    matches!(
-        errno,
-        Errno::INVAL | Errno::RANGE | Errno::TOOBIG | Errno::MLINK | Errno::NOTDIR | Errno::LOOP
-    )
+    matches!(errno, Errno::INVAL | Errno::RANGE | Errno::TOOBIG | Errno::MLINK | Errno::NOTDIR | Errno::LOOP)
 }

@@ -23,11 +23,7 @@ impl<'a> Header<'a> {
 
     pub fn name(&self) -> Vec<u8> {
         let name = text(self.field(0, 100));
-        let prefix = if self.is_ustar() {
-            text(self.field(345, 155))
-        } else {
-            b""
-        };
+        let prefix = if self.is_ustar() { text(self.field(345, 155)) } else { b"" };
         if prefix.is_empty() {
             return name.to_vec();
         }

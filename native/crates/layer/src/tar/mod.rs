@@ -43,9 +43,6 @@ pub(crate) struct Extent {
 
 impl Extent {
     pub fn dense(size: u64) -> Self {
-        Self {
-            size,
-            segments: vec![(0, size)],
-        }
+        Self { size, segments: vec![(0, size)] }
     }
 }

@@ -78,10 +78,7 @@ fn record(data: &[u8]) -> Result<(&[u8], &[u8], &[u8])> {
 
 pub(super) fn decimal(text: &[u8]) -> Result<u64> {
     let parsed = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-    parsed.map_or_else(
-        || invalid(format!("the archive holds the malformed number {}", show(text))),
-        Ok,
-    )
+    parsed.map_or_else(|| invalid(format!("the archive holds the malformed number {}", show(text))), Ok)
 }
 
 /// Seconds with an optional fraction, e.g. `1700000000.123456789` or `-1.5`.
@@ -90,10 +87,7 @@ fn time(text: &[u8]) -> Result<Timespec> {
     let mut halves = text.splitn(2, |&byte| byte == b'.');
     let whole = halves.next().unwrap_or_default();
     let fraction = halves.next().unwrap_or_default();
-    let Some(seconds) = std::str::from_utf8(whole)
-        .ok()
-        .and_then(|text| text.parse::<i64>().ok())
-    else {
+    let Some(seconds) = std::str::from_utf8(whole).ok().and_then(|text| text.parse::<i64>().ok()) else {
         return malformed();
     };
     if !fraction.iter().all(u8::is_ascii_digit) {
@@ -102,15 +96,9 @@ fn time(text: &[u8]) -> Result<Timespec> {
     let digits = fraction.iter().chain(std::iter::repeat(&b'0')).take(9);
     let nanos = digits.fold(0, |nanos, &digit| nanos * 10 + i64::from(digit - b'0'));
     if whole.starts_with(b"-") && nanos > 0 {
-        return Ok(Timespec {
-            tv_sec: seconds.saturating_sub(1),
-            tv_nsec: 1_000_000_000 - nanos,
-        });
+        return Ok(Timespec { tv_sec: seconds.saturating_sub(1), tv_nsec: 1_000_000_000 - nanos });
     }
-    Ok(Timespec {
-        tv_sec: seconds,
-        tv_nsec: nanos,
-    })
+    Ok(Timespec { tv_sec: seconds, tv_nsec: nanos })
 }
 
 #[cfg(test)]

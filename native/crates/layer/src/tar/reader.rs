@@ -28,11 +28,7 @@ struct Extensions {
 
 impl<'a> Reader<'a> {
     pub fn new(stream: &'a mut Stream) -> Self {
-        Self {
-            stream,
-            left: 0,
-            padding: 0,
-        }
+        Self { stream, left: 0, padding: 0 }
     }
 
     /// The next entry, or `None` at the archive's end. `on_header` is called for each header, extensions included.
@@ -118,11 +114,7 @@ impl<'a> Reader<'a> {
     }
 
     fn entry(&mut self, header: &Header<'_>, extensions: Extensions) -> Result<Entry> {
-        let Extensions {
-            long_name,
-            long_link,
-            pax,
-        } = extensions;
+        let Extensions { long_name, long_link, pax } = extensions;
         let name = pax.sparse.name.clone().or(long_name).or(pax.path.clone());
         let name = name.unwrap_or_else(|| header.name());
         let link = long_link.or(pax.link_path.clone());
@@ -164,11 +156,7 @@ impl<'a> Reader<'a> {
         if !pax.sparse.is_sparse() {
             return Ok(Extent::dense(stored));
         }
-        let segments = if pax.sparse.map_is_in_data() {
-            self.data_map()?
-        } else {
-            pax.sparse.segments()?
-        };
+        let segments = if pax.sparse.map_is_in_data() { self.data_map()? } else { pax.sparse.segments()? };
         sparse::extent(segments, pax.sparse.size()?, self.left)
     }
 
@@ -219,8 +207,5 @@ fn id(id: u64) -> Result<u32> {
 }
 
 fn header_time(header: &Header<'_>) -> Result<Timespec> {
-    Ok(Timespec {
-        tv_sec: header.mtime()?,
-        tv_nsec: 0,
-    })
+    Ok(Timespec { tv_sec: header.mtime()?, tv_nsec: 0 })
 }

@@ -94,8 +94,7 @@ impl PaxSparse {
     }
 
     pub fn size(&self) -> Result<u64> {
-        self.size
-            .map_or_else(|| invalid("the archive holds a sparse file without a size"), Ok)
+        self.size.map_or_else(|| invalid("the archive holds a sparse file without a size"), Ok)
     }
 
     /// The map that the records themselves hold.

@@ -11,11 +11,7 @@ use crate::testing::{Archive, Scratch, header, names};
 #[test]
 fn names_with_any_prefix_land_below_the_root() {
     let scratch = Scratch::new();
-    let archive = Archive::new()
-        .dir("./")
-        .file("/etc/absolute", "1")
-        .file("./etc/dotted", "2")
-        .file("etc/plain", "3");
+    let archive = Archive::new().dir("./").file("/etc/absolute", "1").file("./etc/dotted", "2").file("etc/plain", "3");
     scratch.unpack(&archive).unwrap();
     assert_eq!(names(&scratch.layer().join("etc")), ["absolute", "dotted", "plain"]);
     assert_eq!(fs::read_to_string(scratch.layer().join("etc/dotted")).unwrap(), "2");
@@ -31,10 +27,7 @@ fn owners_modes_and_times_are_kept() {
     let mut dir = header("bin/", EntryType::Directory);
     dir.set_mode(0o1777);
     dir.set_mtime(1_600_000_000);
-    let archive = Archive::new()
-        .raw(&mut dir, b"")
-        .pax(&[("mtime", b"1700000000.123456789")])
-        .raw(&mut file, b"x");
+    let archive = Archive::new().raw(&mut dir, b"").pax(&[("mtime", b"1700000000.123456789")]).raw(&mut file, b"x");
     scratch.unpack(&archive).unwrap();
     let file = fs::metadata(scratch.layer().join("bin/su")).unwrap();
     assert_eq!((file.mode() & 0o7777, file.uid(), file.gid()), (0o6755, 1234, 56_789));
@@ -50,9 +43,7 @@ fn the_root_entry_gives_the_root_its_attributes() {
     root.set_mode(0o711);
     root.set_uid(7);
     root.set_mtime(99);
-    scratch
-        .unpack(&Archive::new().raw(&mut root, b"").file("a", ""))
-        .unwrap();
+    scratch.unpack(&Archive::new().raw(&mut root, b"").file("a", "")).unwrap();
     let meta = fs::metadata(scratch.layer()).unwrap();
     assert_eq!((meta.mode() & 0o7777, meta.uid(), meta.mtime()), (0o711, 7, 99));
 }
@@ -64,10 +55,7 @@ fn file_capabilities_survive_the_change_of_owner() {
     let mut ping = header("ping", EntryType::Regular);
     ping.set_uid(5);
     let archive = Archive::new()
-        .pax(&[
-            ("SCHILY.xattr.security.capability", capability),
-            ("SCHILY.xattr.user.note", b"a\nb"),
-        ])
+        .pax(&[("SCHILY.xattr.security.capability", capability), ("SCHILY.xattr.user.note", b"a\nb")])
         .raw(&mut ping, b"elf");
     scratch.unpack(&archive).unwrap();
     let path = scratch.layer().join("ping");
@@ -112,14 +100,8 @@ fn long_names_come_from_gnu_and_from_pax_headers() {
     let long = format!("{}/{}", "d".repeat(150), "f".repeat(200));
     let path = format!("{}/ünïcode ☃", "p".repeat(150));
     let archive = Archive::new()
-        .raw(
-            &mut header("././@LongLink", EntryType::GNULongName),
-            format!("{long}\0").as_bytes(),
-        )
-        .raw(
-            &mut header("././@LongLink", EntryType::GNULongLink),
-            format!("/{long}\0").as_bytes(),
-        )
+        .raw(&mut header("././@LongLink", EntryType::GNULongName), format!("{long}\0").as_bytes())
+        .raw(&mut header("././@LongLink", EntryType::GNULongLink), format!("/{long}\0").as_bytes())
         .symlink("short", "short")
         .pax(&[("path", path.as_bytes())])
         .file("short", "x");

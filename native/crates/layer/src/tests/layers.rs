@@ -67,22 +67,14 @@ fn directories_passed_through_look_like_those_below() {
     std::os::unix::fs::chown(bottom.join("a/b"), Some(12), Some(34)).unwrap();
     lsetxattr(bottom.join("a/b"), "user.kept", b"1", XattrFlags::empty()).unwrap();
     let parents = [top.clone(), bottom.clone()];
-    scratch
-        .unpack_above(&Archive::new().file("a/b/c/file", ""), &parents)
-        .unwrap();
+    scratch.unpack_above(&Archive::new().file("a/b/c/file", ""), &parents).unwrap();
     let at = |path: &str| fs::metadata(scratch.layer().join(path)).unwrap();
     assert_eq!(at("").mode() & 0o7777, 0o751);
     assert_eq!(at("a").mode() & 0o7777, 0o1770);
-    assert_eq!(
-        (at("a/b").mode() & 0o7777, at("a/b").uid(), at("a/b").gid()),
-        (0o700, 12, 34)
-    );
+    assert_eq!((at("a/b").mode() & 0o7777, at("a/b").uid(), at("a/b").gid()), (0o700, 12, 34));
     assert_eq!(at("a/b/c").mode() & 0o7777, 0o755);
     let below = fs::metadata(bottom.join("a/b")).unwrap();
-    assert_eq!(
-        (at("a/b").mtime(), at("a/b").mtime_nsec()),
-        (below.mtime(), below.mtime_nsec())
-    );
+    assert_eq!((at("a/b").mtime(), at("a/b").mtime_nsec()), (below.mtime(), below.mtime_nsec()));
     let mut value = [0; 4];
     assert_eq!(getxattr(scratch.layer().join("a/b"), "user.kept", &mut value), Ok(1));
 }
@@ -137,22 +129,14 @@ fn a_hard_link_to_a_file_below_copies_it_up() {
     fs::set_permissions(parent.join("bin/tool"), fs::Permissions::from_mode(0o4755)).unwrap();
     lsetxattr(parent.join("bin/tool"), "user.kept", b"1", XattrFlags::empty()).unwrap();
     symlink("tool", parent.join("bin/link")).unwrap();
-    let archive = Archive::new()
-        .hard_link("sbin/tool", "bin/tool")
-        .hard_link("sbin/link", "/bin/link");
+    let archive = Archive::new().hard_link("sbin/tool", "bin/tool").hard_link("sbin/link", "/bin/link");
     scratch.unpack_above(&archive, std::slice::from_ref(&parent)).unwrap();
     let at = |path: &str| fs::symlink_metadata(scratch.layer().join(path)).unwrap();
     assert_eq!(at("sbin/tool").ino(), at("bin/tool").ino());
     assert_eq!((at("bin/tool").mode() & 0o7777, at("bin/tool").size()), (0o4755, 3));
-    assert_eq!(
-        at("bin/tool").mtime(),
-        fs::metadata(parent.join("bin/tool")).unwrap().mtime()
-    );
+    assert_eq!(at("bin/tool").mtime(), fs::metadata(parent.join("bin/tool")).unwrap().mtime());
     let mut value = [0; 4];
-    assert_eq!(
-        getxattr(scratch.layer().join("sbin/tool"), "user.kept", &mut value),
-        Ok(1)
-    );
+    assert_eq!(getxattr(scratch.layer().join("sbin/tool"), "user.kept", &mut value), Ok(1));
     assert!(at("sbin/link").is_symlink());
 }
 

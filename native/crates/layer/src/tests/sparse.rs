@@ -16,10 +16,7 @@ fn expect(scratch: &Scratch) {
     assert_eq!(meta.size(), SIZE);
     assert!(meta.blocks() * 512 < 64 << 10, "{} blocks", meta.blocks());
     let content = fs::read(&path).unwrap();
-    assert_eq!(
-        (&content[..3], &content[SIZE as usize - 3..]),
-        (b"abc".as_slice(), b"xyz".as_slice())
-    );
+    assert_eq!((&content[..3], &content[SIZE as usize - 3..]), (b"abc".as_slice(), b"xyz".as_slice()));
     assert!(content[3..SIZE as usize - 3].iter().all(|&byte| byte == 0));
 }
 
@@ -30,7 +27,9 @@ fn gnu_slots_describe_the_segments() {
     header.set_path("sparse").unwrap();
     header.set_entry_type(EntryType::GNUSparse);
     header.set_mode(0o644);
-    (header.set_uid(0), header.set_gid(0), header.set_mtime(0));
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
     let gnu = header.as_gnu_mut().unwrap();
     gnu.set_real_size(SIZE);
     gnu.sparse[0].set_offset(0);
@@ -57,9 +56,7 @@ fn pax_maps_describe_the_segments() {
     ];
     for records in [generation_0_1.as_slice(), &generation_0_0] {
         let scratch = Scratch::new();
-        scratch
-            .unpack(&Archive::new().pax(records).file("sparse", "abcxyz"))
-            .unwrap();
+        scratch.unpack(&Archive::new().pax(records).file("sparse", "abcxyz")).unwrap();
         expect(&scratch);
     }
 }

@@ -52,10 +52,7 @@ fn a_wrong_digest_empties_the_directory() {
     assert!(matches!(result, Err(LayerError::Invalid(_))), "{result:?}");
     assert!(names(&scratch.layer()).is_empty());
     for id in ["", "md5:00", "sha256:00", &diff_id(b"").to_uppercase()] {
-        assert!(matches!(
-            scratch.unpack_blob(&sample(), id, &[]),
-            Err(LayerError::Invalid(_))
-        ));
+        assert!(matches!(scratch.unpack_blob(&sample(), id, &[]), Err(LayerError::Invalid(_))));
     }
 }
 

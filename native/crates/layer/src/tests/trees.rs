@@ -75,13 +75,7 @@ fn a_mount_below_is_neither_entered_nor_removed() {
     assert_eq!(disk_usage(&tree).unwrap().inodes, 2);
     copy_tree(open(&tree), open(&copy)).unwrap();
     assert_eq!(names(&copy), ["file"]);
-    assert!(matches!(
-        remove_tree(&tree),
-        Err(LayerError::Io {
-            errno: rustix::io::Errno::BUSY,
-            ..
-        })
-    ));
+    assert!(matches!(remove_tree(&tree), Err(LayerError::Io { errno: rustix::io::Errno::BUSY, .. })));
     assert_eq!(names(&scratch.root.join("outside")), ["precious"]);
     drop(mounted);
     remove_tree(&tree).unwrap();
@@ -97,10 +91,7 @@ fn usage_counts_blocks_and_each_inode_once() {
     fs::hard_link(tree.join("a"), tree.join("b")).unwrap();
     file.sync_all().unwrap();
     let blocks = |name: &str| fs::metadata(tree.join(name)).unwrap().blocks() * 512;
-    let expected = Usage {
-        bytes: blocks("a") + blocks("."),
-        inodes: 2,
-    };
+    let expected = Usage { bytes: blocks("a") + blocks("."), inodes: 2 };
     assert_eq!(disk_usage(&tree).unwrap(), expected);
     assert_eq!(disk_usage(&tree.join("a")).unwrap().inodes, 1);
     assert_eq!(disk_usage(&scratch.root.join("absent")).unwrap(), Usage::default());
@@ -125,14 +116,7 @@ fn a_copy_is_the_same_in_every_respect() {
     for name in ["", "dir", "dir/a", "b", "link", "pipe", "sparse"] {
         let facts = |root: &Path| {
             let meta = fs::symlink_metadata(root.join(name)).unwrap();
-            (
-                meta.mode(),
-                meta.uid(),
-                meta.gid(),
-                meta.mtime(),
-                meta.mtime_nsec(),
-                meta.len(),
-            )
+            (meta.mode(), meta.uid(), meta.gid(), meta.mtime(), meta.mtime_nsec(), meta.len())
         };
         assert_eq!(facts(&tree), facts(&copy), "{name}");
     }
