@@ -20,6 +20,7 @@ export class ShimConnections {
   readonly #entries = new Map<string, Entry>();
   /** The unused ones, the longest unused first. */
   readonly #idle = new Map<string, Entry>();
+  #closed = false;
 
   constructor(init: { readonly maxIdle: number }) {
     this.#maxIdle = init.maxIdle;
@@ -30,12 +31,18 @@ export class ShimConnections {
     return this.#entries.size;
   }
 
-  /** @throws BerthError `unavailable` when the shim is gone or goes during the call, else what the call throws. */
+  /**
+   * @throws BerthError `unavailable` when the shim is gone or goes during the call, `canceled` after `close`: then nothing is
+   * known about the shim. Else what the call throws.
+   */
   async call<Request, Response>(address: string, method: Method<Request, Response>, request: Request, options: CallOptions): Promise<Response> {
+    if (this.#closed) throw stopping();
     const entry = this.#take(address);
     try {
       const client = await abortable(entry.client, options.signal);
       return await client.call(method, request, options);
+    } catch (error) {
+      throw this.#closed ? stopping() : error;
     } finally {
       this.#giveBack(address, entry);
     }
@@ -50,7 +57,9 @@ export class ShimConnections {
     entry.client.then((client) => client.close()).catch(() => undefined);
   }
 
+  /** Fails what is open. The shims go on. */
   close(): void {
+    this.#closed = true;
     for (const address of this.#entries.keys()) this.forget(address);
   }
 
@@ -84,6 +93,10 @@ export class ShimConnections {
     this.#entries.delete(address);
     this.#idle.delete(address);
   }
+}
+
+function stopping(): BerthError {
+  return new BerthError('canceled', 'berthd lets go of its shims');
 }
 
 async function connectShim(address: string): Promise<TtrpcClient> {

@@ -52,7 +52,7 @@ export class TtrpcShimLauncher implements ShimLauncher {
     await this.#parts.oom.listen();
   }
 
-  /** Leaves every shim running. */
+  /** Leaves every shim running. Calls that are open, waits included, fail `canceled`. */
   async close(): Promise<void> {
     this.#parts.connections.close();
     await this.#parts.oom.close();

@@ -1,0 +1,24 @@
+import type { Agent, ExecRequest, ExecResult } from '../../native/port.ts';
+
+/** Stands for the commands of a shim, `start` and `delete`, that an agent would run. */
+export interface FakeAgent {
+  readonly agent: Agent;
+  readonly execs: readonly ExecRequest[];
+  readonly unmounted: readonly string[];
+}
+
+export function fakeAgent(exec: (request: ExecRequest) => { readonly stdout?: string; readonly stderr?: string; readonly exitCode?: number }): FakeAgent {
+  const execs: ExecRequest[] = [];
+  const unmounted: string[] = [];
+  const agent = {
+    exec: async (request: ExecRequest): Promise<ExecResult> => {
+      execs.push(request);
+      const { stdout = '', stderr = '', exitCode = 0 } = exec(request);
+      return { stdout: Buffer.from(stdout), stderr: Buffer.from(stderr), exitCode };
+    },
+    unmount: async (target: string): Promise<void> => {
+      unmounted.push(target);
+    },
+  };
+  return { agent: agent as unknown as Agent, execs, unmounted };
+}
