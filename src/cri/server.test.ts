@@ -1,0 +1,176 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { credentials, loadPackageDefinition, Metadata, status, type Client, type ServiceError } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { parseConfig } from '../config/load-config.ts';
+import type { Engine } from '../engine/port.ts';
+import { BerthError, errorKinds } from '../lib/errors.ts';
+import { createLogger } from '../telemetry/log.ts';
+import { CriContract, imageService, runtimeService } from './contract.ts';
+import { codeName, grpcStatus } from './grpc-status.ts';
+import { imageRoutes } from './image-routes.ts';
+import { ReadyGate } from './ready-gate.ts';
+import { runtimeRoutes } from './runtime-routes.ts';
+import { CriServer } from './server.ts';
+
+const protoPath = join(import.meta.dirname, '../../proto/cri/api.proto');
+const definition = loadSync(protoPath, { keepCase: true, longs: String, enums: String, defaults: true });
+
+type Reply = Readonly<Record<string, unknown>>;
+type Invoke = (request: object, metadata: Metadata, options: { deadline?: number }, done: (error: ServiceError | null, reply: Reply) => void) => void;
+type Service = new (address: string, creds: ReturnType<typeof credentials.createInsecure>) => Client & Record<string, Invoke>;
+const services = (loadPackageDefinition(definition)['runtime'] as unknown as { v1: Record<'RuntimeService' | 'ImageService', Service> }).v1;
+
+let scratch = '';
+let server: CriServer;
+let client: Client & Record<string, Invoke>;
+let gate: ReadyGate;
+let logged: string[];
+let measured: string[];
+const config = parseConfig('', '/c', () => ({ mode: 0o600, uid: 0 }));
+
+async function serve(engine: object): Promise<void> {
+  const parts = { gate, metrics: { rpcEnded: (method: string, code: string) => { measured.push(`${method} ${code}`); } }, log: createLogger({ level: 'info', format: 'json' }, (line) => { logged.push(line); }) };
+  server = new CriServer({ engine: engine as Engine, config, version: '1.2.3' }, parts, { path: join(scratch, 's.sock'), mode: 0o660, gid: -1 });
+  await server.listen();
+  client = new services.RuntimeService(`unix:${scratch}/s.sock`, credentials.createInsecure());
+}
+
+async function call(method: string, request: object = {}, deadline?: number): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    client[method]?.(request, new Metadata(), deadline === undefined ? {} : { deadline }, (error, reply) => {
+      if (error === null) resolve(reply);
+      else reject(error);
+    });
+  });
+}
+
+beforeEach(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'berth-cri-'));
+  gate = new ReadyGate();
+  logged = [];
+  measured = [];
+});
+
+afterEach(async () => {
+  client.close();
+  await server.close(100);
+  rmSync(scratch, { recursive: true });
+});
+
+test('calls are refused as unavailable until the gate opens, and again once it closes', async () => {
+  await serve({});
+  await expect(call('Version')).rejects.toMatchObject({ code: status.UNAVAILABLE, details: expect.stringContaining('recovering') });
+  gate.open();
+  await expect(call('Version')).resolves.toEqual({ version: '0.1.0', runtime_name: 'berth', runtime_version: '1.2.3', runtime_api_version: 'v1' });
+  gate.close('berthd is shutting down');
+  await expect(call('Version')).rejects.toMatchObject({ code: status.UNAVAILABLE, details: expect.stringContaining('shutting down') });
+  expect(measured).toEqual(['Version UNAVAILABLE', 'Version OK', 'Version UNAVAILABLE']);
+});
+
+test('the socket replaces a stale one and has the configured mode', async () => {
+  writeFileSync(join(scratch, 's.sock'), 'stale');
+  await serve({});
+  expect(statSync(join(scratch, 's.sock')).mode & 0o777).toBe(0o660);
+  expect(statSync(join(scratch, 's.sock')).isSocket()).toBe(true);
+});
+
+test("a client's deadline aborts the work, with a reason that says so", async () => {
+  const seen = Promise.withResolvers<unknown>();
+  await serve({
+    pods: {
+      stop: async (_id: string, signal: AbortSignal) => {
+        signal.addEventListener('abort', () => { seen.resolve(signal.reason); });
+        await sleep(10_000, undefined, { signal });
+      },
+    },
+  });
+  gate.open();
+  await expect(call('StopPodSandbox', { pod_sandbox_id: 'x' }, Date.now() + 150)).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
+  await expect(seen.promise).resolves.toMatchObject({ kind: 'timeout' });
+});
+
+test('an unknown throwable is told without its detail, which goes to the log', async () => {
+  await serve({ pods: { list: () => { throw new TypeError('secret detail'); } } });
+  gate.open();
+  await expect(call('ListPodSandbox')).rejects.toMatchObject({ code: status.INTERNAL, details: 'ListPodSandbox failed inside berthd; its log has the cause' });
+  expect(logged.join('')).toContain('secret detail');
+});
+
+test('a failure shows its message and hint', async () => {
+  await serve({ pods: { get: () => { throw new BerthError('not-found', 'pod "x" does not exist', { hint: 'list them' }); } } });
+  gate.open();
+  await expect(call('PodSandboxStatus', { pod_sandbox_id: 'x' })).rejects.toMatchObject({ code: status.NOT_FOUND, details: 'pod "x" does not exist; list them' });
+});
+
+test('what is not built is unimplemented, on streams too', async () => {
+  await serve({});
+  gate.open();
+  await expect(call('Attach', { container_id: 'x' })).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
+  const stream = (client as unknown as { StreamPodSandboxMetrics(request: object): AsyncIterable<unknown> }).StreamPodSandboxMetrics({});
+  await expect((async () => { for await (const _ of stream) { /* nothing comes */ } })()).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
+});
+
+test('a list that is too long for one message comes as a stream of several', async () => {
+  const pod = (index: number) => ({ id: String(index), config: { identity: { name: 'p', namespace: 'n', uid: 'u', attempt: 0 }, labels: {}, annotations: { big: 'x'.repeat(200_000) }, runtimeHandler: '' }, state: 'ready', createdAtNs: 1n });
+  await serve({ pods: { list: () => Array.from({ length: 120 }, (_, index) => pod(index)) } });
+  gate.open();
+  const stream = (client as unknown as { StreamPodSandboxes(request: object): AsyncIterable<{ readonly pod_sandboxes: readonly { readonly id: string }[] }> }).StreamPodSandboxes({});
+  const sizes: number[] = [];
+  const ids: string[] = [];
+  for await (const { pod_sandboxes: pods } of stream) {
+    sizes.push(pods.length);
+    ids.push(...pods.map(({ id }) => id));
+  }
+  expect(sizes.length).toBeGreaterThan(4);
+  expect(ids).toEqual(Array.from({ length: 120 }, (_, index) => String(index)));
+});
+
+test('an empty list is an empty stream', async () => {
+  await serve({ containers: { list: () => [] } });
+  gate.open();
+  const stream = (client as unknown as { StreamContainers(request: object): AsyncIterable<unknown> }).StreamContainers({});
+  const messages: unknown[] = [];
+  for await (const message of stream) messages.push(message);
+  expect(messages).toEqual([]);
+});
+
+test('every RPC of the contract has a route of its kind, and nothing else has', async () => {
+  await serve({});
+  const contract = new CriContract();
+  const door = { engine: {} as Engine, config, version: '' };
+  const routes = { [runtimeService]: runtimeRoutes(door, contract, new AbortController().signal), [imageService]: imageRoutes(door, contract) };
+  for (const [service, { unary, streaming }] of Object.entries(routes)) {
+    const methods = Object.entries(definition[service] as unknown as Record<string, { responseStream: boolean }>);
+    const named = (responseStream: boolean) => methods.filter(([, method]) => method.responseStream === responseStream).map(([name]) => name).toSorted();
+    expect(Object.keys(unary).toSorted()).toEqual(named(false));
+    expect(Object.keys(streaming).toSorted()).toEqual(named(true));
+  }
+});
+
+test('the kubelet can tell a registry failure and a bad signature by the beginning of the message', async () => {
+  await serve({});
+  expect(grpcStatus(new BerthError('registry', 'r.example answered 503'), 'PullImage')).toEqual({ code: status.UNKNOWN, details: 'RegistryUnavailable: r.example answered 503' });
+  expect(grpcStatus(new BerthError('signature', 'no key'), 'PullImage')).toEqual({ code: status.UNKNOWN, details: 'SignatureValidationFailed: no key' });
+});
+
+test('every kind has a code', async () => {
+  await serve({});
+  expect(errorKinds.map((kind) => `${kind} ${codeName(grpcStatus(new BerthError(kind, ''), 'X').code)}`)).toEqual([
+    'invalid INVALID_ARGUMENT',
+    'not-found NOT_FOUND',
+    'already-exists ALREADY_EXISTS',
+    'precondition FAILED_PRECONDITION',
+    'timeout DEADLINE_EXCEEDED',
+    'canceled CANCELLED',
+    'exhausted RESOURCE_EXHAUSTED',
+    'unavailable UNAVAILABLE',
+    'unimplemented UNIMPLEMENTED',
+    'registry UNKNOWN',
+    'signature UNKNOWN',
+    'internal INTERNAL',
+  ]);
+});

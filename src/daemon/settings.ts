@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config/schema.ts';
+import type { ImagesConfig } from '../images/config.ts';
+import type { RuntimeHandler } from '../shim/port.ts';
+
+export type CgroupDriver = 'cgroupfs' | 'systemd';
+
+/** The configured cgroup driver; auto means systemd where systemd is the init of this machine, as sd_booted(3) tells. */
+export function cgroupDriver({ cgroup }: Config): CgroupDriver {
+  if (cgroup.driver !== 'auto') return cgroup.driver;
+  return existsSync('/run/systemd/system') ? 'systemd' : 'cgroupfs';
+}
+
+/** The runtime handlers with everything that a setting leaves to another one. */
+export function runtimeHandlers(config: Config, shimPath: string): readonly RuntimeHandler[] {
+  const driver = cgroupDriver(config);
+  return Object.entries(config.runtimes).map(([name, { shim, runtime, runtimeRoot, systemdCgroup, protocol }]) => ({
+    name,
+    shim: shim === '' ? shimPath : shim,
+    runtime,
+    runtimeRoot: runtimeRoot === '' ? join(config.runRoot, 'runtime', name) : runtimeRoot,
+    systemdCgroup: systemdCgroup ?? driver === 'systemd',
+    protocol,
+  }));
+}
+
+export function imageSettings({ images, registries }: Config): ImagesConfig {
+  const hosts = Object.entries(registries).map(([host, registry]) => {
+    const { password, identityToken, ...rest } = registry;
+    return [host, { ...rest, password: password.reveal(), identityToken: identityToken.reveal() }] as const;
+  });
+  const { progressTimeout, ...rest } = images;
+  return { ...rest, progressTimeoutMs: progressTimeout, hosts: Object.fromEntries(hosts) };
+}
