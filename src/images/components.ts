@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import type { Digest, SnapshotKey } from '../lib/ids.ts';
 import type { KeyedMutex } from '../lib/keyed-mutex.ts';
 import type { Agent } from '../native/port.ts';
 import type { Platform } from '../oci/platform.ts';
@@ -17,8 +18,10 @@ export interface ImageComponents {
   readonly catalog: ImageCatalog;
   readonly unfinished: UnfinishedPulls;
   readonly leases: Leases;
-  /** Held, by digest or snapshot key, while that thing is made or removed. */
-  readonly locks: KeyedMutex<string>;
+  /** Held while a blob is brought or removed. A layer's lock may be held already, never the other way round. */
+  readonly blobLocks: KeyedMutex<Digest>;
+  /** Held while a layer's snapshot is made or removed. */
+  readonly layerLocks: KeyedMutex<SnapshotKey>;
   readonly node: Platform;
   readonly clock: Clock;
   readonly log: ImageLog;

@@ -1,16 +1,18 @@
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
+import type { Digest, SnapshotKey } from '../lib/ids.ts';
 import { abortable, KeyedMutex } from '../lib/keyed-mutex.ts';
 import type { Agent } from '../native/port.ts';
 import { nodePlatform } from '../oci/platform.ts';
 import type { Snapshotter } from '../snapshotter/port.ts';
 import type { StateStore } from '../state/port.ts';
+import { Importer } from './archive/importer.ts';
 import { Collector } from './collect/collector.ts';
 import type { ImageComponents } from './components.ts';
 import type { ImagesConfig } from './config.ts';
 import { ContentStore } from './content/content-store.ts';
 import type { ImageLog, ImageObserver } from './observer.ts';
-import type { Image, PullProgress, PullRequest, StoreUsage } from './port.ts';
+import type { Image, ImageService, PullProgress, PullRequest, StoreUsage } from './port.ts';
 import { Puller } from './pull/puller.ts';
 import { ImageCatalog } from './records/image-catalog.ts';
 import { Leases } from './records/leases.ts';
@@ -42,7 +44,8 @@ export async function openImageService(init: ImageServiceInit): Promise<ImageSto
   const remote = createRemote(init, transport);
   const collector = new Collector(components);
   const puller = new Puller({ components, collector, config: init.config, open: (reference, auth) => new RemoteRepository(remote, reference, auth) });
-  const store = new ImageStore({ components, collector, puller, transport });
+  const importer = new Importer({ components, collector, defaultRegistry: init.config.defaultRegistry });
+  const store = new ImageStore({ components, collector, puller, importer, transport });
   await store.open();
   return store;
 }
@@ -57,7 +60,8 @@ function createComponents({ stateRoot, snapshotter, agent, state, clock, log, ob
     catalog: new ImageCatalog({ state, defaultRegistry: config.defaultRegistry, pinned: config.pinned, defect }),
     unfinished: new UnfinishedPulls(state, clock),
     leases: new Leases(),
-    locks: new KeyedMutex<string>(),
+    blobLocks: new KeyedMutex<Digest>(),
+    layerLocks: new KeyedMutex<SnapshotKey>(),
     node: nodePlatform(),
     clock,
     log,
@@ -76,11 +80,12 @@ export interface ImageStoreParts {
   readonly components: ImageComponents;
   readonly collector: Collector;
   readonly puller: Puller;
+  readonly importer: Importer;
   readonly transport: HttpTransport;
 }
 
 /** The images of this node. */
-export class ImageStore {
+export class ImageStore implements ImageService {
   readonly #parts: ImageStoreParts;
   readonly #meter: StoreMeter;
 
@@ -104,6 +109,10 @@ export class ImageStore {
 
   pulls(): readonly { readonly reference: string; readonly progress: PullProgress }[] {
     return this.#parts.puller.pulls();
+  }
+
+  importArchive(path: string, { reference }: { readonly reference?: string }, signal?: AbortSignal): Promise<readonly Image[]> {
+    return this.#parts.importer.import(path, reference, signal ?? new AbortController().signal);
   }
 
   list(): readonly Image[] {

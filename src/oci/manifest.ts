@@ -116,12 +116,12 @@ export function chooseEntry(index: ImageIndex, node: Platform, what: string): De
 }
 
 /** Writes a manifest for an image that came without one. */
-export function encodeManifest(config: { digest: Digest; size: number }, layers: readonly { digest: Digest; size: number }[]): Uint8Array {
+export function encodeManifest(config: { digest: Digest; size: number }, layers: readonly { mediaType: string; digest: Digest; size: number }[]): Uint8Array {
   const document = {
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,
     config: { mediaType: mediaTypes.ociConfig, digest: config.digest, size: config.size },
-    layers: layers.map(({ digest, size }) => ({ mediaType: mediaTypes.ociLayer, digest, size })),
+    layers: layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
   };
   return new TextEncoder().encode(JSON.stringify(document));
 }

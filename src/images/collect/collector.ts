@@ -1,5 +1,6 @@
 import { isKind } from '../../lib/errors.ts';
 import type { Digest, SnapshotKey } from '../../lib/ids.ts';
+import { KeyedMutex } from '../../lib/keyed-mutex.ts';
 import { chainIds, isDigest } from '../../oci/digest.ts';
 import type { SnapshotInfo } from '../../snapshotter/port.ts';
 import type { ImageComponents } from '../components.ts';
@@ -7,7 +8,10 @@ import { unpackPrefix } from '../pull/unpack-layer.ts';
 import type { ImageRecord } from '../records/image-record.ts';
 import { leavesFirst } from './leaves-first.ts';
 
-const lockName = 'collect';
+interface Needed {
+  readonly digests: ReadonlySet<Digest>;
+  readonly snapshots: ReadonlySet<SnapshotKey>;
+}
 
 /**
  * Removes layers and blobs that no image, no unfinished pull and no work under way needs. A layer under a container's
@@ -15,6 +19,7 @@ const lockName = 'collect';
  */
 export class Collector {
   readonly #parts: ImageComponents;
+  readonly #turn = new KeyedMutex<'sweep'>();
 
   constructor(parts: ImageComponents) {
     this.#parts = parts;
@@ -22,7 +27,7 @@ export class Collector {
 
   /** One run at a time. Failures are logged: what could not go now goes at a later run. */
   async collect(signal?: AbortSignal): Promise<void> {
-    await this.#parts.locks.run(lockName, () => this.#sweep(signal), signal);
+    await this.#turn.run('sweep', () => this.#sweep(signal), signal);
   }
 
   /** Drops what unpacking left when the last process died. Only at start, when nobody unpacks. */
@@ -32,40 +37,49 @@ export class Collector {
   }
 
   async #sweep(signal: AbortSignal | undefined): Promise<void> {
-    const needed = this.#needed();
-    const snapshots = this.#parts.snapshotter.list();
-    for (const key of leavesFirst(snapshots, (snapshot) => isLayer(snapshot) && !needed.has(snapshot.key))) {
+    const { snapshots, digests } = this.#needed();
+    const { leases, snapshotter, content } = this.#parts;
+    const mayGo = (snapshot: SnapshotInfo): boolean => isLayer(snapshot) && !snapshots.has(snapshot.key) && !leases.holdsSnapshot(snapshot.key);
+    const layers = leavesFirst(snapshotter.list(), mayGo);
+    for (const key of layers) {
       signal?.throwIfAborted();
-      await this.#removeUnleased(key, () => this.#parts.snapshotter.remove(key));
+      await this.#removeLayer(key);
     }
-    for (const digest of await this.#parts.content.list()) {
+    for (const digest of await content.list()) {
       signal?.throwIfAborted();
-      if (!needed.has(digest)) await this.#removeUnleased(digest, () => this.#parts.content.remove(digest));
+      if (!digests.has(digest) && !leases.holdsBlob(digest)) await this.#removeBlob(digest);
     }
   }
 
-  #needed(): ReadonlySet<string> {
-    const needed = new Set<string>();
-    for (const { digests, snapshots } of this.#parts.unfinished.needs()) for (const key of [...digests, ...snapshots]) needed.add(key);
-    for (const record of this.#parts.catalog.records()) for (const key of this.#neededBy(record)) needed.add(key);
-    return needed;
+  #needed(): Needed {
+    const records = [...this.#parts.catalog.records()];
+    const unfinished = this.#parts.unfinished.needs();
+    return {
+      digests: new Set([...unfinished.flatMap(({ digests }) => digests), ...records.flatMap((record) => this.#blobsOf(record))]),
+      snapshots: new Set([...unfinished.flatMap(({ snapshots }) => snapshots), ...records.flatMap(({ layers }) => chainIds(layers.map(({ diffId }) => diffId)))]),
+    };
   }
 
-  #neededBy({ documents, layers }: ImageRecord): readonly string[] {
-    const blobs = this.#parts.discardUnpackedLayers ? [] : layers.map(({ digest }) => digest);
-    return [...documents, ...blobs, ...chainIds(layers.map(({ diffId }) => diffId))];
+  #blobsOf({ documents, layers }: ImageRecord): readonly Digest[] {
+    return this.#parts.discardUnpackedLayers ? documents : [...documents, ...layers.map(({ digest }) => digest)];
   }
 
-  /** The lease is looked at under the lock: a pull takes its lease first and looks for the thing under the lock, too. */
-  #removeUnleased(key: Digest | SnapshotKey, remove: () => Promise<void>): Promise<void> {
-    return this.#parts.locks.run(key, async () => {
-      if (!this.#parts.leases.holds(key) && !this.#isNeededNow(key)) await this.#try(key, remove);
+  /**
+   * Looked at again under the lock: a pull takes its lease before it looks for the thing under the same lock, and one that
+   * ended during the sweep has no lease any more but its record.
+   */
+  #removeLayer(key: SnapshotKey): Promise<void> {
+    const { layerLocks, leases, snapshotter } = this.#parts;
+    return layerLocks.run(key, async () => {
+      if (!leases.holdsSnapshot(key) && !this.#needed().snapshots.has(key)) await this.#try(key, () => snapshotter.remove(key));
     });
   }
 
-  /** A pull that ended during the sweep has no lease any more, but has its record. */
-  #isNeededNow(key: string): boolean {
-    return this.#needed().has(key);
+  #removeBlob(digest: Digest): Promise<void> {
+    const { blobLocks, leases, content } = this.#parts;
+    return blobLocks.run(digest, async () => {
+      if (!leases.holdsBlob(digest) && !this.#needed().digests.has(digest)) await this.#try(digest, () => content.remove(digest));
+    });
   }
 
   async #try(key: string, remove: () => Promise<void>): Promise<void> {

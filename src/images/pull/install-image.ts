@@ -44,8 +44,8 @@ function isWorthResuming(error: unknown, signal: AbortSignal): boolean {
   return !signal.aborted && (isTransient(error) || isKind(error, 'registry') || isKind(error, 'timeout'));
 }
 
-async function keepDocuments({ content, locks }: ImageComponents, plan: ImagePlan): Promise<void> {
-  for (const { digest, bytes } of plan.documents) await locks.run(digest, () => content.put(digest, bytes));
+async function keepDocuments({ content, blobLocks }: ImageComponents, plan: ImagePlan): Promise<void> {
+  for (const { digest, bytes } of plan.documents) await blobLocks.run(digest, () => content.put(digest, bytes));
 }
 
 function toRecord(parts: ImageComponents, plan: ImagePlan, names: ImageNames): ImageRecord {

@@ -70,7 +70,7 @@ class LayerWork {
       progress.enter('unpacking');
       await unpackLayer(parts, layer, blob, signal);
     };
-    return parts.locks.run(layer.snapshot, make, signal);
+    return parts.layerLocks.run(layer.snapshot, make, signal);
   }
 
   /** Resolves with the blob's file. */
@@ -78,7 +78,7 @@ class LayerWork {
     const known = this.#fetches.get(layer);
     if (known !== undefined) return known;
     const { parts, signal } = this.#context;
-    const fetch = parts.locks.run(layer.descriptor.digest, () => this.#bring(layer), signal);
+    const fetch = parts.blobLocks.run(layer.descriptor.digest, () => this.#bring(layer), signal);
     // Unpacking may not have come to it yet when it fails.
     fetch.catch(() => undefined);
     this.#fetches.set(layer, fetch);

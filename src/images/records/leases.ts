@@ -1,25 +1,48 @@
+import type { Digest, SnapshotKey } from '../../lib/ids.ts';
 import type { Needs } from './unfinished-pulls.ts';
+
+/** Counts the holders of each key. */
+class Holds<Key> {
+  readonly #counts = new Map<Key, number>();
+
+  add(keys: readonly Key[]): void {
+    for (const key of keys) this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+  }
+
+  drop(keys: readonly Key[]): void {
+    for (const key of keys) {
+      const left = (this.#counts.get(key) ?? 0) - 1;
+      if (left > 0) this.#counts.set(key, left);
+      else this.#counts.delete(key);
+    }
+  }
+
+  has(key: Key): boolean {
+    return this.#counts.has(key);
+  }
+}
 
 /** What work under way needs, so that nobody collects it. */
 export class Leases {
-  readonly #held = new Map<string, number>();
+  // Apart, since the lowest layer's snapshot and its blob have the same name when the blob is not compressed.
+  readonly #digests = new Holds<Digest>();
+  readonly #snapshots = new Holds<SnapshotKey>();
 
-  /** Returns the release; releasing twice is harmless. */
+  /** Returns the release, to be called once. */
   hold({ digests, snapshots }: Needs): () => void {
-    const keys = [...digests, ...snapshots];
-    for (const key of keys) this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
+    this.#digests.add(digests);
+    this.#snapshots.add(snapshots);
     return () => {
-      for (const key of keys.splice(0)) this.#drop(key);
+      this.#digests.drop(digests);
+      this.#snapshots.drop(snapshots);
     };
   }
 
-  holds(key: string): boolean {
-    return this.#held.has(key);
+  holdsBlob(digest: Digest): boolean {
+    return this.#digests.has(digest);
   }
 
-  #drop(key: string): void {
-    const left = (this.#held.get(key) ?? 0) - 1;
-    if (left > 0) this.#held.set(key, left);
-    else this.#held.delete(key);
+  holdsSnapshot(key: SnapshotKey): boolean {
+    return this.#snapshots.has(key);
   }
 }
