@@ -1,0 +1,13 @@
+//! System calls that no safe crate wraps, each behind a function that cannot be misused. The only crate with `unsafe`.
+
+mod inherited_fd;
+mod interface;
+mod mount_attr;
+mod namespaces;
+mod spawn;
+
+pub use inherited_fd::take_inherited_fd;
+pub use interface::bring_up;
+pub use mount_attr::map_ids;
+pub use namespaces::unshare;
+pub use spawn::{Child, Spawn, spawn};

@@ -1,0 +1,211 @@
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+
+use rustix::io::{Errno, Result};
+use rustix::process::Pid;
+
+/// A program to start. Descriptors other than the three given are not inherited if they are close-on-exec, as ours are.
+#[derive(Debug)]
+pub struct Spawn<'a> {
+    /// A path; there is no search.
+    pub program: &'a CStr,
+    pub argv: &'a [CString],
+    /// The whole environment.
+    pub env: &'a [CString],
+    pub cwd: Option<&'a CStr>,
+    pub stdio: [BorrowedFd<'a>; 3],
+    /// Lead a new session; otherwise a new process group.
+    pub session: bool,
+    /// Be pid 1 of a new PID namespace.
+    pub pid_namespace: bool,
+    /// Be killed when the calling *thread* ends.
+    pub die_with_thread: bool,
+}
+
+/// A started program.
+#[derive(Debug)]
+pub struct Child {
+    pub pid: Pid,
+    pub pidfd: OwnedFd,
+}
+
+/// Enough for the few calls between clone and exec.
+const STACK: usize = 64 << 10;
+
+/// Starts a program by vfork: the caller's memory is not copied, however large. Returns when the program runs.
+///
+/// # Errors
+/// Those of clone(2), and of whatever kept the program from running: `ENOENT`, `EACCES`, `ENOTDIR` (cwd) …
+pub fn spawn(spawn: &Spawn<'_>) -> Result<Child> {
+    let argv = pointers(spawn.argv);
+    let envp = pointers(spawn.env);
+    let mut plan = Plan {
+        program: spawn.program.as_ptr(),
+        argv: argv.as_ptr(),
+        envp: envp.as_ptr(),
+        cwd: spawn.cwd.map_or(ptr::null(), CStr::as_ptr),
+        stdio: spawn.stdio.map(|fd| fd.as_raw_fd()),
+        session: spawn.session,
+        die_with_thread: spawn.die_with_thread,
+        // SAFETY: getpid cannot fail.
+        parent: unsafe { libc::getpid() },
+        failure: 0,
+    };
+    let namespaces = if spawn.pid_namespace { libc::CLONE_NEWPID } else { 0 };
+    let child = with_signals_blocked(|| clone(&mut plan, namespaces))?;
+    if plan.failure == 0 {
+        return Ok(child);
+    }
+    // It ended without running the program; nobody else knows of it.
+    let _ = rustix::process::waitid(
+        rustix::process::WaitId::PidFd(std::os::fd::AsFd::as_fd(&child.pidfd)),
+        rustix::process::WaitIdOptions::EXITED,
+    );
+    Err(Errno::from_raw_os_error(plan.failure))
+}
+
+/// What the child does, in a form that needs no memory to be allocated.
+struct Plan {
+    program: *const c_char,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+    cwd: *const c_char,
+    stdio: [c_int; 3],
+    session: bool,
+    die_with_thread: bool,
+    parent: libc::pid_t,
+    /// Written by the child when it could not run the program.
+    failure: c_int,
+}
+
+fn pointers(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+}
+
+fn clone(plan: &mut Plan, namespaces: c_int) -> Result<Child> {
+    let mut stack = vec![MaybeUninit::<u128>::uninit(); STACK / size_of::<u128>()];
+    let top = stack.as_mut_ptr_range().end;
+    let mut pidfd: c_int = -1;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD | namespaces;
+    // SAFETY: the stack is unused, aligned and grows down from `top`. CLONE_VFORK suspends this thread until the child
+    // has executed the program or ended, so `plan`, `pidfd` and the stack outlive its use of them, and nobody else
+    // touches them meanwhile. `run_child` allocates nothing and takes no lock that another thread could hold.
+    let pid = unsafe {
+        libc::clone(run_child, top.cast::<c_void>(), flags, ptr::from_mut(plan).cast::<c_void>(), &raw mut pidfd)
+    };
+    let (Some(pid), true) = (Pid::from_raw(pid.max(0)), pidfd >= 0) else {
+        return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO));
+    };
+    // SAFETY: clone made this descriptor for us.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Child { pid, pidfd })
+}
+
+/// A handler that ran in the child would run in our memory.
+fn with_signals_blocked<T>(work: impl FnOnce() -> T) -> T {
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigfillset initialises `all`, and pthread_sigmask fills `before`.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+    }
+    let result = work();
+    // SAFETY: `before` was filled above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+    result
+}
+
+extern "C" fn run_child(plan: *mut c_void) -> c_int {
+    // SAFETY: clone passes the plan, which is ours alone until we exec or end.
+    let plan = unsafe { &mut *plan.cast::<Plan>() };
+    // SAFETY: as above; the pointers in the plan are those of live strings and null-terminated arrays.
+    plan.failure = unsafe { exec(plan) };
+    127
+}
+
+/// Returns the errno of what failed.
+///
+/// # Safety
+/// For a vforked child only; the plan's pointers must be valid.
+unsafe fn exec(plan: &Plan) -> c_int {
+    let fail = |result: c_int| result < 0;
+    // SAFETY: async-signal-safe calls on valid arguments, see the function's contract.
+    unsafe {
+        let led = if plan.session { libc::setsid() } else { libc::setpgid(0, 0) };
+        if fail(led) || plan.stdio.iter().zip(0..).any(|(&from, to)| fail(libc::dup2(from, to))) {
+            return errno();
+        }
+        if !plan.cwd.is_null() && fail(libc::chdir(plan.cwd)) {
+            return errno();
+        }
+        if plan.die_with_thread {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            if libc::getppid() != plan.parent {
+                return libc::ESRCH;
+            }
+        }
+        // Rust ignores SIGPIPE, which programs do not expect to inherit.
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
+        libc::execve(plan.program, plan.argv, plan.envp);
+        errno()
+    }
+}
+
+fn errno() -> c_int {
+    // SAFETY: the location of errno is always valid to read.
+    unsafe { *libc::__errno_location() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::os::fd::AsFd;
+
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+
+    use super::*;
+
+    fn strings(words: &[&str]) -> Vec<CString> {
+        words.iter().map(|word| CString::new(*word).unwrap()).collect()
+    }
+
+    fn run(program: &CStr, argv: &[&str]) -> Result<(String, i32)> {
+        let null = File::open("/dev/null").unwrap();
+        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let child = spawn(&Spawn {
+            program,
+            argv: &strings(argv),
+            env: &strings(&["A=1"]),
+            cwd: Some(c"/proc"),
+            stdio: [null.as_fd(), write.as_fd(), write.as_fd()],
+            session: false,
+            pid_namespace: false,
+            die_with_thread: false,
+        })?;
+        drop(write);
+        let mut output = String::new();
+        File::from(read).read_to_string(&mut output).unwrap();
+        let status = waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).unwrap();
+        Ok((output, status.unwrap().exit_status().unwrap()))
+    }
+
+    #[test]
+    fn a_program_gets_its_arguments_environment_directory_and_an_own_group() {
+        let script = "echo $0 $A; pwd; test $(ps -o pgid= -p $$) -eq $$ || exit 9; exit 3";
+        let (output, code) = run(c"/bin/sh", &["sh", "-c", script]).unwrap();
+        assert_eq!((output.as_str(), code), ("sh 1\n/proc\n", 3));
+    }
+
+    #[test]
+    fn a_program_that_cannot_run_is_an_error() {
+        assert_eq!(run(c"/no/such/program", &["x"]).unwrap_err(), Errno::NOENT);
+        assert_eq!(run(c"/etc/passwd", &["x"]).unwrap_err(), Errno::ACCESS);
+    }
+}
