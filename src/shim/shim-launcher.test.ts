@@ -39,10 +39,10 @@ function bundle(id: string): string {
   return path;
 }
 
-function launch(handler = 'crun', more: { readonly stdin?: boolean; readonly terminal?: boolean } = {}): Promise<Task> {
+function launch(handler = 'crun', more: { readonly stdin?: boolean; readonly terminal?: boolean } = {}, signal?: AbortSignal): Promise<Task> {
   const id = 'c1';
   const rootfs = [{ type: 'overlay', source: 'overlay', options: ['lowerdir=/a'] }];
-  return launcher.launch(handler, { id, bundle: bundle(id), rootfs, terminal: false, stdin: false, stdinOnce: false, logPath: '/var/log/a b/0.log', maxLogLineBytes: 4096, ...more });
+  return launcher.launch(handler, { id, bundle: bundle(id), rootfs, terminal: false, stdin: false, stdinOnce: false, logPath: '/var/log/a b/0.log', maxLogLineBytes: 4096, ...more }, signal);
 }
 
 function handleOf(shim: FakeShim, id = 'c1', handler = 'crun'): TaskHandle {
@@ -124,7 +124,27 @@ test('a create that fails deletes the task and ends the shim; the first error is
   const shim = await shimOf({ create: failing('internal', 'crun: no such file') });
   expect(await failure(launch())).toMatchObject({ kind: 'internal', message: 'crun: no such file' });
   expect(shim.names()).toEqual(['create', 'delete', 'shutdown']);
+  expect(commands.execs.map(({ argv }) => argv.at(-1))).toEqual(['start', 'delete']);
   await expect.poll(() => shim.connections).toBe(0);
+});
+
+test('a launch that is aborted is undone before it fails', async () => {
+  const abort = new AbortController();
+  const shim = await shimOf({
+    create: async () => {
+      abort.abort(new BerthError('canceled', 'enough'));
+      return { pid: 5 };
+    },
+  });
+  expect(await failure(launch('crun', {}, abort.signal))).toMatchObject({ kind: 'canceled', message: 'enough' });
+  expect(shim.names()).toEqual(['create', 'delete', 'shutdown']);
+});
+
+test('a launch that fails and cannot be undone says both', async () => {
+  const shim = await shimOf({ create: failing('internal', 'no space'), delete: failing('precondition', 'still running') });
+  const error = await failure(launch());
+  expect(error).toMatchObject({ kind: 'internal', message: 'no space; undoing that failed, too: still running' });
+  expect(shim.names()).toEqual(['create', 'delete']);
 });
 
 test('a start that fails is cleaned up by the shim’s `delete`', async () => {

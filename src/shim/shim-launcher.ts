@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
-import { BerthError, isKind } from '../lib/errors.ts';
+import { asBerthError, BerthError, isKind } from '../lib/errors.ts';
 import type { Agent } from '../native/port.ts';
 import { buryShim } from './bury-shim.ts';
 import { readExitRecord } from './exit-record.ts';
@@ -9,7 +9,7 @@ import { shimMethods } from './methods.ts';
 import { OomEvents } from './oom-events.ts';
 import type { RuntimeHandler, ShimLauncher, Task, TaskExit, TaskHandle, TaskSpec } from './port.ts';
 import { ShimConnections } from './shim-connections.ts';
-import { callMs, type ShimParts, taskMethodsOf } from './shim-parts.ts';
+import { callMs, type ShimParts, type ShimTarget, taskMethodsOf } from './shim-parts.ts';
 import { ShimTask } from './shim-task.ts';
 import { startShim } from './start-shim.ts';
 import { createRequest } from './task-request.ts';
@@ -68,13 +68,16 @@ export class TtrpcShimLauncher implements ShimLauncher {
     const { id, bundle } = spec;
     let handle: TaskHandle = { id, handler: handlerName, address: '', version: 3, bundle, pid: 0 };
     try {
-      const { address, version } = await startShim(this.#parts.agent, { handler, id, bundle, places: this.#parts.places }, this.#parts.methods, signal);
+      // Neither step takes the signal: a shim that is being made must be known to exist or not before it can be undone.
+      const { address, version } = await startShim(this.#parts.agent, { handler, id, bundle, places: this.#parts.places }, this.#parts.methods);
       handle = { ...handle, address, version };
+      signal?.throwIfAborted();
       const request = createRequest(spec, stdin, { handler, logger: this.#logger }, this.#parts.methods);
-      const { pid } = await this.#parts.connections.call(address, taskMethodsOf(this.#parts, handle).create, request, { signal, timeoutMs: callMs.create });
+      const { pid } = await this.#parts.connections.call(address, taskMethodsOf(this.#parts, handle).create, request, { timeoutMs: callMs.create });
+      signal?.throwIfAborted();
       return new ShimTask(this.#parts, { handle: { ...handle, pid }, handler });
     } catch (error) {
-      await this.#abandon(handle, handler);
+      await this.#abandon({ handle, handler }, error);
       throw error;
     }
   }
@@ -114,15 +117,15 @@ export class TtrpcShimLauncher implements ShimLauncher {
     return fifo;
   }
 
-  /** Undoes a launch that failed, whatever it got to. Its own failure must not hide the first. */
-  async #abandon(handle: TaskHandle, handler: RuntimeHandler): Promise<void> {
+  /** Undoes a launch that failed, whatever it got to: the shim may know of the task or not, and may still run or not. */
+  async #abandon(target: ShimTarget, failure: unknown): Promise<void> {
     const signal = AbortSignal.timeout(cleanUpMs);
-    const target = { handle, handler };
     try {
-      if (handle.address === '') await buryShim(this.#parts, target, signal);
-      else await new ShimTask(this.#parts, target).remove(signal);
+      if (target.handle.address !== '') await new ShimTask(this.#parts, target).remove(signal);
+      await buryShim(this.#parts, target, signal);
     } catch (error) {
-      throw new BerthError('internal', `a shim of container ${handle.id} may be left over`, { cause: error });
+      const first = asBerthError(failure, `cannot launch container ${target.handle.id}`);
+      throw new BerthError(first.kind, `${first.message}; undoing that failed, too: ${asBerthError(error, 'clean up').message}`, { cause: failure });
     }
   }
 }

@@ -28,7 +28,7 @@ export interface ShimCommand {
  * Runs the shim's `start`, which leaves the shim itself behind, and returns where that listens.
  * @throws BerthError with what the command printed.
  */
-export async function startShim(agent: Agent, command: ShimCommand, methods: ShimMethods, signal?: AbortSignal): Promise<BootstrapResult> {
+export async function startShim(agent: Agent, command: ShimCommand, methods: ShimMethods): Promise<BootstrapResult> {
   const { id, handler, places } = command;
   // Shims since containerd 2.3 read this from stdin; older ones use arguments and environment and ignore it.
   const stdin = methods.bootstrapParams.encode({
@@ -38,7 +38,7 @@ export async function startShim(agent: Agent, command: ShimCommand, methods: Shi
     containerdTtrpcAddress: places.eventsAddress,
     socketDir: places.socketDir,
   });
-  const result = await run(agent, command, { action: 'start', stdin }, signal);
+  const result = await run(agent, command, { action: 'start', stdin });
   const bootstrap = parseBootstrap(result.stdout, methods);
   if (bootstrap.protocol !== 'ttrpc' || (bootstrap.version !== 2 && bootstrap.version !== 3)) {
     throw new BerthError('unimplemented', `the shim ${handler.shim} speaks ${bootstrap.protocol} version ${bootstrap.version}`, { hint: 'ttrpc in version 2 or 3 is needed' });
@@ -51,7 +51,7 @@ export async function deleteShim(agent: Agent, command: ShimCommand, signal?: Ab
   await run(agent, command, { action: 'delete', stdin: new Uint8Array(0) }, signal);
 }
 
-async function run(agent: Agent, command: ShimCommand, call: { readonly action: 'start' | 'delete'; readonly stdin: Uint8Array }, signal: AbortSignal | undefined): Promise<ExecResult> {
+async function run(agent: Agent, command: ShimCommand, call: { readonly action: 'start' | 'delete'; readonly stdin: Uint8Array }, signal?: AbortSignal): Promise<ExecResult> {
   const { handler, id, bundle, places } = command;
   const bundleFlag = call.action === 'delete' ? ['-bundle', bundle] : [];
   const result = await agent.exec(
