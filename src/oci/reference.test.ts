@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest';
+import { formatReference, parseReference, repositoryOf } from './reference.ts';
+
+const digest = `sha256:${'a'.repeat(64)}`;
+const full = (text: string, defaultRegistry = 'registry.example'): string => formatReference(parseReference(text, defaultRegistry));
+
+test.each([
+  ['app', 'registry.example/app:latest'],
+  ['team/app:1', 'registry.example/team/app:1'],
+  ['other.example/app', 'other.example/app:latest'],
+  ['other.example:5000/deep/er/app:v1.2_3-rc', 'other.example:5000/deep/er/app:v1.2_3-rc'],
+  ['localhost/app', 'localhost/app:latest'],
+  ['Host/app', 'Host/app:latest'],
+  ['[::1]:5000/app', '[::1]:5000/app:latest'],
+  [`app@${digest}`, `registry.example/app@${digest}`],
+  [`other.example:5000/app:tag@${digest}`, `other.example:5000/app@${digest}`],
+  ['a__b/c--d.e_f', 'registry.example/a__b/c--d.e_f:latest'],
+])('%s is %s', (text, expected) => {
+  expect(full(text)).toBe(expected);
+  expect(full(expected)).toBe(expected);
+});
+
+test.each(['', ':tag', 'App', 'a/B', 'a//b', '/a', 'a/', '-a', 'a..b', 'a___b', 'a:', 'a: b', 'a:.tag', `a:${'t'.repeat(129)}`, 'a@sha256:short', `a@sha512:${'a'.repeat(128)}`, 'host_.example/a', 'a b', '../etc', 'registry.example/../a', 'x.example:99999999/a', `${'n'.repeat(250)}/b`])('refuses "%s"', (text) => {
+  expect(() => parseReference(text, 'registry.example')).toThrow(expect.objectContaining({ kind: 'invalid' }));
+});
+
+describe('a default registry with a namespace', () => {
+  test.each([
+    ['app', 'registry.example/library/app:latest'],
+    ['registry.example/app', 'registry.example/library/app:latest'],
+    ['team/app', 'registry.example/team/app:latest'],
+    ['other.example/app', 'other.example/app:latest'],
+  ])('%s is %s', (text, expected) => {
+    expect(full(text, 'registry.example/library')).toBe(expected);
+  });
+});
+
+test('without a default registry, names need a host', () => {
+  expect(() => parseReference('app', '')).toThrow(expect.objectContaining({ kind: 'invalid', hint: expect.stringContaining('default_registry') }));
+  expect(full('other.example/app', '')).toBe('other.example/app:latest');
+});
+
+test('the repository has neither tag nor digest', () => {
+  expect(repositoryOf(parseReference('other.example:5000/a/b:c', ''))).toBe('other.example:5000/a/b');
+});
