@@ -16,42 +16,50 @@ function byState(registry: Registry, what: { readonly name: string; readonly hel
   });
 }
 
-function single(registry: Registry, what: { readonly name: string; readonly help: string }, read: () => number): void {
+function single(registry: Registry, what: { readonly name: string; readonly help: string }, read: () => number | Promise<number>): void {
   const gauge: Gauge = new Gauge({
     ...what,
     registers: [registry],
-    collect: () => {
-      gauge.set(read());
+    collect: async () => {
+      gauge.set(await read());
     },
   });
 }
 
-/** One gauge triggers the reading of all running containers; the others take what it read. */
-function containerIo(registry: Registry, source: ScrapeSource): void {
-  const labelNames = ['container', 'pod', 'name'] as const;
-  const registers = [registry];
-  const help = (verb: string): string =>
-    `Bytes that the container ${verb} block devices, as its cgroup counts them. Reads served from the page cache are not in it, and the kernel does not tell which layer a read came from. At most ${maxIdSeries} running containers.`;
-  const written = new Gauge({ name: 'berth_container_io_written_bytes', help: help('wrote to'), labelNames, registers });
-  const silent = new Gauge({ name: 'berth_shims_silent', help: 'Running containers whose shim did not answer when asked for statistics.', registers });
-  const set = (gauge: Gauge<(typeof labelNames)[number]>, { container, pod, name }: ContainerIo, bytes: bigint): void => {
-    gauge.set({ container, pod, name }, Number(bytes));
+/** Calls that come while a reading runs get that reading: gauges of one scrape are collected side by side. */
+function shared<Reading>(read: () => Promise<Reading>): () => Promise<Reading> {
+  let running: Promise<Reading> | undefined;
+  return async () => {
+    running ??= read().finally(() => {
+      running = undefined;
+    });
+    return running;
   };
-  const read: Gauge<(typeof labelNames)[number]> = new Gauge({
-    name: 'berth_container_io_read_bytes',
-    help: help('read from'),
-    labelNames,
-    registers,
-    collect: async () => {
-      const { answered, running } = await source.containerIo();
-      read.reset();
-      written.reset();
-      silent.set(Math.max(0, running - answered.length));
-      for (const io of answered.slice(0, maxIdSeries)) {
-        set(read, io, io.readBytes);
-        set(written, io, io.writeBytes);
-      }
-    },
+}
+
+const ioHelp = (verb: string): string =>
+  `Bytes that the container ${verb} block devices, as its cgroup counts them. Reads served from the page cache are not in it, and the kernel does not tell which layer a read came from. At most ${maxIdSeries} running containers.`;
+
+function containerIo(registry: Registry, source: ScrapeSource): void {
+  const read = shared(async () => source.containerIo());
+  const declare = (name: string, help: string, bytes: (io: ContainerIo) => bigint): void => {
+    const gauge: Gauge<'container' | 'pod' | 'name'> = new Gauge({
+      name,
+      help,
+      labelNames: ['container', 'pod', 'name'],
+      registers: [registry],
+      collect: async () => {
+        const { answered } = await read();
+        gauge.reset();
+        for (const io of answered.slice(0, maxIdSeries)) gauge.set({ container: io.container, pod: io.pod, name: io.name }, Number(bytes(io)));
+      },
+    });
+  };
+  declare('berth_container_io_read_bytes', ioHelp('read from'), (io) => io.readBytes);
+  declare('berth_container_io_written_bytes', ioHelp('wrote to'), (io) => io.writeBytes);
+  single(registry, { name: 'berth_shims_silent', help: 'Running containers whose shim did not answer when asked for statistics.' }, async () => {
+    const { answered, running } = await read();
+    return Math.max(0, running - answered.length);
   });
 }
 

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { createLogger, type LogOptions } from './log.ts';
+
+function lines(options: Partial<LogOptions>, use: (log: ReturnType<typeof createLogger>) => void): readonly string[] {
+  const written: string[] = [];
+  use(createLogger({ level: 'info', format: 'json', ...options }, (line) => { written.push(line); }));
+  return written;
+}
+
+test('a line is JSON with level, time, message and fields', () => {
+  const [line = ''] = lines({}, (log) => { log.child({ part: 'cri' }).warn({ pod: 'x' }, 'slow'); });
+  expect(JSON.parse(line)).toEqual({ level: 'warn', time: expect.stringMatching(/^\d{4}-.*Z$/), part: 'cri', pod: 'x', msg: 'slow' });
+});
+
+test('levels below the configured one are silent', () => {
+  expect(lines({ level: 'warn' }, (log) => { log.info({}, 'no'); log.debug({}, 'no'); log.error({}, 'yes'); })).toHaveLength(1);
+});
+
+test('an error is written with its cause', () => {
+  const [line] = lines({}, (log) => { log.error({ err: new Error('outer', { cause: new Error('inner') }) }, 'failed'); });
+  expect(line).toContain('outer');
+  expect(line).toContain('inner');
+});
+
+test('fields that hold secrets are hidden, also one level down', () => {
+  const [line] = lines({}, (log) => { log.info({ password: 'hunter2', request: { auth: 'hunter2', registryToken: 'hunter2', env: ['A=hunter2'] } }, 'pull'); });
+  expect(line).not.toContain('hunter2');
+});
+
+test('text is for people', () => {
+  const [line] = lines({ format: 'text' }, (log) => { log.info({ pid: 7, why: 'two words', err: new Error('broken') }, 'agent ended'); });
+  expect(line).toMatch(/^\S+Z INFO {2}agent ended pid=7 why="two words" err="broken"\n$/);
+});
