@@ -1,0 +1,140 @@
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { makeCgroup } from '../fixtures/cgroups.ts';
+import { freePort } from '../fixtures/free-port.ts';
+import type { NodeDaemon } from '../fixtures/node-daemon.ts';
+import { ServiceProcess } from '../fixtures/service-process.ts';
+import { peerPath } from '../peers/build.ts';
+import { saveKernelTunables } from './kernel-tunables.ts';
+import { KubeletApi, type KubePod } from './kubelet-api.ts';
+
+export const nodeName = 'n1';
+
+/** Directories that every kubelet writes to, whatever its root directory is. */
+const fixedPaths = ['/var/lib/kubelet', '/var/log/containers', '/var/log/pods'];
+
+export interface KubeletPlace {
+  readonly node: NodeDaemon;
+  readonly directory: string;
+  readonly port: number;
+}
+
+function configuration({ node, directory, port }: KubeletPlace, featureGates: Readonly<Record<string, boolean>>): object {
+  return {
+    apiVersion: 'kubelet.config.k8s.io/v1beta1',
+    kind: 'KubeletConfiguration',
+    containerRuntimeEndpoint: `unix://${node.socket}`,
+    staticPodPath: join(directory, 'manifests'),
+    podLogsDir: join(directory, 'logs'),
+    volumePluginDir: join(directory, 'plugins'),
+    cgroupRoot: node.scratch.cgroup,
+    cgroupDriver: 'cgroupfs',
+    cgroupsPerQOS: true,
+    enforceNodeAllocatable: [],
+    failCgroupV1: false,
+    failSwapOn: false,
+    address: '127.0.0.1',
+    port,
+    readOnlyPort: 0,
+    healthzPort: 0,
+    oomScoreAdj: 0,
+    makeIPTablesUtilChains: false,
+    enableServer: true,
+    authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
+    authorization: { mode: 'AlwaysAllow' },
+    fileCheckFrequency: '1s',
+    syncFrequency: '5s',
+    // The default keeps a crashing container waiting for up to five minutes.
+    crashLoopBackOff: { maxContainerRestartPeriod: '4s' },
+    evictionHard: { 'nodefs.available': '1Mi' },
+    featureGates: { KubeletCrashLoopBackOffMax: true, ...featureGates },
+  };
+}
+
+/** The real kubelet without an API server, running the static pods of a directory on a runtime under test. */
+export class Kubelet {
+  readonly #place: KubeletPlace;
+  readonly #restoreTunables = saveKernelTunables();
+  #process: ServiceProcess;
+  readonly api: KubeletApi;
+
+  private constructor(place: KubeletPlace, process: ServiceProcess) {
+    this.#place = place;
+    this.#process = process;
+    this.api = new KubeletApi(place.port);
+  }
+
+  static async start(node: NodeDaemon): Promise<Kubelet> {
+    const place = { node, directory: mkdtempSync('/tmp/bk-'), port: await freePort() };
+    for (const name of ['manifests', 'logs', 'plugins', 'root', 'pki']) mkdirSync(join(place.directory, name));
+    // The kubelet makes these in the hierarchies that it knows, runtimes in the others; neither removes them.
+    for (const name of ['', 'kubepods', 'kubepods/besteffort', 'kubepods/burstable']) makeCgroup(join(node.scratch.cgroup, name));
+    node.namespace.cover(fixedPaths);
+    const kubelet = new Kubelet(place, spawnKubelet(place, {}));
+    await kubelet.#ready();
+    return kubelet;
+  }
+
+  async #ready(): Promise<void> {
+    await this.#process.ready(async () => this.api.text('/healthz'), 60_000);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** Everything that it logged, over all of its lives. */
+  log(): string {
+    return readFileSync(join(this.#place.directory, 'kubelet.log'), 'utf8');
+  }
+
+  /** Writes a static pod's manifest; returns the name that the pod gets. */
+  apply(name: string, spec: object): string {
+    const manifest = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default', labels: { app: name } }, spec };
+    // Renamed into place: the kubelet watches the directory and would read a half written file.
+    const written = join(this.#place.directory, `${name}.json`);
+    writeFileSync(written, JSON.stringify(manifest));
+    renameSync(written, join(this.#place.directory, 'manifests', `${name}.json`));
+    return `${name}-${nodeName}`;
+  }
+
+  /** Removes a static pod's manifest. */
+  withdraw(name: string): void {
+    rmSync(join(this.#place.directory, 'manifests', `${name}.json`));
+  }
+
+  /** Polls the pod until `accept` takes it. @throws Error with its last status when time is up. */
+  async until(pod: string, accept: (pod: KubePod) => boolean, timeoutMs = 60_000): Promise<KubePod> {
+    const deadline = Date.now() + timeoutMs;
+    let last: KubePod | undefined;
+    while (Date.now() < deadline) {
+      last = await this.api.pod(pod).catch(() => undefined);
+      if (last !== undefined && accept(last)) return last;
+      await sleep(200);
+    }
+    throw new Error(`${pod} did not get there within ${timeoutMs} ms; its status: ${JSON.stringify(last?.status)}; the kubelet's log ends:\n${this.#process.tail()}`);
+  }
+
+  /** Ends it and starts another on the same directories. */
+  async restart(featureGates: Readonly<Record<string, boolean>> = {}): Promise<void> {
+    await this.#process.stop();
+    this.#process = spawnKubelet(this.#place, featureGates);
+    await this.#ready();
+  }
+
+  async close(): Promise<void> {
+    await this.api.close();
+    await this.#process.stop();
+    this.#restoreTunables();
+    rmSync(this.#place.directory, { recursive: true, force: true });
+  }
+}
+
+function spawnKubelet(place: KubeletPlace, featureGates: Readonly<Record<string, boolean>>): ServiceProcess {
+  const { directory, node } = place;
+  const config = join(directory, 'kubelet.json');
+  writeFileSync(config, JSON.stringify(configuration(place, featureGates)));
+  const flags = [`--config=${config}`, `--root-dir=${join(directory, 'root')}`, `--cert-dir=${join(directory, 'pki')}`, `--hostname-override=${nodeName}`, '--node-ip=127.0.0.1', '--v=2'];
+  return new ServiceProcess({ command: node.namespace.enter([peerPath('kubelet'), ...flags]), log: join(directory, 'kubelet.log') });
+}
