@@ -33,6 +33,7 @@ export async function streamPull(images: ImageService, reference: string, respon
     response.write(`${JSON.stringify(line)}\n`);
   };
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  response.flushHeaders();
   const onProgress = throttled((progress) => {
     send({ progress });
   });

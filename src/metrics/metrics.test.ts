@@ -24,21 +24,21 @@ const source = (over: Partial<ScrapeSource> = {}): ScrapeSource => ({
 
 const seriesOf = (text: string, name: string): readonly string[] => text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
 
-test('phases and their total are observed by kind', async () => {
+test('phases and whole operations are observed side by side', async () => {
   const metrics = createMetrics();
-  metrics.started('pod', [{ name: 'namespaces', startMs: 0, durationMs: 2 }, { name: 'cni', startMs: 2, durationMs: 8 }]);
+  metrics.startPhase('run-pod', 'cni', 0.008);
+  metrics.operation('run-pod', 'ok', 0.01);
+  metrics.containerExited('OOMKilled');
   const text = await metrics.registry.metrics();
-  expect(seriesOf(text, 'berth_start_phase_seconds_sum')).toEqual([
-    'berth_start_phase_seconds_sum{kind="pod",phase="namespaces"} 0.002',
-    'berth_start_phase_seconds_sum{kind="pod",phase="cni"} 0.008',
-    'berth_start_phase_seconds_sum{kind="pod",phase="total"} 0.01',
-  ]);
+  expect(seriesOf(text, 'berth_start_phase_seconds_sum')).toEqual(['berth_start_phase_seconds_sum{operation="run-pod",phase="cni"} 0.008']);
+  expect(seriesOf(text, 'berth_operation_seconds_sum')).toEqual(['berth_operation_seconds_sum{operation="run-pod",outcome="ok"} 0.01']);
+  expect(seriesOf(text, 'berth_container_exits_total')).toEqual(['berth_container_exits_total{reason="OOMKilled"} 1']);
 });
 
 test('phase names that a shim makes up cannot grow without bound', async () => {
   const metrics = createMetrics();
-  metrics.started('container', Array.from({ length: 200 }, (_, index) => ({ name: `p${index}`, startMs: 0, durationMs: 1 })));
-  expect(seriesOf(await metrics.registry.metrics(), 'berth_start_phase_seconds_count')).toHaveLength(66);
+  for (let index = 0; index < 200; index += 1) metrics.startPhase('start-container', `p${index}`, 0.001);
+  expect(seriesOf(await metrics.registry.metrics(), 'berth_start_phase_seconds_count')).toHaveLength(65);
 });
 
 test('a failed call counts as a call and as an error', async () => {

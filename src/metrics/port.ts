@@ -1,13 +1,13 @@
-import type { Phase } from '../lib/waterfall.ts';
-
 /** Hears how each call of a door went. */
 export interface RpcMetrics {
   rpcEnded(method: string, code: string, seconds: number): void;
 }
 
-/** Hears where a start spent its time. */
-export interface StartMetrics {
-  started(kind: 'pod' | 'container', phases: readonly Phase[]): void;
+/** Hears how the engine's work went; the same shape as the observer of src/engine. */
+export interface EngineMetrics {
+  startPhase(operation: string, phase: string, seconds: number): void;
+  operation(operation: string, outcome: 'ok' | 'failed', seconds: number): void;
+  containerExited(reason: string): void;
 }
 
 /** Hears how image work went; the same shape as the observer of src/images. */

@@ -1,6 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { longestPhaseMs } from './phases.ts';
-import type { ImageMetrics, RpcMetrics, StartMetrics } from './port.ts';
+import type { EngineMetrics, ImageMetrics, RpcMetrics } from './port.ts';
 
 /** From half a millisecond, which is a fork, to ten seconds, which is a complaint. */
 const startBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -9,7 +8,7 @@ const transferBuckets = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
 const maxPhases = 64;
 
 export type Metrics = RpcMetrics &
-  StartMetrics &
+  EngineMetrics &
   ImageMetrics & {
     readonly registry: Registry;
     recovered(seconds: number): void;
@@ -21,11 +20,19 @@ export function createMetrics(): Metrics {
   const registers = [registry];
   const phase = new Histogram({
     name: 'berth_start_phase_seconds',
-    help: 'Time of one phase of a start of a pod or a container. Phases may overlap, so they do not add up to "total".',
-    labelNames: ['kind', 'phase'],
+    help: 'Time of one phase of making or starting a pod or a container. Phases may overlap, so they do not add up to the operation.',
+    labelNames: ['operation', 'phase'],
     buckets: startBuckets,
     registers,
   });
+  const operations = new Histogram({
+    name: 'berth_operation_seconds',
+    help: 'Time of a whole operation of the engine, by how it ended.',
+    labelNames: ['operation', 'outcome'],
+    buckets: startBuckets,
+    registers,
+  });
+  const exits = new Counter({ name: 'berth_container_exits_total', help: 'Containers that ended, by the reason that their status shows.', labelNames: ['reason'], registers });
   const rpc = new Histogram({ name: 'berth_rpc_seconds', help: 'Time to answer a call; its _count counts calls.', labelNames: ['method'], buckets: startBuckets, registers });
   const rpcErrors = new Counter({ name: 'berth_rpc_errors_total', help: 'Calls that were answered with an error, by gRPC code.', labelNames: ['method', 'code'], registers });
   const pulled = new Counter({ name: 'berth_pull_bytes_total', help: 'Bytes of blobs that came from registries, as sent (compressed).', registers });
@@ -41,9 +48,14 @@ export function createMetrics(): Metrics {
   };
   return {
     registry,
-    started: (kind, phases) => {
-      for (const { name, durationMs } of phases) phase.observe({ kind, phase: bounded(name) }, durationMs / 1000);
-      phase.observe({ kind, phase: 'total' }, longestPhaseMs(phases) / 1000);
+    startPhase: (operation, name, seconds) => {
+      phase.observe({ operation, phase: bounded(name) }, seconds);
+    },
+    operation: (operation, outcome, seconds) => {
+      operations.observe({ operation, outcome }, seconds);
+    },
+    containerExited: (reason) => {
+      exits.inc({ reason });
     },
     rpcEnded: (method, code, seconds) => {
       rpc.observe({ method }, seconds);
