@@ -91,6 +91,7 @@ test('a failed pull leaves its part for the next one, also across a restart', as
   store = await reopen();
   expect((await store.pull({ reference, auth: undefined })).id).toBe(imageId(image));
   expect(proxy.seen.at(-1)?.range).toMatch(/^bytes=\d{5,}-$/);
+  await store.collect();
   expect(content('ingest')).toEqual([]);
   expect(fixture.state.load('pull')).toEqual([]);
 });
@@ -183,6 +184,7 @@ test('different images at the same time share their common layers', async () => 
   expect(pulled.map(({ id }) => id)).toEqual(images.map(imageId));
   for (const blob of base) expect(proxy.count('GET', blobPath(blob))).toBe(1);
   expect(fixture.snapshotter.list()).toHaveLength(5);
+  await store.collect();
   expect(content('ingest')).toEqual([]);
   expect(content('blobs/sha256')).toHaveLength(6);
 });

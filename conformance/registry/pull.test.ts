@@ -150,6 +150,7 @@ test('layer blobs stay when they are to be kept', async () => {
   try {
     const image = small('kept-blobs');
     await kept.pull({ reference: await registry.push('app', 'kept-blobs', image), auth: undefined });
+    await kept.collect();
     const hexes = [image.manifest, image.config, ...image.layers].map(({ descriptor }) => descriptor.digest.slice(7));
     expect(readdirSync(join(keeping.directory, 'content/blobs/sha256')).toSorted()).toEqual(hexes.toSorted());
   } finally {

@@ -137,8 +137,9 @@ export class ImageStore implements ImageService {
     return abortable(this.#meter.usage(), signal);
   }
 
-  /** Ends connections to registries. Pulls under way fail. */
+  /** Ends connections to registries, so pulls under way fail, and waits for what works in the background. */
   async close(): Promise<void> {
+    await this.#parts.collector.idle();
     await this.#parts.transport.close();
   }
 }

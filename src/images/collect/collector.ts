@@ -20,6 +20,7 @@ interface Needed {
 export class Collector {
   readonly #parts: ImageComponents;
   readonly #turn = new KeyedMutex<'sweep'>();
+  #soon: Promise<void> = Promise.resolve();
 
   constructor(parts: ImageComponents) {
     this.#parts = parts;
@@ -28,6 +29,18 @@ export class Collector {
   /** One run at a time. Failures are logged: what could not go now goes at a later run. */
   async collect(signal?: AbortSignal): Promise<void> {
     await this.#turn.run('sweep', () => this.#sweep(signal), signal);
+  }
+
+  /** Starts a run that nobody waits for. */
+  collectSoon(): void {
+    this.#soon = this.collect().catch((error: unknown) => {
+      this.#parts.log.warn({ err: error }, 'cannot collect image content');
+    });
+  }
+
+  /** Resolves when runs that were started so are over. */
+  async idle(): Promise<void> {
+    await this.#soon;
   }
 
   /** Drops what unpacking left when the last process died. Only at start, when nobody unpacks. */

@@ -20,14 +20,13 @@ export interface ImageNames {
  */
 export async function installImage(context: InstallContext, plan: ImagePlan, names: ImageNames): Promise<Image> {
   const { parts, progress } = context;
-  const release = parts.leases.hold(needsOf(plan));
   const pull = parts.unfinished.begin(names.work, needsOf(plan));
+  const release = parts.leases.hold(needsOf(plan));
   try {
     progress.plan(plan.layers);
-    await keepDocuments(parts, plan);
-    await installLayers(context, plan);
+    // The disk syncs the documents while layers come.
+    await both(installLayers(context, plan), keepDocuments(parts, plan));
     const image = parts.catalog.add(toRecord(parts, plan, names));
-    parts.unfinished.end(pull);
     parts.unfinished.complete(names.work);
     return image;
   } catch (error) {
@@ -39,13 +38,19 @@ export async function installImage(context: InstallContext, plan: ImagePlan, nam
   }
 }
 
+/** Waits for both even when one fails: neither may work on once the leases are gone. */
+async function both(...work: readonly Promise<void>[]): Promise<void> {
+  const failure = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+}
+
 /** What a caller gave up or a registry served wrongly is not worth the disk. */
 function isWorthResuming(error: unknown, signal: AbortSignal): boolean {
   return !signal.aborted && (isTransient(error) || isKind(error, 'registry') || isKind(error, 'timeout'));
 }
 
 async function keepDocuments({ content, blobLocks }: ImageComponents, plan: ImagePlan): Promise<void> {
-  for (const { digest, bytes } of plan.documents) await blobLocks.run(digest, () => content.put(digest, bytes));
+  await Promise.all(plan.documents.map(({ digest, bytes }) => blobLocks.run(digest, () => content.put(digest, bytes))));
 }
 
 function toRecord(parts: ImageComponents, plan: ImagePlan, names: ImageNames): ImageRecord {

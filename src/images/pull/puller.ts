@@ -108,11 +108,13 @@ export class Puller {
       work: `${what} ${fingerprint(auth)}`,
     };
     try {
-      return await installImage({ parts, source, downloads, progress: tracker, signal }, plan, names);
+      const image = await installImage({ parts, source, downloads, progress: tracker, signal }, plan, names);
+      // The caller wants to start a container; the blobs can go a moment later.
+      collector.collectSoon();
+      return image;
     } catch (error) {
-      throw withName(error, what);
-    } finally {
       await collector.collect();
+      throw withName(error, what);
     }
   }
 }

@@ -6,7 +6,7 @@ export interface Challenge {
 }
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-const item = new RegExp(`\\s*,?\\s*(?:(?<name>${token})\\s*=\\s*(?:"(?<quoted>(?:[^"\\\\]|\\\\.)*)"|(?<bare>[^\\s,]+))|(?<scheme>${token})(?=\\s|,|$))`, 'y');
+const item = new RegExp(`[\\s,]*(?:(?<name>${token})\\s*=\\s*(?:"(?<quoted>(?:[^"\\\\]|\\\\.)*)"|(?<bare>[^\\s,"]+))|(?<scheme>${token})(?=\\s|,|$))`, 'y');
 
 /** Reads header values such as `Bearer realm="https://…",service="…", Basic realm="x"`. What cannot be read ends the header. */
 export function parseChallenges(headers: readonly string[]): readonly Challenge[] {

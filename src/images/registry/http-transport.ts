@@ -29,6 +29,7 @@ export interface HttpTransport {
 }
 
 const connectTimeoutMs = 10_000;
+const userAgent = 'berth';
 
 async function readPem(path: string, what: string): Promise<string> {
   try {
@@ -74,7 +75,7 @@ export class UndiciTransport implements HttpTransport {
 
   async send({ url, method, headers, body, tls, signal }: HttpRequest): Promise<HttpResponse> {
     const dispatcher = await this.#agent(tls);
-    const response = await request(url, { dispatcher, method, headers, signal, ...(body === undefined ? {} : { body }) });
+    const response = await request(url, { dispatcher, method, headers: { 'user-agent': userAgent, ...headers }, signal, ...(body === undefined ? {} : { body }) });
     return {
       status: response.statusCode,
       headers: (name) => valuesOf(response.headers[name]),
