@@ -102,7 +102,8 @@ describe.skipIf(unbuildable !== undefined)(`a real kubelet on ${runtime}`, () =>
 
   test('a crashing container is restarted with back-off and keeps its last log', async () => {
     const name = kubelet.apply('crash', crashingPod({ busybox }));
-    const pod = await kubelet.until(name, (seen) => (containers(seen)[0]?.restartCount ?? 0) >= 2 && containers(seen)[0]?.state.waiting?.reason === 'CrashLoopBackOff');
+    await kubelet.until(name, (seen) => containers(seen)[0]?.state.waiting?.reason === 'CrashLoopBackOff');
+    const pod = await kubelet.until(name, (seen) => (containers(seen)[0]?.restartCount ?? 0) >= 2);
     expect(containers(pod)[0]?.lastState.terminated).toMatchObject({ exitCode: 7, reason: 'Error' });
     expect(await kubelet.api.logs(name, 'crash', '?previous=true')).toBe('about to fail\n');
     kubelet.withdraw('crash');
