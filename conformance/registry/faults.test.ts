@@ -149,6 +149,15 @@ test('errors in passing are tried again, others are not', async () => {
   expect(proxy.count('GET', /manifests\/gone/)).toBe(1);
 });
 
+test('a server without HEAD is asked with GET', async () => {
+  const image = buildImage({ label: 'no-head', layers: [large('no-head')] });
+  const reference = await push('no-head', image);
+  await store.pull({ reference, auth: undefined });
+  proxy.breakOn({ path: /manifests/, times: 1, status: 405 });
+  expect((await store.pull({ reference, auth: undefined })).id).toBe(imageId(image));
+  expect(proxy.seen.slice(-2).map(({ method }) => method)).toEqual(['HEAD', 'GET']);
+});
+
 test('a server that goes silent is left after the progress timeout', async () => {
   await store.close();
   store = await reopen({ progressTimeoutMs: 300 });

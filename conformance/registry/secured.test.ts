@@ -1,5 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, request, type IncomingHttpHeaders, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { buildImage, imageId } from '../fixtures/images.ts';
 import { layer } from '../fixtures/layer.ts';
 import { Registry, type RegistryOptions } from '../fixtures/registry.ts';
 import { file } from '../fixtures/tar.ts';
+import { CertificateAuthority, type KeyPair } from '../fixtures/tls.ts';
 import { plainHttp, StoreFixture } from './store-fixture.ts';
 
 let directory: string;
@@ -60,6 +62,21 @@ describe('HTTPS with a private authority', () => {
     const lax = await open({ hosts: { [registry.host]: { ...plainHttp, insecure: false, skipVerify: true } } });
     expect((await lax.pull({ reference, auth: undefined })).id).toBe(imageId(image));
   });
+});
+
+test('a node that has to show a certificate', async () => {
+  const registry = await serve({});
+  await registry.push('app', 'mutual', image);
+  const authority = new CertificateAuthority(directory);
+  const [server, client] = [authority.issue('server'), authority.issue('client')];
+  const host = await mutualTls(registry.url, { server, ca: authority.ca });
+  const settings = { ...plainHttp, insecure: false, ca: authority.ca.cert };
+  const bare = await open({ hosts: { [host]: settings } });
+  await expect(bare.pull({ reference: `${host}/app:mutual`, auth: undefined })).rejects.toMatchObject({ kind: 'registry' });
+  const shown = await open({ hosts: { [host]: { ...settings, clientCert: client.cert, clientKey: client.key } } });
+  expect((await shown.pull({ reference: `${host}/app:mutual`, auth: undefined })).id).toBe(imageId(image));
+  const missing = await open({ hosts: { [host]: { ...settings, clientCert: '/nonexistent.crt' } } });
+  await expect(missing.pull({ reference: `${host}/app:mutual`, auth: undefined })).rejects.toMatchObject({ kind: 'precondition', message: expect.stringContaining('/nonexistent.crt') as unknown });
 });
 
 describe.each(['basic', 'token'] as const)('%s authorization', (auth) => {
@@ -137,6 +154,14 @@ test('a mirror serves an image of a registry that does not exist', async () => {
   expect(pulled).toMatchObject({ id: imageId(image), repoTags: ['registry.example/app:latest'] });
 });
 
+test('a registry that is served elsewhere than its name says gets its credentials there', async () => {
+  const registry = await serve({ auth: 'basic' });
+  await registry.push('private/app', 'named', image);
+  const store = await open({ hosts: { 'registry.example': { ...plainHttp, server: registry.host } } });
+  const pulled = await store.pull({ reference: 'registry.example/private/app:named', auth: authOf(registry, { serverAddress: 'https://registry.example/v1/' }) });
+  expect(pulled.repoTags).toEqual(['registry.example/private/app:named']);
+});
+
 test('a redirect to another host does not take the credentials along', async () => {
   const registry = await serve({ auth: 'basic' });
   const reference = await registry.push('private/app', 'redirect', image);
@@ -151,13 +176,20 @@ test('a redirect to another host does not take the credentials along', async () 
   expect(storage.seen[0]?.authorization).toBeUndefined();
 });
 
-/** A server that answers all requests alike and keeps their headers. */
-async function recorder(status: number): Promise<{ readonly host: string; readonly seen: IncomingHttpHeaders[] }> {
-  const seen: IncomingHttpHeaders[] = [];
-  const server: Server = createServer((request, response) => {
-    seen.push(request.headers);
-    response.writeHead(status).end();
+/** Passes requests to a plain registry for clients that show a certificate of the authority. */
+async function mutualTls(upstream: string, { server: pair, ca }: { readonly server: KeyPair; readonly ca: KeyPair }): Promise<string> {
+  const options = { cert: readFileSync(pair.cert), key: readFileSync(pair.key), ca: readFileSync(ca.cert), requestCert: true };
+  const server = createTlsServer(options, (incoming, response) => {
+    const sent = request(new URL(incoming.url ?? '/', upstream), { method: incoming.method, headers: incoming.headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    incoming.pipe(sent);
   });
+  return listen(server);
+}
+
+async function listen(server: Server): Promise<string> {
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
@@ -167,5 +199,15 @@ async function recorder(status: number): Promise<{ readonly host: string; readon
       server.close(resolve);
     });
   });
-  return { host: `127.0.0.1:${String((server.address() as AddressInfo).port)}`, seen };
+  return `127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+}
+
+/** A server that answers all requests alike and keeps their headers. */
+async function recorder(status: number): Promise<{ readonly host: string; readonly seen: IncomingHttpHeaders[] }> {
+  const seen: IncomingHttpHeaders[] = [];
+  const server = createServer((incoming, response) => {
+    seen.push(incoming.headers);
+    response.writeHead(status).end();
+  });
+  return { host: await listen(server), seen };
 }

@@ -6,7 +6,7 @@ export interface RegistryAuth {
   readonly password: string;
   readonly identityToken: string;
   readonly registryToken: string;
-  /** Empty: any host of the reference. */
+  /** Empty: the registry that the reference names. */
   readonly serverAddress: string;
 }
 
