@@ -1,4 +1,7 @@
-/** How much a committed write must survive: `process` a crash of berthd, `power` a power cut as well. */
+/**
+ * How much a committed write must survive: `process` a crash of berthd, `power` a power cut as well. Pods and containers
+ * are `process` by default, since their processes end with the power too; the other kinds are `power`.
+ */
 export type Durability = 'process' | 'power';
 
 export type RecordKind = 'pod' | 'container' | 'image' | 'snapshot' | 'pull';
@@ -15,11 +18,12 @@ export interface StoredRecord {
  */
 export interface StateStore {
   load(kind: RecordKind): readonly StoredRecord[];
-  put(kind: RecordKind, id: string, value: unknown): void;
-  delete(kind: RecordKind, id: string): void;
+  /** `durability` overrides what the kind has by default. A power cut undoes the newest commits only, never one in between. */
+  put(kind: RecordKind, id: string, value: unknown, durability?: Durability): void;
+  delete(kind: RecordKind, id: string, durability?: Durability): void;
   /** Moves an unreadable record aside, with the reason. */
   quarantine(kind: RecordKind, id: string, reason: string): void;
-  /** Groups writes into one commit. */
+  /** Groups writes into one commit, as durable as the most demanding of them. If `work` throws, none is made. */
   transaction(work: () => void): void;
   /** True when the kernel's boot_id differs from the one of the last run. */
   readonly rebooted: boolean;

@@ -1,0 +1,51 @@
+import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { BerthError } from '../lib/errors.ts';
+import { asStateError, isBusy } from './sqlite-error.ts';
+
+export interface RootLock {
+  release(): void;
+}
+
+/**
+ * Makes this process the only owner of a state root until it releases the lock or dies, in whatever namespaces it runs.
+ * Node has no flock; the lock is the one that SQLite holds on the empty database `<root>/lock` during a transaction. The
+ * kernel drops it when this process closes any descriptor of that file, so nothing else here may open it.
+ * @throws BerthError `precondition` when another process owns the root.
+ */
+export function lockRoot(root: string): RootLock {
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const path = join(root, 'lock');
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) closeSync(openSync(path, 'a', 0o600));
+  const db = new DatabaseSync(path, { timeout: 0 });
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    db.close();
+    throw isBusy(error) ? owned(root, path) : asStateError(error, `locking ${path}`);
+  }
+  const release = (): void => {
+    process.off('exit', release);
+    db.close();
+  };
+  // Also keeps the database from being collected, and with it the lock, while the caller has forgotten about it.
+  process.on('exit', release);
+  return { release };
+}
+
+function owned(root: string, path: string): BerthError {
+  const pid = lockHolder(path);
+  return new BerthError('precondition', `another berthd (${pid === undefined ? 'its process cannot be seen from here' : `pid ${pid}`}) owns ${root}`, {
+    hint: 'stop it first, or give this one a state root of its own',
+  });
+}
+
+/** The process that the kernel lists for a lock on the file. */
+function lockHolder(path: string): number | undefined {
+  const suffix = `:${statSync(path).ino}`;
+  const locks = readFileSync('/proc/locks', 'utf8').split('\n').map((line) => line.split(/\s+/));
+  const held = locks.find((fields) => fields[1] === 'POSIX' && fields[5]?.endsWith(suffix) === true);
+  const pid = Number(held?.[4]);
+  return pid > 0 ? pid : undefined;
+}
