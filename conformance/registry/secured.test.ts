@@ -46,6 +46,13 @@ const image = buildImage({ label: 'secured', layers: [layer([file('a', 'secret')
 const nothing = { username: '', password: '', identityToken: '', registryToken: '', serverAddress: '' };
 const authOf = (registry: Registry, change: Partial<RegistryAuth> = {}): RegistryAuth => ({ ...nothing, ...registry.account, ...change });
 
+test('a plain HTTP registry that is not marked so, with the way out', async () => {
+  const registry = await serve({});
+  const reference = await registry.push('app', 'plain', image);
+  const store = await open({});
+  await expect(store.pull({ reference, auth: undefined })).rejects.toMatchObject({ kind: 'registry', hint: expect.stringContaining('"insecure"') as unknown });
+});
+
 describe('HTTPS with a private authority', () => {
   test('is trusted when its certificate is configured', async () => {
     const registry = await serve({ tls: true });

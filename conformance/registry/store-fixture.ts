@@ -6,7 +6,8 @@ import type { ImagesConfig, RegistryHostConfig } from '../../src/images/config.t
 import { openImageService, type ImageStore } from '../../src/images/image-service.ts';
 import type { ImageObserver } from '../../src/images/observer.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { MemoryState } from './memory-state.ts';
+import type { Log, LogFacts } from '../../src/lib/log.ts';
+import { openState } from '../../src/state/open-state.ts';
 import { PlainSnapshotter } from './plain-snapshotter.ts';
 import { tarAgent } from './tar-agent.ts';
 
@@ -34,11 +35,12 @@ export class Heard implements ImageObserver {
 /** An image service over a directory of its own that can be closed and opened again. */
 export class StoreFixture {
   readonly directory = mkdtempSync(join(tmpdir(), 'berth-images-'));
-  readonly state = new MemoryState();
   readonly snapshotter = new PlainSnapshotter(join(this.directory, 'snapshots'));
   readonly heard = new Heard();
   /** Messages with all their fields. */
   readonly warnings: string[] = [];
+  readonly #log: Log = { info: () => undefined, warn: (facts, message) => this.#hear(facts, message), error: (facts, message) => this.#hear(facts, message) };
+  readonly state = openState(this.directory, this.#log);
 
   open(change: Partial<ImagesConfig> = {}): Promise<ImageStore> {
     return openImageService({
@@ -48,12 +50,7 @@ export class StoreFixture {
       state: this.state,
       clock: systemClock,
       observer: this.heard,
-      log: {
-        info: () => undefined,
-        warn: (fields, message) => {
-          this.warnings.push(`${message} ${inspect(fields, { depth: 10 })}`);
-        },
-      },
+      log: this.#log,
       config: {
         defaultRegistry: '',
         hosts: {},
@@ -67,7 +64,12 @@ export class StoreFixture {
     });
   }
 
+  #hear(facts: LogFacts, message: string): void {
+    this.warnings.push(`${message} ${inspect(facts, { depth: 10 })}`);
+  }
+
   remove(): void {
+    this.state.close();
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

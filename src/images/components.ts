@@ -1,11 +1,12 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Digest, SnapshotKey } from '../lib/ids.ts';
 import type { KeyedMutex } from '../lib/keyed-mutex.ts';
+import type { Log } from '../lib/log.ts';
 import type { Agent } from '../native/port.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Snapshotter } from '../snapshotter/port.ts';
 import type { ContentStore } from './content/content-store.ts';
-import type { ImageLog, ImageObserver } from './observer.ts';
+import type { ImageObserver } from './observer.ts';
 import type { ImageCatalog } from './records/image-catalog.ts';
 import type { Leases } from './records/leases.ts';
 import type { UnfinishedPulls } from './records/unfinished-pulls.ts';
@@ -24,7 +25,7 @@ export interface ImageComponents {
   readonly layerLocks: KeyedMutex<SnapshotKey>;
   readonly node: Platform;
   readonly clock: Clock;
-  readonly log: ImageLog;
+  readonly log: Pick<Log, 'warn'>;
   readonly observer: ImageObserver;
   /** Layer blobs are dropped once unpacked. */
   readonly discardUnpackedLayers: boolean;

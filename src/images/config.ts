@@ -22,7 +22,7 @@ export interface RegistryHostConfig {
 export interface ImagesConfig {
   /** `host[/namespace]` for names without a host; empty refuses them. */
   readonly defaultRegistry: string;
-  /** By host as references spell it. */
+  /** By host as references spell it; the settings' `registries` tables. */
   readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
   /** Layers of one pull that download at the same time. */
   readonly maxConcurrentDownloads: number;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import type { Digest, SnapshotKey } from '../lib/ids.ts';
 import { abortable, KeyedMutex } from '../lib/keyed-mutex.ts';
+import type { Log } from '../lib/log.ts';
 import type { Agent } from '../native/port.ts';
 import { nodePlatform } from '../oci/platform.ts';
 import type { Snapshotter } from '../snapshotter/port.ts';
@@ -11,7 +12,7 @@ import { Collector } from './collect/collector.ts';
 import type { ImageComponents } from './components.ts';
 import type { ImagesConfig } from './config.ts';
 import { ContentStore } from './content/content-store.ts';
-import type { ImageLog, ImageObserver } from './observer.ts';
+import type { ImageObserver } from './observer.ts';
 import type { Image, ImageService, PullProgress, PullRequest, StoreUsage } from './port.ts';
 import { Puller } from './pull/puller.ts';
 import { ImageCatalog } from './records/image-catalog.ts';
@@ -29,10 +30,9 @@ export interface ImageServiceInit {
   readonly stateRoot: string;
   readonly snapshotter: Snapshotter;
   readonly agent: Pick<Agent, 'unpack' | 'diskUsage'>;
-  /** With durability `power`. */
   readonly state: StateStore;
   readonly clock: Clock;
-  readonly log: ImageLog;
+  readonly log: Pick<Log, 'warn'>;
   readonly observer: ImageObserver;
   readonly config: ImagesConfig;
 }

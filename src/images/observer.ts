@@ -8,9 +8,3 @@ export interface ImageObserver {
   layerUnpacked(bytes: number, seconds: number): void;
   pullFinished(outcome: PullOutcome, seconds: number): void;
 }
-
-/** The part of the logger that image code uses. */
-export interface ImageLog {
-  info(fields: Readonly<Record<string, unknown>>, message: string): void;
-  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
-}

@@ -30,7 +30,9 @@ async function unpackOnce(parts: Parts, layer: LayerPlan, blob: string, signal: 
     await snapshotter.prepare(key, layer.parent, signal);
     const { dir, parents } = snapshotter.layerDirs(key);
     const { mediaType } = layer.descriptor;
-    const result = await agent.unpack({ id: key, blob, mediaType, diffId: layer.diffId, dir, parents }, signal);
+    // Without the signal: the agent cannot stop half way, and the directory must not be removed under its hands.
+    const result = await agent.unpack({ id: key, blob, mediaType, diffId: layer.diffId, dir, parents });
+    signal.throwIfAborted();
     await snapshotter.commit(key, layer.snapshot, { bytes: result.diskBytes, inodes: result.inodes });
     return result.bytes;
   } catch (error) {

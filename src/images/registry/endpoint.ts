@@ -29,7 +29,7 @@ export interface EndpointResolver {
 
 const plain: RegistryHostConfig = { server: '', mirrors: [], insecure: false, ca: '', clientCert: '', clientKey: '', skipVerify: false, username: '', password: '', identityToken: '' };
 
-/** Resolves from the `images.hosts` table. */
+/** Resolves from the settings' `registries` tables. */
 export class ConfiguredEndpoints implements EndpointResolver {
   readonly #hosts: Readonly<Record<string, RegistryHostConfig>>;
 

@@ -37,19 +37,24 @@ function describeCause(cause: unknown): string {
   return code === '' || message.includes(code) ? message : `${message} (${code})`;
 }
 
-const permanentCodes = new Set(['CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_TLS_CERT_ALTNAME_INVALID']);
+const certificateCodes = new Set(['CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_TLS_CERT_ALTNAME_INVALID']);
 
 function codeOf(cause: unknown): string {
   return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+}
+
+/** What to do about errors that no further try will mend. */
+function hintFor(code: string, host: string): string | undefined {
+  if (certificateCodes.has(code)) return `set "ca" in [registries."${host}"] if its certificate is private`;
+  return code.startsWith('ERR_SSL_') ? `set "insecure" in [registries."${host}"] if it speaks plain HTTP` : undefined;
 }
 
 /** No answer came, or the answer broke off. `doing` reads as in "cannot <doing>". */
 export function unreachable(doing: string, host: string, cause: unknown): BerthError {
   if (cause instanceof BerthError) return cause;
   const text = `cannot ${doing}: ${host}: ${describeCause(cause)}`;
-  if (permanentCodes.has(codeOf(cause))) {
-    return new BerthError('registry', text, { cause, hint: `set a "ca" for ${host} under images.hosts if its certificate is private` });
-  }
+  const hint = hintFor(codeOf(cause), host);
+  if (hint !== undefined) return new BerthError('registry', text, { cause, hint });
   return new RegistryError(text, { status: 0, cause });
 }
 

@@ -37,7 +37,7 @@ beforeEach(async () => {
   const insecure = { server: '', mirrors: [], insecure: true, ca: '', clientCert: '', clientKey: '', skipVerify: false, username: '', password: '', identityToken: '' };
   const endpoints = new ConfiguredEndpoints({ [host()]: insecure });
   const authorizer = new Authorizer({ transport, clock: systemClock, tls: (name) => endpoints.tls(name) });
-  const log = { info: () => undefined, warn: () => undefined };
+  const log = { warn: () => undefined };
   repository = new RemoteRepository({ client: new RegistryClient(transport, authorizer), endpoints, log }, parseReference(`${host()}/app:tag`, ''), auth);
 });
 afterEach(async () => {

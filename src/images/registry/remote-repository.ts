@@ -1,11 +1,11 @@
 import { BerthError } from '../../lib/errors.ts';
 import type { Digest } from '../../lib/ids.ts';
+import type { Log } from '../../lib/log.ts';
 import { digestOf, isDigest } from '../../oci/digest.ts';
 import { maxManifestBytes, type Descriptor } from '../../oci/manifest.ts';
 import { acceptedManifests } from '../../oci/media-type.ts';
 import { formatReference, type Reference } from '../../oci/reference.ts';
 import type { BlobSource, FetchedManifest, OpenBlob } from '../content/blob-source.ts';
-import type { ImageLog } from '../observer.ts';
 import type { RegistryAuth } from '../port.ts';
 import { credentialsFor } from './credentials.ts';
 import type { Endpoint, EndpointResolver } from './endpoint.ts';
@@ -16,7 +16,7 @@ import { readBody, RegistryError, unreachable } from './registry-error.ts';
 export interface RemoteParts {
   readonly client: RegistryClient;
   readonly endpoints: EndpointResolver;
-  readonly log: ImageLog;
+  readonly log: Pick<Log, 'warn'>;
 }
 
 interface Ask {
