@@ -28,7 +28,7 @@ export class PrivateAgent {
     writeFileSync(path, `#!/bin/sh\nexec unshare --mount sh -c '${run}' agent "$@"\n`);
     chmodSync(path, 0o755);
     const log = { info: quiet, warn: print, error: print };
-    this.#supervisor = new AgentSupervisor({ log }, { path });
+    this.#supervisor = new AgentSupervisor({ log }, { path, root: directory });
     this.#supervisor.start();
     this.agent = new AgentClient({ supervisor: this.#supervisor }, { pausePath: join(nativeDirectory, 'berth-pause') });
   }

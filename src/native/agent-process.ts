@@ -13,8 +13,8 @@ export class AgentProcess {
   readonly #child: ChildProcess;
   readonly #exited = Promise.withResolvers<string>();
 
-  constructor(path: string, log: AgentLog) {
-    const child = spawn(path, ['--fd', '3'], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } });
+  constructor(init: { readonly path: string; readonly root: string }, log: AgentLog) {
+    const child = spawn(init.path, ['--fd', '3', '--root', init.root], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } });
     this.#child = child;
     this.client = new TtrpcClient(child.stdio[3] as Duplex, 'berth-agent');
     if (child.stderr !== null) {

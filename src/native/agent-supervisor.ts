@@ -15,6 +15,8 @@ const goodLifeMs = 10_000;
 export interface AgentSupervisorInit {
   /** Absolute path of berth-agent. */
   readonly path: string;
+  /** The state root, on whose filesystem the agent's Info is about. */
+  readonly root: string;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface AgentSupervisorInit {
  */
 export class AgentSupervisor {
   readonly #log: AgentLog;
-  readonly #path: string;
+  readonly #init: AgentSupervisorInit;
   readonly #stop = new AbortController();
   #current: AgentProcess | undefined;
   #ready = Promise.withResolvers<AgentProcess>();
@@ -36,7 +38,7 @@ export class AgentSupervisor {
 
   constructor(components: { readonly log: AgentLog }, init: AgentSupervisorInit) {
     this.#log = components.log;
-    this.#path = init.path;
+    this.#init = init;
   }
 
   /** Starts the agent and goes on doing so until `close`. */
@@ -71,7 +73,7 @@ export class AgentSupervisor {
       return (await abortable(this.#ready.promise, signal === undefined ? patience : AbortSignal.any([signal, patience]))).client;
     } catch (error) {
       if (!patience.aborted) throw error;
-      throw new BerthError('unavailable', `berth-agent does not run: ${this.#lastEnd}`, { hint: `see the log of berthd and try ${this.#path} --version` });
+      throw new BerthError('unavailable', `berth-agent does not run: ${this.#lastEnd}`, { hint: `see the log of berthd and try ${this.#init.path} --version` });
     }
   }
 
@@ -97,7 +99,7 @@ export class AgentSupervisor {
   }
 
   #launch(): AgentProcess {
-    const agent = new AgentProcess(this.#path, this.#log);
+    const agent = new AgentProcess(this.#init, this.#log);
     // Without a pid the start failed already, which `exited` is about to tell.
     if (agent.pid !== undefined) {
       this.#current = agent;

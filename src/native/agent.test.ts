@@ -17,7 +17,7 @@ const log = {
 };
 
 function agentOf(path: string): AgentClient {
-  supervisor = new AgentSupervisor({ log }, { path });
+  supervisor = new AgentSupervisor({ log }, { path, root: dir });
   return new AgentClient({ supervisor }, { pausePath: '/pause' });
 }
 
@@ -65,7 +65,7 @@ test('calls reach the agent that is started, and its log lines reach ours', asyn
   expect(JSON.parse(Buffer.from(answer.stdout).toString())).toEqual(['A=1', 'B=x=y']);
   expect([Buffer.from(answer.stderr).toString(), answer.exitCode]).toEqual(['in', 77]);
   expect(supervisor.healthy).toBe(true);
-  await expect.poll(() => lines).toContainEqual({ level: 'warn', fields: { fd: '3' }, message: 'agent: hello' });
+  await expect.poll(() => lines).toContainEqual({ level: 'warn', fields: { arguments: ['--fd', '3', '--root', dir] }, message: 'agent: hello' });
   expect(lines).toContainEqual({ level: 'warn', fields: { line: 'no json' }, message: 'agent' });
 });
 

@@ -1,11 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../lib/clock.ts';
 import { BerthError, isKind } from '../lib/errors.ts';
 import { TtrpcClient } from '../lib/ttrpc/client.ts';
 import { connectUnix } from '../lib/ttrpc/connect.ts';
+import { logControlAddress } from './log-control.ts';
 import { shimMethods } from './methods.ts';
 import type { RuntimeHandler, Task, TaskHandle } from './port.ts';
 import { TtrpcShimLauncher } from './shim-launcher.ts';
@@ -297,9 +300,12 @@ test.each([
 test.each(['timeout', 'abort'])('an exec is ended by %s: killed and awaited before the call returns', async (how) => {
   const dead = Promise.withResolvers<object>();
   let waits = 0;
+  const abort = new AbortController();
+  const reason = new BerthError('canceled', 'enough');
   const shim = await shimOf({
     wait: async () => {
       waits += 1;
+      if (how === 'abort') abort.abort(reason);
       return dead.promise;
     },
     kill: async () => {
@@ -308,9 +314,6 @@ test.each(['timeout', 'abort'])('an exec is ended by %s: killed and awaited befo
     },
   });
   const task = await attached(shim);
-  const abort = new AbortController();
-  const reason = new BerthError('canceled', 'enough');
-  if (how === 'abort') setTimeout(() => { abort.abort(reason); }, 30);
   const error = await failure(task.execSync({ process: {}, timeoutMs: how === 'timeout' ? 30 : undefined, maxOutputBytes: 1 }, abort.signal));
   if (how === 'abort') expect(error).toBe(reason);
   else expect(error).toMatchObject({ kind: 'timeout', message: 'command timed out after 0.03 s in container c1' });
@@ -354,7 +357,43 @@ test('what only our shim can do', async () => {
   const ours = await attached(await shimOf({ describe: async () => ({ micros: { rootfs: 1500, start: 20 } }) }));
   expect(await ours.startPhases()).toEqual({ rootfs: 1.5, start: 0.02 });
   await ours.reopenLog();
-  const theirs = await attached(await shimOf(), 'foreign');
-  expect(await theirs.startPhases()).toEqual({});
-  expect(isKind(await failure(theirs.reopenLog()), 'unimplemented')).toBe(true);
+  expect(await (await attached(await shimOf(), 'foreign')).startPhases()).toEqual({});
+});
+
+test.each(['0.log', `${'long'.repeat(30)}.log`])('the log writer of a foreign shim is found beside the log: %s', async (name) => {
+  const log = join(directory, name);
+  const control = logControlAddress(log).replace('unix://', '');
+  expect(Buffer.byteLength(control)).toBeLessThan(108);
+  mkdirSync(dirname(control), { recursive: true });
+  await shimOf({ wait: async () => ({ exitStatus: 1 }) });
+  const task = await launcher.launch('foreign', { id: 'c1', bundle: bundle('c1'), rootfs: [], terminal: false, stdin: false, stdinOnce: false, logPath: log, maxLogLineBytes: 0 });
+  expect(isKind(await failure(task.reopenLog()), 'precondition')).toBe(true);
+  const writer = await FakeShim.listen(control, methods, {});
+  shims.push(writer);
+  await task.reopenLog();
+  expect(writer.names()).toEqual(['reopenLog']);
+  let exited = false;
+  const wait = task.wait().then((exit) => {
+    exited = true;
+    return exit;
+  });
+  // The exit is not told before everything is in the log.
+  await expect.poll(() => writer.connections).toBe(1);
+  expect(exited).toBe(false);
+  writer.hangUp();
+  expect(await wait).toMatchObject({ exitCode: 1 });
+});
+
+test('a shim that hangs is killed when it is buried, but no stranger with its pid', async () => {
+  const shim = await shimOf();
+  const hung = spawn('sleep', ['1000'], { argv0: 'c1' });
+  const stranger = spawn('sleep', ['1000']);
+  const pids = [stranger.pid, hung.pid];
+  for (const pid of pids) {
+    writeFileSync(join(bundle('c1'), 'shim.pid'), String(pid));
+    await launcher.bury(handleOf(shim));
+  }
+  await once(hung, 'exit');
+  expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
+  stranger.kill();
 });

@@ -5,6 +5,7 @@ import { asBerthError, BerthError, isKind } from '../lib/errors.ts';
 import type { Agent } from '../native/port.ts';
 import { buryShim } from './bury-shim.ts';
 import { readExitRecord } from './exit-record.ts';
+import { rememberLog } from './log-control.ts';
 import { shimMethods } from './methods.ts';
 import { OomEvents } from './oom-events.ts';
 import type { RuntimeHandler, ShimLauncher, Task, TaskExit, TaskHandle, TaskSpec } from './port.ts';
@@ -111,6 +112,7 @@ export class TtrpcShimLauncher implements ShimLauncher {
   /** What containerd would have made in the bundle: the file that the shim logs to and, if asked for, the FIFO of stdin. */
   async #prepareForeign(spec: TaskSpec, signal: AbortSignal | undefined): Promise<string> {
     writeFileSync(join(spec.bundle, 'log'), '', { mode: 0o600 });
+    if (spec.logPath !== undefined) rememberLog(spec.bundle, spec.logPath);
     if (!spec.stdin) return '';
     const fifo = join(spec.bundle, 'stdin');
     await this.#parts.agent.exec({ argv: ['/usr/bin/mkfifo', '-m', '0600', fifo], env: {} }, signal);

@@ -5,6 +5,7 @@ import { buryShim } from './bury-shim.ts';
 import { decodeStats } from './decode-stats.ts';
 import { execSync } from './exec-sync.ts';
 import { readExitRecord } from './exit-record.ts';
+import { logControlAddress, logWritten, rememberedLog } from './log-control.ts';
 import { type ExitAnswer, packSpec, type ProcessId, type TaskMethods } from './methods.ts';
 import type { ExecOutcome, ExecSpec, Task, TaskExit, TaskHandle, TaskState, TaskStats, TaskStatus } from './port.ts';
 import { callMs, type ShimParts, type ShimTarget, taskMethodsOf } from './shim-parts.ts';
@@ -61,7 +62,9 @@ export class ShimTask implements Task {
   async wait(signal?: AbortSignal): Promise<TaskExit | undefined> {
     for (const attempt of [1, 2]) {
       try {
-        return await this.#exit(await this.#call(this.#methods.wait, this.#main, { signal, timeoutMs: undefined }));
+        const answer = await this.#call(this.#methods.wait, this.#main, { signal, timeoutMs: undefined });
+        await this.#logWritten(signal);
+        return await this.#exit(answer);
       } catch (error) {
         // The connection may break without the shim; a second time it is the shim.
         if (isKind(error, 'unavailable') && attempt === 1) continue;
@@ -99,8 +102,9 @@ export class ShimTask implements Task {
   }
 
   async reopenLog(signal?: AbortSignal): Promise<void> {
-    if (!this.#ours) throw new BerthError('unimplemented', `the shim of container ${this.#main.id} cannot reopen its log`, { hint: 'use a runtime handler with protocol "berth"' });
-    await this.#call(this.#parts.methods.container.reopenLog, {}, { signal });
+    const method = this.#parts.methods.container.reopenLog;
+    if (this.#ours) await this.#call(method, {}, { signal });
+    else await this.#reopenForeign(method, signal);
   }
 
   async startPhases(signal?: AbortSignal): Promise<Readonly<Record<string, number>>> {
@@ -123,12 +127,32 @@ export class ShimTask implements Task {
     this.#parts.oom.unwatch(this.#main.id);
   }
 
+  /** The shim itself cannot; the log writer that it was given listens beside the log. */
+  async #reopenForeign(method: Method<object, object>, signal: AbortSignal | undefined): Promise<void> {
+    const log = rememberedLog(this.#target.handle.bundle);
+    const address = log === undefined ? '' : logControlAddress(log);
+    try {
+      await this.#parts.connections.call(address, method, {}, { signal, timeoutMs: callMs.default });
+    } catch (error) {
+      if (!isKind(error, 'unavailable')) throw error;
+      throw new BerthError('precondition', `nobody writes a log for container ${this.#main.id}`, { cause: error });
+    } finally {
+      this.#parts.connections.forget(address);
+    }
+  }
+
   get #ours(): boolean {
     return this.#target.handler.protocol === 'berth';
   }
 
   #call<Request, Response>(method: Method<Request, Response>, request: Request, options: Options): Promise<Response> {
     return this.#parts.connections.call(this.#target.handle.address, method, request, { timeoutMs: callMs.default, ...options });
+  }
+
+  /** Our shim flushes its log before it tells of an exit. */
+  async #logWritten(signal: AbortSignal | undefined): Promise<void> {
+    const log = this.#ours ? undefined : rememberedLog(this.#target.handle.bundle);
+    if (log !== undefined) await logWritten(log, signal);
   }
 
   async #exit(answer: ExitAnswer): Promise<TaskExit> {
