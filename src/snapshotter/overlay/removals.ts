@@ -1,0 +1,45 @@
+import { createLimit, type Limit } from '../../lib/limit.ts';
+import type { Agent } from '../../native/port.ts';
+import type { SnapshotLog } from './log.ts';
+import type { SnapshotDirs } from './snapshot-dirs.ts';
+
+/** Deleting is disk work that nobody waits for, so it must not crowd out what somebody does. */
+const concurrency = 2;
+
+/** Deletes snapshot directories in the background. What fails is left for cleanup(). */
+export class Removals {
+  readonly #agent: Pick<Agent, 'removeTree'>;
+  readonly #log: SnapshotLog;
+  readonly #dirs: SnapshotDirs;
+  readonly #limit: Limit = createLimit(concurrency);
+  readonly #running = new Map<number, Promise<void>>();
+
+  constructor(components: { readonly agent: Pick<Agent, 'removeTree'>; readonly log: SnapshotLog; readonly dirs: SnapshotDirs }) {
+    this.#agent = components.agent;
+    this.#log = components.log;
+    this.#dirs = components.dirs;
+  }
+
+  start(dir: number): void {
+    const removal = this.#remove(dir).finally(() => this.#running.delete(dir));
+    this.#running.set(dir, removal);
+  }
+
+  has(dir: number): boolean {
+    return this.#running.has(dir);
+  }
+
+  /** Resolves when everything that was started has ended. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running.values());
+  }
+
+  async #remove(dir: number): Promise<void> {
+    const path = this.#dirs.path(dir);
+    try {
+      await this.#limit.run(() => this.#agent.removeTree(path));
+    } catch (err) {
+      this.#log.warn({ path, err }, 'a removed snapshot still has its files; the next cleanup tries again');
+    }
+  }
+}
