@@ -57,7 +57,10 @@ pub fn encode_reply(stream_id: u32, result: Result<Vec<u8>, Status>) -> Vec<u8> 
     match response_frame(stream_id, result).encode() {
         Ok(bytes) => bytes,
         Err(FrameError::TooLong(length)) => {
-            let status = Status::new(Code::ResourceExhausted, format!("the answer of {length} bytes is too long for one message"));
+            let status = Status::new(
+                Code::ResourceExhausted,
+                format!("the answer of {length} bytes is too long for one message"),
+            );
             response_frame(stream_id, Err(status)).encode().unwrap_or_default()
         }
         Err(FrameError::UnknownType(_)) => Vec::new(),
@@ -68,9 +71,10 @@ fn response_frame(stream_id: u32, result: Result<Vec<u8>, Status>) -> Frame {
     let response = match result {
         // An OK status is sent, not left out: Go's client wants the field.
         Ok(payload) => Response { status: Some(RpcStatus { code: 0, message: String::new() }), payload },
-        Err(status) => {
-            Response { status: Some(RpcStatus { code: status.code as i32, message: status.message }), payload: Vec::new() }
-        }
+        Err(status) => Response {
+            status: Some(RpcStatus { code: status.code as i32, message: status.message }),
+            payload: Vec::new(),
+        },
     };
     Frame { stream_id, kind: MessageType::Response, flags: 0, payload: response.encode_to_vec() }
 }
@@ -97,7 +101,9 @@ pub fn serve<H: Handler>(mut stream: UnixStream, handler: &Arc<H>) -> io::Result
             Err(error) => return Err(error),
         };
         decoder.feed(&chunk[..count]);
-        while let Some(frame) = decoder.next_frame().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))? {
+        while let Some(frame) =
+            decoder.next_frame().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?
+        {
             dispatch(&frame, handler, &writer);
         }
     }

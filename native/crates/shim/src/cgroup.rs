@@ -1,0 +1,101 @@
+//! Where the container's cgroup is, read from its first process while that lives.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The cgroup directories of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CgroupPaths {
+    /// Version 1: a directory for each controller, such as `memory`.
+    V1(BTreeMap<String, PathBuf>),
+    /// Version 2: one directory.
+    V2(PathBuf),
+}
+
+const MOUNT: &str = "/sys/fs/cgroup";
+
+impl CgroupPaths {
+    /// The cgroups of a living process.
+    #[must_use]
+    pub fn of(pid: u32) -> Option<Self> {
+        let table = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        let unified = Path::new(MOUNT).join("cgroup.controllers").exists();
+        Self::parse(&table, unified)
+    }
+
+    fn parse(table: &str, unified: bool) -> Option<Self> {
+        let entries = table.lines().filter_map(|line| {
+            let mut parts = line.splitn(3, ':');
+            Some((parts.next()?, parts.next()?, parts.next()?.trim_start_matches('/')))
+        });
+        if unified {
+            return entries
+                .filter(|(id, ..)| *id == "0")
+                .map(|(.., path)| Self::V2(Path::new(MOUNT).join(path)))
+                .next();
+        }
+        let mut paths = BTreeMap::new();
+        for (_, controllers, path) in entries {
+            for controller in controllers.split(',').filter(|name| !name.is_empty() && !name.starts_with("name=")) {
+                paths.insert(controller.to_owned(), Path::new(MOUNT).join(controllers).join(path));
+            }
+        }
+        (!paths.is_empty()).then_some(Self::V1(paths))
+    }
+
+    /// Whether the kernel's OOM killer ended a process of this cgroup.
+    #[must_use]
+    pub fn oom_killed(&self) -> bool {
+        let file = match self {
+            Self::V1(paths) => paths.get("memory").map(|path| path.join("memory.oom_control")),
+            Self::V2(path) => Some(path.join("memory.events")),
+        };
+        let text = file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+        text.lines().any(|line| line.strip_prefix("oom_kill ").is_some_and(|count| count.trim() != "0"))
+    }
+
+    /// Every process in the cgroup and below it.
+    #[must_use]
+    pub fn pids(&self) -> Vec<u32> {
+        let root = match self {
+            Self::V1(paths) => paths.get("pids").or_else(|| paths.get("freezer")).or_else(|| paths.get("memory")),
+            Self::V2(path) => Some(path),
+        };
+        let mut found = Vec::new();
+        if let Some(root) = root {
+            collect_pids(root, &mut found);
+        }
+        found
+    }
+}
+
+fn collect_pids(dir: &Path, found: &mut Vec<u32>) {
+    let procs = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+    found.extend(procs.lines().filter_map(|line| line.parse::<u32>().ok()));
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect_pids(&entry.path(), found);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn version_1_has_a_directory_for_each_controller() {
+        let table = "4:memory:/pods/c1\n2:cpu,cpuacct:/pods/c1\n9:name=systemd:/\n0::/\n";
+        let Some(CgroupPaths::V1(paths)) = CgroupPaths::parse(table, false) else { panic!("v1") };
+        assert_eq!(paths["memory"], Path::new("/sys/fs/cgroup/memory/pods/c1"));
+        assert_eq!(paths["cpuacct"], Path::new("/sys/fs/cgroup/cpu,cpuacct/pods/c1"));
+        assert!(!paths.contains_key("name=systemd"));
+    }
+
+    #[test]
+    fn version_2_has_one() {
+        let found = CgroupPaths::parse("0::/kubepods/c1\n", true);
+        assert_eq!(found, Some(CgroupPaths::V2("/sys/fs/cgroup/kubepods/c1".into())));
+    }
+}

@@ -1,0 +1,58 @@
+//! What the shim holds: one container.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cgroup::CgroupPaths;
+use crate::log_writer::LogWriter;
+use crate::options::Options;
+use crate::process::Process;
+
+/// The container between Create and Delete.
+#[derive(Debug)]
+pub struct Container {
+    pub id: String,
+    pub bundle: PathBuf,
+    pub options: Options,
+    pub init: Process,
+    pub execs: BTreeMap<String, Process>,
+    pub log: Option<LogWriter>,
+    /// Known once the main process exists.
+    pub cgroup: Option<CgroupPaths>,
+    /// Where the start's time went, in microseconds.
+    pub micros: BTreeMap<String, u64>,
+    /// The runtime knows the container: it must be told to delete it.
+    pub at_runtime: bool,
+}
+
+impl Container {
+    /// The main process for an empty exec id.
+    #[must_use]
+    pub fn process(&self, exec_id: &str) -> Option<&Process> {
+        if exec_id.is_empty() { Some(&self.init) } else { self.execs.get(exec_id) }
+    }
+
+    pub fn process_mut(&mut self, exec_id: &str) -> Option<&mut Process> {
+        if exec_id.is_empty() { Some(&mut self.init) } else { self.execs.get_mut(exec_id) }
+    }
+
+    /// The process with this pid.
+    pub fn process_of_pid(&mut self, pid: u32) -> Option<&mut Process> {
+        std::iter::once(&mut self.init).chain(self.execs.values_mut()).find(|process| process.pid == pid)
+    }
+
+    pub fn processes_mut(&mut self) -> impl Iterator<Item = &mut Process> {
+        std::iter::once(&mut self.init).chain(self.execs.values_mut())
+    }
+
+    #[must_use]
+    pub fn rootfs(&self) -> PathBuf {
+        self.bundle.join("rootfs")
+    }
+
+    /// Notes how long a phase of the start took.
+    pub fn measured(&mut self, phase: &str, took: Duration) {
+        self.micros.insert(phase.to_owned(), u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+}

@@ -1,0 +1,135 @@
+//! `berth-shim log PATH`: the CRI log of a container that another shim keeps, as containerd's `binary://` logger.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use ttrpc::{Code, Status, decode_call, encode_reply};
+
+use crate::connection::Connection;
+use crate::log_writer::{LogWriter, Stream};
+use crate::pump::{Progress, Pump, Sink};
+use crate::reactor::{EventFlags, Reactor, Token};
+use crate::socket;
+
+const STDOUT: i32 = 3;
+const STDERR: i32 = 4;
+const READY: i32 = 5;
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// The logger's loop: two outputs and the socket for ReopenLog.
+struct Logger {
+    log: LogWriter,
+    reactor: Reactor,
+    pumps: Vec<(Token, Pump)>,
+    listener: UnixListener,
+    listener_token: Token,
+    connections: Vec<(Token, Connection)>,
+    buffer: Vec<u8>,
+}
+
+/// Copies both outputs until they end. Reopens the log when asked on `<log>.sock`'s short path.
+///
+/// # Errors
+/// Those of opening the log and its socket.
+pub fn run(words: &[String]) -> io::Result<()> {
+    let path = words.iter().find(|word| word.starts_with('/')).map(PathBuf::from);
+    let path = path.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "log needs the path of the log file"))?;
+    let socket_path = control_path(&path);
+    let _ = std::fs::remove_file(&socket_path);
+    let mut logger = Logger::open(&path, &socket_path)?;
+    // The other shim waits for this end of file before it starts the container.
+    drop(sys::take_inherited_fd(READY)?);
+    let result = logger.serve();
+    let _ = std::fs::remove_file(&socket_path);
+    result
+}
+
+/// Where the logger of this log file listens for ReopenLog.
+fn control_path(log: &Path) -> PathBuf {
+    let dir = log.parent().unwrap_or_else(|| Path::new("/"));
+    let name = log.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    socket::short_path(dir, &format!(".{name}.sock"))
+}
+
+impl Logger {
+    fn open(path: &Path, socket_path: &Path) -> io::Result<Self> {
+        let log = LogWriter::open(path, 0)?;
+        let mut reactor = Reactor::new()?;
+        let listener = UnixListener::bind(socket_path)?;
+        listener.set_nonblocking(true)?;
+        let listener_token = reactor.add(&listener, EventFlags::IN)?;
+        let mut pumps = Vec::new();
+        for (number, stream) in [(STDOUT, Stream::Stdout), (STDERR, Stream::Stderr)] {
+            let source = OwnedFd::from(File::from(sys::take_inherited_fd(number)?));
+            rustix::fs::fcntl_setfl(source.as_fd(), rustix::fs::OFlags::NONBLOCK)?;
+            let token = reactor.add(&source, EventFlags::IN)?;
+            pumps.push((token, Pump::new(source, Sink::Log(stream))));
+        }
+        let buffer = vec![0; BUFFER_BYTES];
+        Ok(Self { log, reactor, pumps, listener, listener_token, connections: Vec::new(), buffer })
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        while !self.pumps.is_empty() {
+            for (token, _) in self.reactor.wait(None)? {
+                if token == self.listener_token {
+                    self.accept();
+                } else if self.pumps.iter().any(|(own, _)| *own == token) {
+                    self.move_output(token);
+                } else {
+                    self.answer(token);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self) {
+        while let Ok((stream, _)) = self.listener.accept() {
+            let Ok(connection) = Connection::new(stream) else { continue };
+            if let Ok(token) = self.reactor.add(&connection.stream, EventFlags::IN) {
+                self.connections.push((token, connection));
+            }
+        }
+    }
+
+    fn move_output(&mut self, token: Token) {
+        let Some(index) = self.pumps.iter().position(|(own, _)| *own == token) else { return };
+        loop {
+            match self.pumps[index].1.step(&mut self.buffer, Some(&mut self.log)) {
+                Progress::Moved => {}
+                Progress::Idle | Progress::Full => return,
+                Progress::Ended => {
+                    let (_, pump) = self.pumps.swap_remove(index);
+                    self.reactor.remove(&pump.source);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, token: Token) {
+        let Some(index) = self.connections.iter().position(|(own, _)| *own == token) else { return };
+        let (frames, open) = self.connections[index].1.receive(&mut self.buffer);
+        for frame in frames {
+            let result = match decode_call(&frame) {
+                Some(Ok(call)) if call.method == "ReopenLog" => self
+                    .log
+                    .reopen()
+                    .map(|()| Vec::new())
+                    .map_err(|error| Status::new(Code::Internal, error.to_string())),
+                Some(Ok(call)) => Err(Status::unimplemented(&call.service, &call.method)),
+                Some(Err(status)) => Err(status),
+                None => continue,
+            };
+            self.connections[index].1.send(&encode_reply(frame.stream_id, result));
+        }
+        if !open {
+            let (_, connection) = self.connections.swap_remove(index);
+            self.reactor.remove(&connection.stream);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The CRI log file: `<RFC3339Nano> <stdout|stderr> <P|F> <content>\n`, one entry a line, split at a length limit.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::clock;
+
+/// Content bytes of one entry, as the kubelet's own default.
+pub const DEFAULT_MAX_LINE: usize = 16_384;
+
+/// Which of the container's outputs a line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
+impl Stream {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// Writes entries of both streams. A full disk loses lines and counts them, but never stops the container.
+#[derive(Debug)]
+pub struct LogWriter {
+    path: PathBuf,
+    file: File,
+    max_line: usize,
+    /// The unfinished line of each stream.
+    pending: [Vec<u8>; 2],
+    /// Entries of the read under way, written at once.
+    batch: Vec<u8>,
+    /// The last write ended inside a line.
+    torn: bool,
+    written: u64,
+    dropped: u64,
+}
+
+impl LogWriter {
+    /// Opens the log for appending, making it (0640) if absent.
+    ///
+    /// # Errors
+    /// That of open(2).
+    pub fn open(path: &Path, max_line: usize) -> io::Result<Self> {
+        let max_line = if max_line == 0 { DEFAULT_MAX_LINE } else { max_line };
+        Ok(Self {
+            path: path.to_owned(),
+            file: append(path)?,
+            max_line,
+            pending: [Vec::new(), Vec::new()],
+            batch: Vec::new(),
+            torn: false,
+            written: 0,
+            dropped: 0,
+        })
+    }
+
+    /// Opens the path anew: later entries go there and none to the old file.
+    ///
+    /// # Errors
+    /// That of open(2); the old file then stays in use.
+    pub fn reopen(&mut self) -> io::Result<()> {
+        self.file = append(&self.path)?;
+        self.torn = false;
+        Ok(())
+    }
+
+    /// Takes what was read at once from a stream; all its entries carry one time.
+    pub fn take(&mut self, stream: Stream, bytes: &[u8]) {
+        let time = clock::rfc3339(clock::now());
+        let mut pending = std::mem::take(&mut self.pending[stream as usize]);
+        let mut rest = bytes;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            pending.extend_from_slice(&rest[..end]);
+            rest = &rest[end + 1..];
+            if pending.last() == Some(&b'\r') {
+                pending.pop();
+            }
+            self.split(stream, &time, &mut pending);
+            self.entry(stream, &time, 'F', &pending);
+            pending.clear();
+        }
+        pending.extend_from_slice(rest);
+        self.split(stream, &time, &mut pending);
+        self.pending[stream as usize] = pending;
+        self.write_batch();
+    }
+
+    /// The stream ended: what is left without a newline becomes a partial entry.
+    pub fn finish(&mut self, stream: Stream) {
+        let pending = std::mem::take(&mut self.pending[stream as usize]);
+        if !pending.is_empty() {
+            self.entry(stream, &clock::rfc3339(clock::now()), 'P', &pending);
+            self.write_batch();
+        }
+    }
+
+    /// Bytes written to log files so far.
+    #[must_use]
+    pub const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Bytes that could not be written.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Cuts off partial entries while the line is over the limit.
+    fn split(&mut self, stream: Stream, time: &str, line: &mut Vec<u8>) {
+        let mut start = 0;
+        while line.len() - start > self.max_line {
+            let end = start + self.max_line;
+            self.entry(stream, time, 'P', &line[start..end]);
+            start = end;
+        }
+        line.drain(..start);
+    }
+
+    fn entry(&mut self, stream: Stream, time: &str, tag: char, content: &[u8]) {
+        // Writing to a Vec cannot fail.
+        let _ = write!(self.batch, "{time} {} {tag} ", stream.name());
+        self.batch.extend_from_slice(content);
+        self.batch.push(b'\n');
+    }
+
+    fn write_batch(&mut self) {
+        if self.torn {
+            self.batch.insert(0, b'\n');
+        }
+        let mut rest = self.batch.as_slice();
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(count) => {
+                    self.torn = count > 0 && rest[count - 1] != b'\n';
+                    self.written += count as u64;
+                    rest = &rest[count..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.dropped += rest.len() as u64;
+                    break;
+                }
+            }
+        }
+        self.batch.clear();
+        self.batch.shrink_to(64 << 10);
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(name: &str, max_line: usize) -> (PathBuf, LogWriter) {
+        let path = std::env::temp_dir().join(format!("berth-log-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let writer = LogWriter::open(&path, max_line).expect("opens");
+        (path, writer)
+    }
+
+    /// Entries without their times; the file is removed.
+    fn entries(path: &Path) -> Vec<String> {
+        let text = std::fs::read_to_string(path).expect("readable");
+        std::fs::remove_file(path).expect("removed");
+        text.lines().map(|line| line.split_once(' ').expect("time").1.to_owned()).collect()
+    }
+
+    #[test]
+    fn lines_cut_anywhere_come_out_whole() {
+        let (path, mut log) = log("cut", 0);
+        log.take(Stream::Stdout, b"he");
+        log.take(Stream::Stderr, b"warn\n");
+        log.take(Stream::Stdout, b"llo\n\nlast\r\n");
+        assert_eq!(entries(&path), ["stderr F warn", "stdout F hello", "stdout F ", "stdout F last"]);
+    }
+
+    #[test]
+    fn a_line_of_the_limit_is_one_entry_and_a_longer_one_is_split() {
+        let (path, mut log) = log("limit", 4);
+        log.take(Stream::Stdout, b"abcd\nabcdefghi\n");
+        assert_eq!(entries(&path), ["stdout F abcd", "stdout P abcd", "stdout P efgh", "stdout F i"]);
+    }
+
+    #[test]
+    fn the_limit_holds_across_reads() {
+        let (path, mut log) = log("reads", 4);
+        log.take(Stream::Stdout, b"abcd");
+        log.take(Stream::Stdout, b"\nabcde");
+        log.take(Stream::Stdout, b"\n");
+        assert_eq!(entries(&path), ["stdout F abcd", "stdout P abcd", "stdout F e"]);
+    }
+
+    #[test]
+    fn the_end_without_a_newline_is_partial() {
+        let (path, mut log) = log("end", 0);
+        log.take(Stream::Stderr, b"no newline");
+        log.finish(Stream::Stderr);
+        log.finish(Stream::Stdout);
+        assert_eq!(entries(&path), ["stderr P no newline"]);
+    }
+
+    #[test]
+    fn reopen_loses_and_repeats_nothing() {
+        let (path, mut log) = log("reopen", 0);
+        let old = path.with_extension("old");
+        log.take(Stream::Stdout, b"one\ntw");
+        std::fs::rename(&path, &old).expect("renamed");
+        log.reopen().expect("reopened");
+        log.take(Stream::Stdout, b"o\n");
+        assert_eq!(entries(&old), ["stdout F one"]);
+        assert_eq!(entries(&path), ["stdout F two"]);
+    }
+
+    #[test]
+    fn a_full_disk_drops_and_counts() {
+        let mut log = LogWriter::open(Path::new("/dev/full"), 0).expect("opens");
+        log.take(Stream::Stdout, b"lost\n");
+        assert_eq!(log.written(), 0);
+        assert!(log.dropped() > 5);
+    }
+}

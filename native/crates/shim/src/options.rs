@@ -1,0 +1,71 @@
+//! How to run the OCI runtime and where the output goes: berth's own options or containerd's.
+
+use std::path::PathBuf;
+
+use prost::Message;
+use ttrpc::{Code, Status};
+
+use crate::proto::{berth, runc};
+
+/// CreateTaskRequest.options, whichever of the two kinds they are.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Path or name of the OCI runtime.
+    pub runtime: String,
+    /// Empty: the runtime's own default.
+    pub runtime_root: String,
+    pub systemd_cgroup: bool,
+    /// The CRI log that the shim writes itself, with its line limit.
+    pub log: Option<(PathBuf, usize)>,
+    /// The main process gets a pipe as stdin that stays open.
+    pub stdin: bool,
+    pub exit_file: Option<PathBuf>,
+    /// Start runs the runtime's `run`; Create only prepares.
+    pub run_on_start: bool,
+}
+
+const DEFAULT_RUNTIME: &str = "crun";
+
+impl Options {
+    /// Reads the options of a Create request; none at all means the defaults.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for a type that is neither of the two.
+    pub fn decode(any: Option<&prost_types::Any>) -> Result<Self, Status> {
+        let Some(any) = any.filter(|any| !any.type_url.is_empty()) else {
+            return Ok(Self { runtime: DEFAULT_RUNTIME.to_owned(), ..Self::default() });
+        };
+        let name = any.type_url.rsplit('/').next().unwrap_or_default();
+        match name {
+            "berth.shim.v1.Options" => Ok(Self::from_berth(decode(any)?)),
+            "containerd.runc.v1.Options" => Ok(Self::from_runc(decode(any)?)),
+            other => Err(Status::new(
+                Code::InvalidArgument,
+                format!("options of type {other}; berth.shim.v1.Options and containerd.runc.v1.Options are known"),
+            )),
+        }
+    }
+
+    fn from_berth(options: berth::Options) -> Self {
+        let path = |text: String| (!text.is_empty()).then(|| PathBuf::from(text));
+        Self {
+            runtime: options.runtime,
+            runtime_root: options.runtime_root,
+            systemd_cgroup: options.systemd_cgroup,
+            log: options.log.and_then(|log| Some((path(log.path)?, log.max_line_bytes as usize))),
+            stdin: options.stdin,
+            exit_file: path(options.exit_file),
+            run_on_start: options.run_on_start,
+        }
+    }
+
+    fn from_runc(options: runc::Options) -> Self {
+        let runtime = if options.binary_name.is_empty() { DEFAULT_RUNTIME.to_owned() } else { options.binary_name };
+        Self { runtime, runtime_root: options.root, systemd_cgroup: options.systemd_cgroup, ..Self::default() }
+    }
+}
+
+fn decode<M: Message + Default>(any: &prost_types::Any) -> Result<M, Status> {
+    M::decode(any.value.as_slice())
+        .map_err(|error| Status::new(Code::InvalidArgument, format!("{}: {error}", any.type_url)))
+}

@@ -1,0 +1,55 @@
+//! The container's main process and its execs.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::exit::Exit;
+use crate::proto::state::Status;
+use crate::stdio::StdioPaths;
+
+/// A process of the container.
+///
+/// ```text
+/// created ──start──▶ running ──reaped──▶ draining ──output at its end──▶ stopped
+///                       ▲  │
+///                 resume└──▼pause
+///                        paused
+/// ```
+///
+/// `draining` still answers as running: nobody hears of an exit before the output is where it belongs.
+#[derive(Debug, Default)]
+pub struct Process {
+    /// Empty for the main process.
+    pub exec_id: String,
+    /// 0 until the runtime has made it.
+    pub pid: u32,
+    pub stdio: StdioPaths,
+    /// OCI process file of an exec.
+    pub spec: PathBuf,
+    pub started_at: Option<prost_types::Timestamp>,
+    /// Set when it was reaped; see `announced`.
+    pub exit: Option<Exit>,
+    /// The exit has been told.
+    pub announced: bool,
+    /// When the wait for the rest of the output ends.
+    pub drain_until: Option<Instant>,
+    /// Outputs not yet at their end.
+    pub open_pumps: usize,
+    pub terminal: Option<OwnedFd>,
+    pub stdin_keep: Option<OwnedFd>,
+    pub paused: bool,
+}
+
+impl Process {
+    /// The state as the Task service tells it.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match (self.announced, self.started_at.is_some(), self.paused) {
+            (true, ..) => Status::Stopped,
+            (_, false, _) => Status::Created,
+            (_, true, true) => Status::Paused,
+            (_, true, false) => Status::Running,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The command line of an OCI runtime (runc's, which crun and others share).
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::options::Options;
+
+/// Standard streams that a runtime process, and with it the container's process, gets. Absent: /dev/null.
+#[derive(Debug, Default)]
+pub struct Streams {
+    pub stdin: Option<OwnedFd>,
+    pub stdout: Option<OwnedFd>,
+    pub stderr: Option<OwnedFd>,
+}
+
+/// One run of the runtime under way.
+#[derive(Debug)]
+pub struct Invocation {
+    pub pid: u32,
+    log: PathBuf,
+    verb: String,
+}
+
+impl Invocation {
+    /// Starts `runtime [global options] args…`. `log` is a path for the runtime's own messages, not yet in use.
+    ///
+    /// # Errors
+    /// That of starting the program, with its name.
+    pub fn start<A: AsRef<OsStr>>(options: &Options, log: PathBuf, args: &[A], streams: Streams) -> io::Result<Self> {
+        let mut command = Command::new(&options.runtime);
+        if !options.runtime_root.is_empty() {
+            command.arg("--root").arg(&options.runtime_root);
+        }
+        if options.systemd_cgroup {
+            command.arg("--systemd-cgroup");
+        }
+        command.arg("--log").arg(&log).args(["--log-format", "json"]).args(args);
+        let stdio = |fd: Option<OwnedFd>| fd.map_or_else(Stdio::null, Stdio::from);
+        command.stdin(stdio(streams.stdin)).stdout(stdio(streams.stdout)).stderr(stdio(streams.stderr));
+        let child = command
+            .spawn()
+            .map_err(|error| io::Error::new(error.kind(), format!("OCI runtime {}: {error}", options.runtime)))?;
+        let verb = args.first().map(|verb| verb.as_ref().to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Self { pid: child.id(), log, verb })
+    }
+
+    /// What the runtime said when it failed; removes its log.
+    #[must_use]
+    pub fn failure(&self, runtime: &str, code: u32) -> String {
+        let said = last_error(&self.log).unwrap_or_else(|| format!("exit code {code}"));
+        let name = Path::new(runtime).file_name().map_or_else(|| runtime.into(), OsStr::to_string_lossy);
+        format!("{name} {}: {said}", self.verb)
+    }
+
+    /// Removes the runtime's log.
+    pub fn clean(&self) {
+        // Absent when the runtime had nothing to say.
+        let _ = fs::remove_file(&self.log);
+    }
+}
+
+/// The `msg` of the last entry of level error; runtimes write one JSON object a line.
+fn last_error(log: &Path) -> Option<String> {
+    let text = fs::read_to_string(log).ok()?;
+    let message = |line: &str| -> Option<String> {
+        let entry: serde_json::Value = serde_json::from_str(line).ok()?;
+        (entry.get("level")?.as_str()? == "error").then_some(())?;
+        Some(entry.get("msg")?.as_str()?.to_owned())
+    };
+    let last = text.lines().rev().find_map(message);
+    last.or_else(|| text.lines().last().map(str::to_owned))
+}

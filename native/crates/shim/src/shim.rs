@@ -1,0 +1,361 @@
+//! The event loop: one thread that answers calls, moves output and reaps.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::os::unix::net::UnixListener;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use prost::Message;
+use sys::SignalFd;
+use ttrpc::{Call, Code, Status, decode_call, encode_reply};
+
+use crate::connection::Connection;
+use crate::container::Container;
+use crate::events::Publisher;
+use crate::job::Job;
+use crate::pump::{Progress, Pump, Sink};
+use crate::reactor::{EventFlags, Reactor, Token};
+use crate::stdio;
+use crate::task;
+
+/// Who waits for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reply {
+    connection: Token,
+    stream_id: u32,
+}
+
+/// How a call ends: with an answer, or with one that a later event brings.
+#[derive(Debug)]
+pub enum Outcome {
+    Now(Vec<u8>),
+    Later,
+}
+
+impl Outcome {
+    /// An answer.
+    pub fn message(message: &impl Message) -> Self {
+        Self::Now(message.encode_to_vec())
+    }
+
+    /// google.protobuf.Empty.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self::Now(Vec::new())
+    }
+}
+
+/// One Wait call.
+#[derive(Debug)]
+pub struct Waiter {
+    pub exec_id: String,
+    pub reply: Reply,
+}
+
+/// An output and whose it is.
+#[derive(Debug)]
+struct OpenPump {
+    exec_id: String,
+    pump: Pump,
+    /// An exit waits for its end.
+    counted: bool,
+}
+
+const BUFFER_BYTES: usize = 64 << 10;
+/// Reads of one output before the others get their turn.
+const STEPS_AT_ONCE: usize = 16;
+/// How long a FIFO that takes no more is left alone.
+const FULL_PAUSE: Duration = Duration::from_millis(5);
+/// Exits of processes that nobody has claimed yet.
+const MAX_UNCLAIMED: usize = 256;
+
+/// The shim.
+#[derive(Debug)]
+pub struct Shim {
+    pub id: String,
+    pub container: Option<Container>,
+    /// Runtime processes under way, by pid.
+    pub jobs: HashMap<u32, Job>,
+    pub waiters: Vec<Waiter>,
+    pub publisher: Publisher,
+    /// Numbers the files of runtime calls.
+    pub serial: u64,
+    /// Set by Shutdown.
+    pub stopping: bool,
+    reactor: Reactor,
+    signals: SignalFd,
+    signal_token: Token,
+    listener: UnixListener,
+    listener_token: Token,
+    connections: HashMap<Token, Connection>,
+    pumps: BTreeMap<Token, OpenPump>,
+    full: Vec<Token>,
+    unclaimed: BTreeMap<u32, ExitStatus>,
+    buffer: Vec<u8>,
+}
+
+impl Shim {
+    /// A shim that serves `listener`. Signals are taken from here on.
+    ///
+    /// # Errors
+    /// Those of epoll and signalfd.
+    pub fn new(id: String, listener: UnixListener, publisher: Publisher) -> io::Result<Self> {
+        let mut reactor = Reactor::new()?;
+        let signals = SignalFd::new(&[CHLD, PIPE, TERM, INT, HUP])?;
+        let signal_token = reactor.add(&signals, EventFlags::IN)?;
+        listener.set_nonblocking(true)?;
+        let listener_token = reactor.add(&listener, EventFlags::IN)?;
+        Ok(Self {
+            id,
+            container: None,
+            jobs: HashMap::new(),
+            waiters: Vec::new(),
+            publisher,
+            serial: 0,
+            stopping: false,
+            reactor,
+            signals,
+            signal_token,
+            listener,
+            listener_token,
+            connections: HashMap::new(),
+            pumps: BTreeMap::new(),
+            full: Vec::new(),
+            unclaimed: BTreeMap::new(),
+            buffer: vec![0; BUFFER_BYTES],
+        })
+    }
+
+    /// Serves until Shutdown.
+    ///
+    /// # Errors
+    /// That of epoll_wait(2).
+    pub fn run(&mut self) -> io::Result<()> {
+        while !self.stopping {
+            let timeout = self.next_timeout();
+            for (token, flags) in self.reactor.wait(timeout)? {
+                self.on_event(token, flags);
+            }
+            self.resume_full();
+            task::exit::announce_due(self);
+        }
+        for connection in self.connections.values_mut() {
+            connection.flush();
+        }
+        Ok(())
+    }
+
+    fn next_timeout(&mut self) -> Option<Duration> {
+        let drains = self
+            .container
+            .iter_mut()
+            .flat_map(Container::processes_mut)
+            .filter_map(|p| (!p.announced).then_some(p.drain_until).flatten());
+        let due = drains.min().map(|at| at.saturating_duration_since(Instant::now()));
+        if self.full.is_empty() { due } else { Some(due.map_or(FULL_PAUSE, |due| due.min(FULL_PAUSE))) }
+    }
+
+    fn on_event(&mut self, token: Token, flags: EventFlags) {
+        if token == self.signal_token {
+            self.on_signals();
+        } else if token == self.listener_token {
+            self.accept();
+        } else if self.pumps.contains_key(&token) {
+            self.move_output(token);
+        } else {
+            self.on_connection(token, flags);
+        }
+    }
+
+    fn on_signals(&mut self) {
+        // Only SIGCHLD asks for something: what would end another program must not end a container's keeper.
+        while self.signals.take().is_some() {}
+        while let Ok(Some((pid, status))) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {
+            let pid = u32::try_from(pid.as_raw_nonzero().get()).unwrap_or(0);
+            self.on_reaped(pid, exit_status(status));
+        }
+    }
+
+    fn on_reaped(&mut self, pid: u32, status: ExitStatus) {
+        if let Some(job) = self.jobs.remove(&pid) {
+            task::finish_job(self, job, status);
+        } else if !task::exit::reaped(self, pid, status) {
+            if self.unclaimed.len() >= MAX_UNCLAIMED {
+                self.unclaimed.pop_first();
+            }
+            self.unclaimed.insert(pid, status);
+        }
+    }
+
+    /// The exit of a process that ended before the runtime told its pid.
+    pub fn claim(&mut self, pid: u32) -> Option<ExitStatus> {
+        self.unclaimed.remove(&pid)
+    }
+
+    fn accept(&mut self) {
+        while let Ok((stream, _)) = self.listener.accept() {
+            let Ok(connection) = Connection::new(stream) else { continue };
+            if let Ok(token) = self.reactor.add(&connection.stream, EventFlags::IN) {
+                self.connections.insert(token, connection);
+            }
+        }
+    }
+
+    fn on_connection(&mut self, token: Token, flags: EventFlags) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        if flags.contains(EventFlags::OUT) && connection.flush() {
+            let _ = self.reactor.modify(&connection.stream, token, EventFlags::IN);
+        }
+        let (frames, open) = connection.receive(&mut self.buffer);
+        for frame in frames {
+            let reply = Reply { connection: token, stream_id: frame.stream_id };
+            match decode_call(&frame) {
+                Some(Ok(call)) => self.answer(reply, &call),
+                Some(Err(status)) => self.reply(reply, Err(status)),
+                None => {}
+            }
+        }
+        if !open && let Some(connection) = self.connections.remove(&token) {
+            self.reactor.remove(&connection.stream);
+            self.waiters.retain(|waiter| waiter.reply.connection != token);
+        }
+    }
+
+    fn answer(&mut self, reply: Reply, call: &Call) {
+        match task::dispatch(self, reply, call) {
+            Ok(Outcome::Now(bytes)) => self.reply(reply, Ok(bytes)),
+            Ok(Outcome::Later) => {}
+            Err(status) => self.reply(reply, Err(status)),
+        }
+    }
+
+    /// Sends an answer; a client that left no longer waits for it.
+    pub fn reply(&mut self, to: Reply, result: Result<Vec<u8>, Status>) {
+        let Some(connection) = self.connections.get_mut(&to.connection) else { return };
+        connection.send(&encode_reply(to.stream_id, result));
+        if !connection.flush() {
+            let _ = self.reactor.modify(&connection.stream, to.connection, EventFlags::IN | EventFlags::OUT);
+        }
+    }
+
+    /// Watches the outputs of a process.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] with epoll's reason.
+    pub fn watch(&mut self, exec_id: &str, pumps: Vec<Pump>) -> Result<(), Status> {
+        for pump in pumps {
+            let token = self
+                .reactor
+                .add(&pump.source, EventFlags::IN)
+                .map_err(|error| Status::new(Code::Internal, format!("watch output: {error}")))?;
+            self.pumps.insert(token, OpenPump { exec_id: exec_id.to_owned(), pump, counted: true });
+            if let Some(process) = self.container.as_mut().and_then(|c| c.process_mut(exec_id)) {
+                process.open_pumps += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn move_output(&mut self, token: Token) {
+        for _ in 0..STEPS_AT_ONCE {
+            let Some(open) = self.pumps.get_mut(&token) else { return };
+            let log = self.container.as_mut().and_then(|container| container.log.as_mut());
+            match open.pump.step(&mut self.buffer, log) {
+                Progress::Moved => {}
+                Progress::Idle => return,
+                Progress::Full => {
+                    let _ = self.reactor.modify(&open.pump.source, token, EventFlags::empty());
+                    self.full.push(token);
+                    return;
+                }
+                Progress::Ended => return self.close_pump(token),
+            }
+        }
+    }
+
+    fn close_pump(&mut self, token: Token) {
+        let Some(open) = self.pumps.remove(&token) else { return };
+        self.reactor.remove(&open.pump.source);
+        if let Some(process) =
+            self.container.as_mut().and_then(|c| c.process_mut(&open.exec_id)).filter(|_| open.counted)
+        {
+            process.open_pumps = process.open_pumps.saturating_sub(1);
+        }
+    }
+
+    fn resume_full(&mut self) {
+        for token in std::mem::take(&mut self.full) {
+            if let Some(open) = self.pumps.get(&token) {
+                let _ = self.reactor.modify(&open.pump.source, token, EventFlags::IN);
+            }
+            self.move_output(token);
+        }
+    }
+
+    /// Moves what the process has written so far.
+    pub fn drain(&mut self, exec_id: &str) {
+        let of_process = |(token, open): (&Token, &OpenPump)| (open.exec_id == exec_id).then_some(*token);
+        let tokens: Vec<Token> = self.pumps.iter().filter_map(of_process).collect();
+        for token in tokens {
+            self.move_output(token);
+        }
+    }
+
+    /// Closes the outputs of a process that is deleted.
+    pub fn close_outputs(&mut self, exec_id: &str) {
+        let of_process = |(token, open): (&Token, &OpenPump)| (open.exec_id == exec_id).then_some(*token);
+        let tokens: Vec<Token> = self.pumps.iter().filter_map(of_process).collect();
+        for token in tokens {
+            if let Some(open) = self.pumps.get(&token) {
+                open.pump.abandon(self.container.as_mut().and_then(|container| container.log.as_mut()));
+            }
+            self.close_pump(token);
+        }
+    }
+
+    /// A number that no earlier runtime call had.
+    pub const fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// Watches the client's keystrokes for a process that has a terminal.
+    ///
+    /// # Errors
+    /// Those of opening and watching the FIFO.
+    pub fn watch_terminal_input(&mut self, exec_id: &str) -> Result<(), Status> {
+        let Some(process) = self.container.as_ref().and_then(|container| container.process(exec_id)) else {
+            return Ok(());
+        };
+        let (Some(input), Some(terminal)) = (stdio::terminal_input(&process.stdio)?, &process.terminal) else {
+            return Ok(());
+        };
+        let failed = |error: io::Error| Status::new(Code::Internal, format!("terminal input: {error}"));
+        let terminal = terminal.try_clone().map_err(failed)?;
+        let pump = Pump::new(input.into(), Sink::Fifo { file: terminal.into(), pending: Vec::new() });
+        let token = self.reactor.add(&pump.source, EventFlags::IN).map_err(failed)?;
+        // Not counted as an output: an exit does not wait for keystrokes.
+        self.pumps.insert(token, OpenPump { exec_id: exec_id.to_owned(), pump, counted: false });
+        Ok(())
+    }
+
+    /// The container, or that there is none.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`].
+    pub fn held(&mut self) -> Result<&mut Container, Status> {
+        let id = &self.id;
+        self.container.as_mut().ok_or_else(|| Status::new(Code::NotFound, format!("container {id} is not created")))
+    }
+}
+
+const CHLD: i32 = rustix::process::Signal::CHILD.as_raw();
+const PIPE: i32 = rustix::process::Signal::PIPE.as_raw();
+const TERM: i32 = rustix::process::Signal::TERM.as_raw();
+const INT: i32 = rustix::process::Signal::INT.as_raw();
+const HUP: i32 = rustix::process::Signal::HUP.as_raw();
+
+fn exit_status(status: rustix::process::WaitStatus) -> ExitStatus {
+    std::os::unix::process::ExitStatusExt::from_raw(status.as_raw())
+}

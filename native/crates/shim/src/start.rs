@@ -1,0 +1,55 @@
+//! `start`: leaves the shim behind and says where it listens.
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use rustix::process::{Pid, set_child_subreaper, setsid};
+use sys::{Forked, fork_single_threaded};
+
+use crate::args::Args;
+use crate::events::Publisher;
+use crate::shim::Shim;
+use crate::socket;
+
+/// Opens the socket, forks, and prints the address; the child serves.
+///
+/// # Errors
+/// Those of bind(2), fork(2) and the event loop.
+pub fn start(args: &Args) -> io::Result<()> {
+    let bundle = std::env::current_dir()?;
+    let path = socket::short_path(&bundle, "shim.sock");
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path)?;
+    match fork_single_threaded()? {
+        Forked::Parent(pid) => tell(&bundle, &path, pid),
+        Forked::Child => serve(args, &path, listener),
+    }
+}
+
+fn tell(bundle: &Path, path: &Path, pid: i32) -> io::Result<()> {
+    std::fs::write(bundle.join("shim.pid"), pid.to_string())?;
+    let address = format!("unix://{}", path.display());
+    let answer = serde_json::json!({ "version": 3, "address": address, "protocol": "ttrpc" });
+    io::stdout().write_all(answer.to_string().as_bytes())
+}
+
+fn serve(args: &Args, path: &Path, listener: UnixListener) -> io::Result<()> {
+    setsid()?;
+    set_child_subreaper(Some(Pid::INIT))?;
+    detach_stdio()?;
+    let address = std::env::var("TTRPC_ADDRESS").unwrap_or_default();
+    let mut shim = Shim::new(args.id.clone(), listener, Publisher::new(&address, &args.namespace))?;
+    let result = shim.run();
+    let _ = std::fs::remove_file(path);
+    result
+}
+
+/// The starter waits for the end of the streams that it gave us.
+fn detach_stdio() -> io::Result<()> {
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! The end of a process: reaping, waiting for its output, telling.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use prost::Message;
+use ttrpc::Status;
+
+use crate::clock;
+use crate::exit::{Exit, write_record};
+use crate::proto::{events, task};
+use crate::shim::{Outcome, Reply, Shim, Waiter};
+use crate::task::exec::find;
+
+/// How long a child that outlives its parent may keep the parent's exit back by holding its output open.
+const DRAIN: Duration = Duration::from_millis(100);
+
+/// The code of a wait status: 128 + signal when a signal ended the process.
+#[must_use]
+pub fn code(status: ExitStatus) -> u32 {
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    u32::try_from(code).unwrap_or(255)
+}
+
+/// Answers Wait: at once when the process is gone, else when it is.
+///
+/// # Errors
+/// [`ttrpc::Code::NotFound`].
+pub fn wait(shim: &mut Shim, reply: Reply, request: &task::WaitRequest) -> Result<Outcome, Status> {
+    let process = find(shim, &request.exec_id)?;
+    if let Some(exit) = process.exit.filter(|_| process.announced) {
+        return Ok(Outcome::message(&response(exit)));
+    }
+    shim.waiters.push(Waiter { exec_id: request.exec_id.clone(), reply });
+    Ok(Outcome::Later)
+}
+
+/// Notes the end of one of the container's processes. False when the pid is none of them.
+pub fn reaped(shim: &mut Shim, pid: u32, status: ExitStatus) -> bool {
+    let Some(container) = &mut shim.container else { return false };
+    let is_init = container.init.pid == pid;
+    // Read now: the counter goes with the cgroup. A survivor's exit code is not that of the kill.
+    let killed = code(status) == 137;
+    let oom_killed = is_init && killed && container.cgroup.as_ref().is_some_and(crate::cgroup::CgroupPaths::oom_killed);
+    let Some(process) = container.process_of_pid(pid) else { return false };
+    process.exit = Some(Exit { code: code(status), at: clock::now(), oom_killed });
+    process.drain_until = Some(Instant::now() + DRAIN);
+    let exec_id = process.exec_id.clone();
+    shim.drain(&exec_id);
+    true
+}
+
+/// Tells the exits whose output has ended or was waited for long enough.
+pub fn announce_due(shim: &mut Shim) {
+    let now = Instant::now();
+    let Some(container) = &mut shim.container else { return };
+    let due: Vec<String> = container
+        .processes_mut()
+        .filter(|p| p.exit.is_some() && !p.announced)
+        .filter(|p| p.open_pumps == 0 || p.drain_until.is_none_or(|until| until <= now))
+        .map(|p| p.exec_id.clone())
+        .collect();
+    for exec_id in due {
+        announce(shim, &exec_id);
+    }
+}
+
+fn announce(shim: &mut Shim, exec_id: &str) {
+    let Some(container) = &mut shim.container else { return };
+    let (id, exit_file) = (container.id.clone(), container.options.exit_file.clone());
+    let Some(process) = container.process_mut(exec_id) else { return };
+    let Some(exit) = process.exit else { return };
+    process.announced = true;
+    let (pid, started_at) = (process.pid, process.started_at);
+    if let Some(path) = exit_file.filter(|_| exec_id.is_empty()) {
+        // Without a disk to write it to, the answer to Wait is still the truth.
+        let _ = write_record(&path, &id, pid, exit, started_at);
+    }
+    publish(shim, &id, exec_id, pid, exit);
+    let answer = response(exit).encode_to_vec();
+    let (ready, waiting) = std::mem::take(&mut shim.waiters).into_iter().partition(|w: &Waiter| w.exec_id == exec_id);
+    shim.waiters = waiting;
+    for waiter in ready {
+        shim.reply(waiter.reply, Ok(answer.clone()));
+    }
+}
+
+fn publish(shim: &Shim, id: &str, exec_id: &str, pid: u32, exit: Exit) {
+    if exit.oom_killed {
+        shim.publisher.publish("/tasks/oom", &events::TaskOom { container_id: id.to_owned() });
+    }
+    let event = events::TaskExit {
+        container_id: id.to_owned(),
+        id: if exec_id.is_empty() { id.to_owned() } else { exec_id.to_owned() },
+        pid,
+        exit_status: exit.code,
+        exited_at: Some(exit.at),
+    };
+    shim.publisher.publish("/tasks/exit", &event);
+}
+
+fn response(exit: Exit) -> task::WaitResponse {
+    task::WaitResponse { exit_status: exit.code, exited_at: Some(exit.at) }
+}

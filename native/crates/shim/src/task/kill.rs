@@ -1,0 +1,48 @@
+//! Kill: signals the main process, an exec, or everything in the container.
+
+use rustix::process::{Pid, Signal, kill_process};
+use ttrpc::{Code, Status};
+
+use crate::proto::task;
+use crate::shim::{Outcome, Shim};
+use crate::task::exec::find;
+
+/// Answers Kill. The shim reaps the processes itself, so a pid that it holds is never somebody else's.
+///
+/// # Errors
+/// [`Code::NotFound`] when the process is gone, [`Code::InvalidArgument`] for no signal.
+pub fn kill(shim: &mut Shim, request: &task::KillRequest) -> Result<Outcome, Status> {
+    let signal = i32::try_from(request.signal)
+        .ok()
+        .and_then(named_signal)
+        .ok_or_else(|| Status::new(Code::InvalidArgument, format!("{} is no signal", request.signal)))?;
+    let process = find(shim, &request.exec_id)?;
+    let (pid, gone) = (process.pid, process.exit.is_some() || process.pid == 0);
+    if request.all {
+        let others = shim.held()?.cgroup.as_ref().map(crate::cgroup::CgroupPaths::pids).unwrap_or_default();
+        for other in others.into_iter().filter(|other| *other != pid) {
+            let _ = send(other, signal);
+        }
+    }
+    if gone {
+        return if request.all { Ok(Outcome::empty()) } else { Err(finished(&request.exec_id)) };
+    }
+    send(pid, signal).map_err(|_| finished(&request.exec_id))?;
+    Ok(Outcome::empty())
+}
+
+fn send(pid: u32, signal: Signal) -> rustix::io::Result<()> {
+    match i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        Some(pid) => kill_process(pid, signal),
+        None => Err(rustix::io::Errno::SRCH),
+    }
+}
+
+fn finished(exec_id: &str) -> Status {
+    let what = if exec_id.is_empty() { "the container's process" } else { exec_id };
+    Status::new(Code::NotFound, format!("{what}: process already finished"))
+}
+
+fn named_signal(number: i32) -> Option<Signal> {
+    Signal::from_named_raw(number).or_else(|| sys::realtime_signal(number))
+}

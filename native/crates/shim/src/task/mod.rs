@@ -1,0 +1,81 @@
+//! The Task service and berth's own Container service, one verb a file.
+
+mod create;
+mod delete;
+mod describe;
+mod exec;
+pub mod exit;
+mod kill;
+mod start;
+mod state;
+mod update;
+
+use std::process::ExitStatus;
+
+use ttrpc::{Call, Code, Status};
+
+use crate::job::{Job, Verb};
+use crate::shim::{Outcome, Reply, Shim};
+
+const TASK_V2: &str = "containerd.task.v2.Task";
+const TASK_V3: &str = "containerd.task.v3.Task";
+const CONTAINER: &str = "berth.shim.v1.Container";
+
+/// Runs the verb of a call.
+///
+/// # Errors
+/// The verb's; [`Code::Unimplemented`] for one that is not served.
+pub fn dispatch(shim: &mut Shim, reply: Reply, call: &Call) -> Result<Outcome, Status> {
+    match (call.service.as_str(), call.method.as_str()) {
+        (TASK_V2 | TASK_V3, method) => task(shim, reply, call, method),
+        (CONTAINER, "ReopenLog") => describe::reopen_log(shim),
+        (CONTAINER, "Describe") => describe::describe(shim),
+        (service, method) => Err(Status::unimplemented(service, method)),
+    }
+}
+
+fn task(shim: &mut Shim, reply: Reply, call: &Call, method: &str) -> Result<Outcome, Status> {
+    match method {
+        "Create" => create::create(shim, reply, call.decode()?),
+        "Start" => start::start(shim, reply, &call.decode()?),
+        "Exec" => exec::exec(shim, call.decode()?),
+        "Delete" => delete::delete(shim, reply, &call.decode()?),
+        "Kill" => kill::kill(shim, &call.decode()?),
+        "State" => state::state(shim, &call.decode()?),
+        "Pids" => state::pids(shim),
+        "Connect" => state::connect(shim),
+        "Stats" => state::stats(shim),
+        "Wait" => exit::wait(shim, reply, &call.decode()?),
+        "Pause" => update::pause(shim, reply),
+        "Resume" => update::resume(shim, reply),
+        "Update" => update::update(shim, reply, &call.decode()?),
+        "ResizePty" => exec::resize_pty(shim, &call.decode()?),
+        "CloseIO" => exec::close_io(shim, &call.decode()?),
+        "Shutdown" => delete::shutdown(shim),
+        _ => Err(Status::unimplemented(&call.service, method)),
+    }
+}
+
+/// A runtime process ended: goes on with what it was for and answers the call.
+pub fn finish_job(shim: &mut Shim, job: Job, status: ExitStatus) {
+    let code = exit::code(status);
+    let result = if code == 0 { Ok(()) } else { Err(failure(shim, &job, code)) };
+    job.invocation.clean();
+    let reply = job.reply;
+    let answer = match job.verb.clone() {
+        Verb::Create => create::created(shim, job, result),
+        Verb::Start => start::started(shim, &job, result),
+        Verb::Run => start::ran(shim, job, result),
+        Verb::Exec(id) => start::exec_started(shim, job, &id, result),
+        Verb::Pause => update::paused(shim, result, true),
+        Verb::Resume => update::paused(shim, result, false),
+        Verb::Update => result.map(|()| Vec::new()),
+        Verb::Delete => delete::deleted(shim, result),
+    };
+    shim.reply(reply, answer);
+}
+
+fn failure(shim: &Shim, job: &Job, code: u32) -> Status {
+    let runtime = shim.container.as_ref().map_or("", |container| container.options.runtime.as_str());
+    Status::new(Code::Unknown, job.invocation.failure(runtime, code))
+}

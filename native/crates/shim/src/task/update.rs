@@ -1,0 +1,71 @@
+//! Pause, Resume and Update, which the runtime carries out.
+
+use std::ffi::OsString;
+use std::time::Instant;
+
+use ttrpc::{Code, Status};
+
+use crate::job::{Job, Verb};
+use crate::proto::{events, task};
+use crate::runtime::{Invocation, Streams};
+use crate::shim::{Outcome, Reply, Shim};
+
+/// Answers Pause.
+///
+/// # Errors
+/// [`Code::NotFound`] and that of starting the runtime.
+pub fn pause(shim: &mut Shim, reply: Reply) -> Result<Outcome, Status> {
+    ask(shim, reply, Verb::Pause, &["pause".into()])
+}
+
+/// Answers Resume.
+///
+/// # Errors
+/// [`Code::NotFound`] and that of starting the runtime.
+pub fn resume(shim: &mut Shim, reply: Reply) -> Result<Outcome, Status> {
+    ask(shim, reply, Verb::Resume, &["resume".into()])
+}
+
+/// Answers Update. `resources` is the OCI spec's LinuxResources as JSON.
+///
+/// # Errors
+/// [`Code::InvalidArgument`] without resources, and as [`pause`].
+pub fn update(shim: &mut Shim, reply: Reply, request: &task::UpdateTaskRequest) -> Result<Outcome, Status> {
+    let Some(resources) = &request.resources else {
+        return Err(Status::new(Code::InvalidArgument, "update without resources"));
+    };
+    let path = shim.held()?.bundle.join("resources.json");
+    std::fs::write(&path, &resources.value)
+        .map_err(|error| Status::new(Code::Internal, format!("{}: {error}", path.display())))?;
+    ask(shim, reply, Verb::Update, &["update".into(), "--resources".into(), path.into()])
+}
+
+fn ask(shim: &mut Shim, reply: Reply, verb: Verb, args: &[OsString]) -> Result<Outcome, Status> {
+    let serial = shim.next_serial();
+    let container = shim.held()?;
+    let mut args = args.to_vec();
+    args.push(container.id.clone().into());
+    let log = container.bundle.join(format!("runtime-{serial}.log"));
+    let invocation = Invocation::start(&container.options, log, &args, Streams::default())
+        .map_err(|error| Status::new(Code::NotFound, error.to_string()))?;
+    let job = Job { verb, reply, began: Instant::now(), pid_file: None, console: None, invocation };
+    shim.jobs.insert(job.invocation.pid, job);
+    Ok(Outcome::Later)
+}
+
+/// The runtime's `pause` or `resume` ended.
+///
+/// # Errors
+/// The runtime's.
+pub fn paused(shim: &mut Shim, result: Result<(), Status>, now: bool) -> Result<Vec<u8>, Status> {
+    result?;
+    let container = shim.held()?;
+    container.init.paused = now;
+    let id = container.id.clone();
+    if now {
+        shim.publisher.publish("/tasks/paused", &events::TaskPaused { container_id: id });
+    } else {
+        shim.publisher.publish("/tasks/resumed", &events::TaskResumed { container_id: id });
+    }
+    Ok(Vec::new())
+}
