@@ -173,11 +173,11 @@ test('images are there after a restart, except those whose layers are gone', asy
 test('usage counts blobs and snapshots', async () => {
   const before = await store.usage();
   expect(before.mountpoint).toContain(fixture.directory);
-  await store.close();
-  store = await fixture.open({ hosts: { [registry.host]: plainHttp } });
   const image = await pull(await registry.push('app', 'usage', small('usage')));
   const snapshots = await fixture.snapshotter.usage(image.topSnapshot as SnapshotKey);
   expect((await store.usage()).bytes).toBeGreaterThan(before.bytes + snapshots.bytes);
+  await store.remove(image.id);
+  expect((await store.usage()).bytes).toBe(before.bytes);
 });
 
 test('progress is told from resolving to done', async () => {

@@ -103,16 +103,20 @@ export class ImageStore implements ImageService {
     await collector.collect();
   }
 
-  pull(request: PullRequest, signal?: AbortSignal): Promise<Image> {
-    return this.#parts.puller.pull(request, signal);
+  async pull(request: PullRequest, signal?: AbortSignal): Promise<Image> {
+    const image = await this.#parts.puller.pull(request, signal);
+    this.#meter.forget();
+    return image;
   }
 
   pulls(): readonly { readonly reference: string; readonly progress: PullProgress }[] {
     return this.#parts.puller.pulls();
   }
 
-  importArchive(path: string, { reference }: { readonly reference?: string }, signal?: AbortSignal): Promise<readonly Image[]> {
-    return this.#parts.importer.import(path, reference, signal ?? new AbortController().signal);
+  async importArchive(path: string, { reference }: { readonly reference?: string }, signal?: AbortSignal): Promise<readonly Image[]> {
+    const images = await this.#parts.importer.import(path, reference, signal ?? new AbortController().signal);
+    this.#meter.forget();
+    return images;
   }
 
   list(): readonly Image[] {
@@ -129,8 +133,9 @@ export class ImageStore implements ImageService {
     await this.collect();
   }
 
-  collect(signal?: AbortSignal): Promise<void> {
-    return this.#parts.collector.collect(signal);
+  async collect(signal?: AbortSignal): Promise<void> {
+    await this.#parts.collector.collect(signal);
+    this.#meter.forget();
   }
 
   usage(signal?: AbortSignal): Promise<StoreUsage> {

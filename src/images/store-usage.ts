@@ -6,13 +6,18 @@ type Parts = Pick<ImageComponents, 'content' | 'snapshotter' | 'agent' | 'clock'
 
 const freshForMs = 10_000;
 
-/** What images and containers take on disk: blobs, downloads under way and all snapshots. Measured at most every ten seconds. */
+/** What images and containers take on disk: blobs, downloads under way and all snapshots. Measured at most every ten seconds, unless images changed. */
 export class StoreMeter {
   readonly #parts: Parts;
   #last: { readonly atMs: number; readonly usage: Promise<StoreUsage> } | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+  }
+
+  /** Images came or went: whoever frees space by removing them must see that it worked. */
+  forget(): void {
+    this.#last = undefined;
   }
 
   /** The measurement is shared, so no caller's signal ends it. */
