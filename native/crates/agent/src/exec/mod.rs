@@ -1,0 +1,138 @@
+//! Running programs to their end.
+
+mod groups;
+mod pump;
+
+pub use groups::Groups;
+
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use sys::{Child, Spawn};
+use ttrpc::{Code, Status};
+
+use crate::failure;
+use crate::proto::{ExecRequest, ExecResponse};
+use pump::{End, Pump};
+
+const DEFAULT_MAX_OUTPUT: usize = 1 << 20;
+
+/// Runs a program and returns what it wrote. Its own failures are an exit code, not an error.
+pub fn run(request: ExecRequest, groups: &Groups) -> Result<ExecResponse, Status> {
+    let program = program_of(&request)?;
+    let deadline = deadline_of(&request);
+    let (child, mut pump) = start(&request).map_err(failure::on("exec", &program))?;
+    let group = if request.detached { None } else { Some(groups.enter(child.pid)) };
+    let end = pump.run(child.pidfd.as_fd(), deadline);
+    if !matches!(end, Ok(End::Exited)) {
+        // Whatever went wrong, nobody waits for this program any more.
+        let _ = kill_process_group(child.pid, Signal::KILL);
+    }
+    // From here on the number may be used anew.
+    drop(group);
+    let exit_code = reap(&child).map_err(failure::on("wait for", &program))?;
+    match end.map_err(failure::on("read the output of", &program))? {
+        End::Exited => Ok(ExecResponse { stdout: pump.stdout(), stderr: pump.stderr(), exit_code }),
+        End::TimedOut => Err(timed_out(&program, &request, &pump.stderr())),
+    }
+}
+
+fn program_of(request: &ExecRequest) -> Result<String, Status> {
+    match request.argv.first() {
+        Some(program) if program.starts_with('/') => Ok(program.clone()),
+        Some(program) => Err(failure::invalid(format!("argv[0] must be an absolute path, not {program:?}"))),
+        None => Err(failure::invalid("argv is empty")),
+    }
+}
+
+fn deadline_of(request: &ExecRequest) -> Option<Instant> {
+    let timeout = (request.timeout_ms > 0).then(|| Duration::from_millis(u64::from(request.timeout_ms)));
+    timeout.and_then(|timeout| Instant::now().checked_add(timeout))
+}
+
+fn start(request: &ExecRequest) -> rustix::io::Result<(Child, Pump)> {
+    let argv = c_strings(&request.argv)?;
+    let env = c_strings(&request.env)?;
+    let cwd = (!request.cwd.is_empty()).then(|| c_string(&request.cwd)).transpose()?;
+    let stdin = Input::open(&request.stdin)?;
+    let (stdout, child_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (stderr, child_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
+    let child = sys::spawn(&Spawn {
+        program: &argv[0],
+        argv: &argv,
+        env: &env,
+        cwd: cwd.as_deref(),
+        stdio: [stdin.child_end(), child_stdout.as_fd(), child_stderr.as_fd()],
+        session: false,
+        pid_namespace: false,
+        die_with_thread: !request.detached,
+    })?;
+    let max_output = match request.max_output_bytes {
+        0 => DEFAULT_MAX_OUTPUT,
+        bytes => bytes as usize,
+    };
+    let input = stdin.into_our_end().map(|pipe| (pipe, request.stdin.clone()));
+    Ok((child, Pump::new(input, (stdout, stderr), max_output)?))
+}
+
+/// What the child reads: nothing, or a pipe that we fill.
+enum Input {
+    Null(OwnedFd),
+    Pipe { child: OwnedFd, ours: OwnedFd },
+}
+
+impl Input {
+    fn open(content: &[u8]) -> rustix::io::Result<Self> {
+        if content.is_empty() {
+            let null = rustix::fs::open(c"/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+            return Ok(Self::Null(null));
+        }
+        let (child, ours) = pipe_with(PipeFlags::CLOEXEC)?;
+        Ok(Self::Pipe { child, ours })
+    }
+
+    fn child_end(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Null(null) => null.as_fd(),
+            Self::Pipe { child, .. } => child.as_fd(),
+        }
+    }
+
+    fn into_our_end(self) -> Option<File> {
+        match self {
+            Self::Null(_) => None,
+            Self::Pipe { ours, .. } => Some(ours.into()),
+        }
+    }
+}
+
+fn c_strings(words: &[String]) -> rustix::io::Result<Vec<CString>> {
+    words.iter().map(|word| c_string(word)).collect()
+}
+
+fn c_string(word: &str) -> rustix::io::Result<CString> {
+    CString::new(word).map_err(|_| rustix::io::Errno::INVAL)
+}
+
+fn reap(child: &Child) -> rustix::io::Result<i32> {
+    let status = waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED)?;
+    let code = status.map_or(0, |status| match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => code,
+        (None, signal) => 128 + signal.unwrap_or(0),
+    });
+    Ok(code)
+}
+
+fn timed_out(program: &str, request: &ExecRequest, stderr: &[u8]) -> Status {
+    let said = String::from_utf8_lossy(&stderr[..stderr.len().min(200)]).trim().to_owned();
+    let said = if said.is_empty() { said } else { format!("; it said: {said}") };
+    Status::new(
+        Code::DeadlineExceeded,
+        format!("{program} did not end within {} ms and was killed{said}", request.timeout_ms),
+    )
+}

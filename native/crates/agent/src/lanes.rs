@@ -1,0 +1,91 @@
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Which queue a call waits in. Calls wait only for their likes: an unpack of a minute must not hold up a mount.
+#[derive(Debug, Clone, Copy)]
+pub enum Lane {
+    /// Calls of a few milliseconds.
+    Quick,
+    /// Namespaces. The kernel makes network namespaces slower when more threads ask for them.
+    Namespaces,
+    /// Programs, which mostly wait.
+    Exec,
+    /// Work on whole trees, bound by the disk.
+    Bulk,
+}
+
+/// A few long-lived threads for each lane. They live as long as the process, which matters to `Exec`: the kernel kills a
+/// child when the thread that started it ends.
+pub struct Lanes {
+    quick: Sender<Job>,
+    namespaces: Sender<Job>,
+    exec: Sender<Job>,
+    bulk: Sender<Job>,
+}
+
+impl Lanes {
+    pub fn start() -> Self {
+        Self {
+            quick: start("quick", 4),
+            namespaces: start("namespaces", 2),
+            exec: start("exec", 16),
+            bulk: start("bulk", 2),
+        }
+    }
+
+    pub fn run(&self, lane: Lane, job: Job) {
+        let queue = match lane {
+            Lane::Quick => &self.quick,
+            Lane::Namespaces => &self.namespaces,
+            Lane::Exec => &self.exec,
+            Lane::Bulk => &self.bulk,
+        };
+        // Only without any worker does a queue refuse; a job that is dropped unrun answers its call by itself.
+        let _ = queue.send(job);
+    }
+}
+
+fn start(name: &str, workers: usize) -> Sender<Job> {
+    let (sender, jobs) = channel();
+    let jobs = Arc::new(Mutex::new(jobs));
+    for _ in 0..workers {
+        let jobs = jobs.clone();
+        // Fewer workers than wished for still do the work.
+        let _ = thread::Builder::new().name(name.into()).spawn(move || work(&jobs));
+    }
+    sender
+}
+
+fn work(jobs: &Mutex<Receiver<Job>>) {
+    loop {
+        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match next {
+            Ok(job) => job(),
+            Err(_) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_lane_does_not_hold_up_another() {
+        let lanes = Lanes::start();
+        let (release, blocked) = channel::<()>();
+        let blocked = Arc::new(Mutex::new(blocked));
+        for _ in 0..8 {
+            let blocked = blocked.clone();
+            let wait = move || assert!(blocked.lock().unwrap().recv().is_err());
+            lanes.run(Lane::Bulk, Box::new(wait));
+        }
+        let (done, answer) = channel();
+        lanes.run(Lane::Quick, Box::new(move || done.send(1).unwrap()));
+        assert_eq!(answer.recv(), Ok(1));
+        drop(release);
+    }
+}

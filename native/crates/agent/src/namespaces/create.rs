@@ -1,0 +1,105 @@
+use std::path::PathBuf;
+
+use rustix::process::Pid;
+use rustix::thread::UnshareFlags;
+use ttrpc::Status;
+
+use super::keeper::Keeper;
+use super::pause::{self, Program};
+use super::pins::{Kind, Pins};
+use super::{release, setup};
+use crate::failure;
+use crate::proto::{CreateNamespacesRequest, CreateNamespacesResponse, ReleaseNamespacesRequest};
+use crate::thread::apart;
+
+/// Makes, sets up and pins a pod's namespaces; after a failure nothing of it is left.
+pub fn create(request: &CreateNamespacesRequest) -> Result<CreateNamespacesResponse, Status> {
+    check(request)?;
+    let pins = Pins::new(&request.dir);
+    if let Some(kind) = Kind::ALL.into_iter().find(|&kind| pins.inode(kind).is_some()) {
+        let message = format!("{} is pinned already; release it first", pins.path(kind).display());
+        return Err(Status::new(ttrpc::Code::AlreadyExists, message));
+    }
+    pins.make_dir()?;
+    let mut pause = None;
+    let made = if has_user_namespace(request) {
+        make_owned(request, &pins, &mut pause)
+    } else {
+        apart(|| make_here(request, &pins, &mut pause))
+    };
+    let pause_pid = pause.map_or(0, |pid: Pid| pid.as_raw_nonzero().get());
+    if let Err(error) = made {
+        undo(&request.dir, pause_pid);
+        return Err(error);
+    }
+    Ok(CreateNamespacesResponse { pause_pid })
+}
+
+fn check(request: &CreateNamespacesRequest) -> Result<(), Status> {
+    failure::absolute("dir", &request.dir)?;
+    if !(request.net || request.ipc || request.uts || request.pid || has_user_namespace(request)) {
+        return Err(failure::invalid("no namespace was asked for"));
+    }
+    if request.uid_mappings.is_empty() != request.gid_mappings.is_empty() {
+        return Err(failure::invalid("a user namespace needs mappings of both user and group ids"));
+    }
+    setup::sysctl_files(request).map(drop)
+}
+
+pub fn has_user_namespace(request: &CreateNamespacesRequest) -> bool {
+    !request.uid_mappings.is_empty()
+}
+
+/// The kinds that a thread or process enters by unshare; the PID namespace comes with its first process.
+pub fn shared_kinds(request: &CreateNamespacesRequest) -> Vec<(Kind, UnshareFlags)> {
+    let all = [
+        (has_user_namespace(request), Kind::User, UnshareFlags::NEWUSER),
+        (request.net, Kind::Net, UnshareFlags::NEWNET),
+        (request.ipc, Kind::Ipc, UnshareFlags::NEWIPC),
+        (request.uts, Kind::Uts, UnshareFlags::NEWUTS),
+    ];
+    all.into_iter().filter(|(wanted, ..)| *wanted).map(|(_, kind, flag)| (kind, flag)).collect()
+}
+
+pub fn unshare(request: &CreateNamespacesRequest) -> Result<(), Status> {
+    let flags = shared_kinds(request).into_iter().fold(UnshareFlags::empty(), |flags, (_, flag)| flags | flag);
+    if flags.is_empty() {
+        return Ok(());
+    }
+    sys::unshare(flags).map_err(failure::on("unshare namespaces for", &request.dir))
+}
+
+/// On a thread of its own: the rest of the agent stays where it is, but mounts land where all of it sees them.
+fn make_here(request: &CreateNamespacesRequest, pins: &Pins, pause: &mut Option<Pid>) -> Result<(), Status> {
+    let program = request.pid.then(|| Program::open(&request.pause_path)).transpose()?;
+    unshare(request)?;
+    setup::set_up(request)?;
+    for (kind, _) in shared_kinds(request) {
+        pins.pin(kind, &PathBuf::from("/proc/thread-self/ns").join(kind.name()))?;
+    }
+    *pause = program.map(|program| program.start()).transpose()?;
+    settle_pause(request, pins, *pause)
+}
+
+/// With a user namespace that owns the others. Only a process of one thread can enter one, so there is a process.
+fn make_owned(request: &CreateNamespacesRequest, pins: &Pins, pause: &mut Option<Pid>) -> Result<(), Status> {
+    let mut keeper = Keeper::start(request)?;
+    *pause = keeper.set_up(request)?;
+    for (kind, _) in shared_kinds(request) {
+        pins.pin(kind, &keeper.namespace(kind))?;
+    }
+    settle_pause(request, pins, *pause)
+}
+
+fn settle_pause(request: &CreateNamespacesRequest, pins: &Pins, pause: Option<Pid>) -> Result<(), Status> {
+    let Some(pid) = pause else {
+        return Ok(());
+    };
+    pins.pin(Kind::Pid, &PathBuf::from(format!("/proc/{}/ns/pid", pid.as_raw_nonzero())))?;
+    pause::account(pid, &request.pause_cgroups)
+}
+
+fn undo(dir: &str, pause_pid: i32) {
+    // Best effort, under an error that is already on its way; the caller's own release repeats it.
+    let _ = release::release(&ReleaseNamespacesRequest { dir: dir.to_owned(), pause_pid });
+}

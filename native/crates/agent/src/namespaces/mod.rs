@@ -1,0 +1,14 @@
+//! A pod's namespaces: made by a thread or process that goes away, kept alive by bind mounts.
+
+mod create;
+mod keeper;
+mod pause;
+mod pins;
+mod release;
+mod setup;
+mod stats;
+
+pub use create::create;
+pub use keeper::{keep, user_namespace};
+pub use release::release;
+pub use stats::network_stats;

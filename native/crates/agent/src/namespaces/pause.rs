@@ -1,0 +1,97 @@
+//! The process that is pid 1 of a shared PID namespace.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::PathBuf;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+use sys::Spawn;
+use ttrpc::Status;
+
+use crate::failure;
+
+/// The pause program, found before any namespace is entered: inside a user namespace its path may be out of reach.
+pub struct Program {
+    file: OwnedFd,
+    path: String,
+}
+
+impl Program {
+    pub fn open(path: &str) -> Result<Self, Status> {
+        failure::absolute("pause_path", path)?;
+        let file = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+        Ok(Self { file: file.map_err(failure::on("open", path))?, path: path.to_owned() })
+    }
+
+    /// Starts it in the calling thread's namespaces and a new PID namespace. It lives until it is killed.
+    pub fn start(&self) -> Result<Pid, Status> {
+        self.spawn().map_err(failure::on("start", &self.path))
+    }
+
+    fn spawn(&self) -> rustix::io::Result<Pid> {
+        let null = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+        // Its name in process lists; the link behind it would say nothing.
+        let argv = [CString::from(c"berth-pause")];
+        let program = CString::new(format!("/proc/self/fd/{}", self.file.as_raw_fd())).unwrap_or_default();
+        let child = sys::spawn(&Spawn {
+            program: &program,
+            argv: &argv,
+            env: &[],
+            cwd: Some(c"/"),
+            stdio: [null.as_fd(); 3],
+            session: true,
+            pid_namespace: true,
+            die_with_thread: false,
+        })?;
+        Ok(child.pid)
+    }
+}
+
+/// Accounts the process to each of these control groups.
+pub fn account(pid: Pid, cgroups: &[String]) -> Result<(), Status> {
+    for cgroup in cgroups {
+        failure::absolute("a pause cgroup", cgroup)?;
+        let file = format!("{cgroup}/cgroup.procs");
+        let line = pid.as_raw_nonzero().to_string();
+        std::fs::write(&file, line).map_err(failure::io("move the pause process into", &file))?;
+    }
+    Ok(())
+}
+
+/// Kills the process if it lives in the PID namespace of this inode, and waits for its end. The handle is taken before
+/// the check, so that a number used anew is never hit.
+pub fn kill(pid: Pid, namespace: u64) {
+    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else {
+        return;
+    };
+    if namespace_of(pid) != Some(namespace) {
+        return;
+    }
+    if pidfd_send_signal(&pidfd, Signal::KILL).is_ok() {
+        wait(&pidfd);
+    }
+}
+
+/// The pid namespace's first process, found by looking through all. For when its number was lost.
+pub fn find(namespace: u64) -> Option<Pid> {
+    let own = namespace_of(rustix::process::getpid())?;
+    let processes = std::fs::read_dir("/proc").ok()?;
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let mut pids = pids.filter_map(Pid::from_raw);
+    pids.find(|&pid| namespace != own && namespace_of(pid) == Some(namespace))
+}
+
+fn namespace_of(pid: Pid) -> Option<u64> {
+    let path = PathBuf::from(format!("/proc/{}/ns/pid", pid.as_raw_nonzero()));
+    rustix::fs::stat(&path).ok().map(|stat| stat.st_ino)
+}
+
+/// Waits for the end, at most two seconds: a process in an uninterruptible sleep must not hold the caller.
+fn wait(pidfd: &OwnedFd) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let patience = Timespec { tv_sec: 2, tv_nsec: 0 };
+    let _ = poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&patience));
+    // A child of ours would stay a zombie; one of an agent before us is init's.
+    let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+}

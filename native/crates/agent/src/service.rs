@@ -1,0 +1,90 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use prost::Message;
+use serde_json::json;
+use ttrpc::{Call, Handler, Status};
+
+use crate::exec::{self, Groups};
+use crate::info::Info;
+use crate::lanes::{Lane, Lanes};
+use crate::{layers, log, mounts, namespaces, snapshot};
+
+const SERVICE: &str = "berth.agent.v1.Agent";
+
+/// Answers the calls of the contract, each on its lane.
+pub struct Service {
+    lanes: Lanes,
+    groups: Arc<Groups>,
+    info: Info,
+}
+
+impl Service {
+    pub fn new(groups: Arc<Groups>, root: PathBuf) -> Self {
+        Self { lanes: Lanes::start(), groups, info: Info::new(root) }
+    }
+
+    fn answer(&self, call: &Call) -> Result<Vec<u8>, Status> {
+        if call.service != SERVICE {
+            return Err(Status::unimplemented(&call.service, &call.method));
+        }
+        match call.method.as_str() {
+            "Info" => run(call, |_: crate::proto::InfoRequest| Ok(self.info.answer())),
+            "Exec" => run(call, |request| exec::run(request, &self.groups)),
+            "CreateNamespaces" => run(call, |request| namespaces::create(&request)),
+            "ReleaseNamespaces" => run(call, |request| namespaces::release(&request)),
+            "NetworkStats" => run(call, |request| namespaces::network_stats(&request)),
+            "Mount" => run(call, mounts::mount),
+            "Unmount" => run(call, |request| mounts::unmount(&request)),
+            "Unpack" => run(call, |request| layers::unpack(&request)),
+            "RemoveTree" => run(call, |request| layers::remove_tree(&request)),
+            "DiskUsage" => run(call, |request| layers::disk_usage(&request)),
+            "ReadSnapshotFiles" => run(call, |request| snapshot::read_files(&request)),
+            "CopySnapshotTree" => run(call, |request| snapshot::copy_tree(&request)),
+            _ => Err(Status::unimplemented(&call.service, &call.method)),
+        }
+    }
+}
+
+impl Handler for Service {
+    fn handle(self: Arc<Self>, call: Call, reply: Box<dyn FnOnce(Result<Vec<u8>, Status>) + Send>) {
+        let service = self.clone();
+        let lane = lane_of(&call.method);
+        let job = move || {
+            let started = Instant::now();
+            let answer = service.answer(&call);
+            if let Err(status) = &answer {
+                log_failure(&call, status, started);
+            }
+            reply(answer);
+        };
+        self.lanes.run(lane, Box::new(job));
+    }
+}
+
+fn lane_of(method: &str) -> Lane {
+    match method {
+        "Exec" => Lane::Exec,
+        "CreateNamespaces" | "ReleaseNamespaces" => Lane::Namespaces,
+        "Unpack" | "RemoveTree" | "DiskUsage" | "CopySnapshotTree" => Lane::Bulk,
+        _ => Lane::Quick,
+    }
+}
+
+fn run<Q: Message + Default, A: Message>(
+    call: &Call,
+    answer: impl FnOnce(Q) -> Result<A, Status>,
+) -> Result<Vec<u8>, Status> {
+    Ok(answer(call.decode()?)?.encode_to_vec())
+}
+
+fn log_failure(call: &Call, status: &Status, started: Instant) {
+    let fields = json!({
+        "method": call.method,
+        "ms": started.elapsed().as_millis() as u64,
+        "code": format!("{:?}", status.code),
+        "error": status.message,
+    });
+    log::warn("a call failed", &fields);
+}
