@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, renameSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { BerthError } from '../lib/errors.ts';
-import type { StateLog } from './log.ts';
+import type { Log } from '../lib/log.ts';
 import { createMeta } from './meta.ts';
 import { migrate } from './migrate.ts';
 import { migrations } from './migrations.ts';
@@ -17,7 +17,7 @@ class Damaged extends Error {}
  * Opens the database, which is made with mode 0600 when absent, in its newest schema. A damaged one is set aside as
  * `<path>.corrupt-<time>` and what can be read of it goes into a new one.
  */
-export function openDatabase(path: string, log: StateLog): DatabaseSync {
+export function openDatabase(path: string, log: Pick<Log, 'warn' | 'error'>): DatabaseSync {
   try {
     return openSound(path);
   } catch (error) {
@@ -49,7 +49,7 @@ function openSound(path: string): DatabaseSync {
   }
 }
 
-function replaceDamaged(path: string, error: Error, log: StateLog): DatabaseSync {
+function replaceDamaged(path: string, error: Error, log: Pick<Log, 'warn' | 'error'>): DatabaseSync {
   const aside = `${path}.corrupt-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
   for (const part of ['', '-wal', '-shm']) if (existsSync(path + part)) renameSync(path + part, aside + part);
   const db = openSound(path);

@@ -1,19 +1,18 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Log } from '../lib/log.ts';
 import { noteBoot } from './boot.ts';
-import type { StateLog } from './log.ts';
 import { openDatabase } from './open-database.ts';
 import type { StateStore } from './port.ts';
 import { SqliteState } from './sqlite-state.ts';
 
-export type { StateLog } from './log.ts';
 
 /**
  * Opens `<root>/meta.db`, made when absent. The caller holds the root's lock (lockRoot). A damaged database is replaced
  * with an error in the log and does not stop the start.
  * @throws BerthError `precondition` when a later release wrote it.
  */
-export function openState(root: string, log: StateLog): StateStore {
+export function openState(root: string, log: Pick<Log, 'warn' | 'error'>): StateStore {
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const db = openDatabase(join(root, 'meta.db'), log);
   syncDirectory(root);

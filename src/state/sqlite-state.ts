@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { StateLog } from './log.ts';
+import type { Log } from '../lib/log.ts';
 import type { Durability, RecordKind, StateStore, StoredRecord } from './port.ts';
 import { asStateError } from './sqlite-error.ts';
 
@@ -21,7 +21,7 @@ interface Write {
 export class SqliteState implements StateStore {
   readonly rebooted: boolean;
   readonly #db: DatabaseSync;
-  readonly #log: StateLog;
+  readonly #log: Pick<Log, 'warn'>;
   readonly #select: StatementSync;
   readonly #upsert: StatementSync;
   readonly #remove: StatementSync;
@@ -29,7 +29,7 @@ export class SqliteState implements StateStore {
   /** Writes of the transaction that is being collected. */
   #pending: Write[] | undefined;
 
-  constructor(components: { readonly db: DatabaseSync; readonly log: StateLog }, init: { readonly rebooted: boolean }) {
+  constructor(components: { readonly db: DatabaseSync; readonly log: Pick<Log, 'warn'> }, init: { readonly rebooted: boolean }) {
     this.#db = components.db;
     this.#log = components.log;
     this.rebooted = init.rebooted;

@@ -1,9 +1,9 @@
 import type { Clock } from '../../lib/clock.ts';
 import { BerthError } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
+import type { Log } from '../../lib/log.ts';
 import type { Agent, FilesystemMount, Usage } from '../../native/port.ts';
 import type { SnapshotInfo, Snapshotter } from '../port.ts';
-import type { SnapshotLog } from './log.ts';
 import { mountedDirs } from './mounted-dirs.ts';
 import { overlayMounts } from './overlay-mounts.ts';
 import type { Removals } from './removals.ts';
@@ -18,7 +18,7 @@ export interface OverlayParts {
   readonly removals: Removals;
   readonly agent: Pick<Agent, 'removeTree' | 'diskUsage'>;
   readonly clock: Clock;
-  readonly log: SnapshotLog;
+  readonly log: Pick<Log, 'warn'>;
 }
 
 export interface OverlayOptions {

@@ -1,6 +1,6 @@
 import { createLimit, type Limit } from '../../lib/limit.ts';
+import type { Log } from '../../lib/log.ts';
 import type { Agent } from '../../native/port.ts';
-import type { SnapshotLog } from './log.ts';
 import type { SnapshotDirs } from './snapshot-dirs.ts';
 
 /** Deleting is disk work that nobody waits for, so it must not crowd out what somebody does. */
@@ -9,12 +9,12 @@ const concurrency = 2;
 /** Deletes snapshot directories in the background. What fails is left for cleanup(). */
 export class Removals {
   readonly #agent: Pick<Agent, 'removeTree'>;
-  readonly #log: SnapshotLog;
+  readonly #log: Pick<Log, 'warn'>;
   readonly #dirs: SnapshotDirs;
   readonly #limit: Limit = createLimit(concurrency);
   readonly #running = new Map<number, Promise<void>>();
 
-  constructor(components: { readonly agent: Pick<Agent, 'removeTree'>; readonly log: SnapshotLog; readonly dirs: SnapshotDirs }) {
+  constructor(components: { readonly agent: Pick<Agent, 'removeTree'>; readonly log: Pick<Log, 'warn'>; readonly dirs: SnapshotDirs }) {
     this.#agent = components.agent;
     this.#log = components.log;
     this.#dirs = components.dirs;

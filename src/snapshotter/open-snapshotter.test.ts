@@ -3,12 +3,12 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { isKind } from '../../lib/errors.ts';
-import type { SnapshotKey } from '../../lib/ids.ts';
-import type { Usage } from '../../native/port.ts';
-import type { Durability, RecordKind, StateStore } from '../../state/port.ts';
-import { createOverlaySnapshotter } from './create-overlay-snapshotter.ts';
-import type { OverlaySnapshotter } from './overlay-snapshotter.ts';
+import { isKind } from '../lib/errors.ts';
+import type { SnapshotKey } from '../lib/ids.ts';
+import type { Usage } from '../native/port.ts';
+import type { Durability, RecordKind, StateStore } from '../state/port.ts';
+import { openSnapshotter } from './open-snapshotter.ts';
+import type { OverlaySnapshotter } from './overlay/overlay-snapshotter.ts';
 
 /** A store that remembers what it was told, with the durability asked for. */
 class RecordingState implements StateStore {
@@ -77,7 +77,7 @@ const agent = {
 function open(volatile = true): OverlaySnapshotter {
   const clock = { nowNs: () => 5n, monotonicMs: () => nowMs };
   const log = { warn: (_: object, message: string): unknown => warnings.push(message) };
-  snapshotter = createOverlaySnapshotter({ state, agent, clock, log }, { stateRoot: root, volatile });
+  snapshotter = openSnapshotter({ state, agent, clock, log }, { stateRoot: root, volatile });
   return snapshotter;
 }
 

@@ -1,31 +1,31 @@
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import type { Clock } from '../../lib/clock.ts';
-import type { Agent } from '../../native/port.ts';
-import type { StateStore } from '../../state/port.ts';
-import type { SnapshotLog } from './log.ts';
-import { OverlaySnapshotter, type OverlayOptions } from './overlay-snapshotter.ts';
-import { Removals } from './removals.ts';
-import { SnapshotDirs } from './snapshot-dirs.ts';
-import { SnapshotTable } from './snapshot-table.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Agent } from '../native/port.ts';
+import type { StateStore } from '../state/port.ts';
+import { OverlaySnapshotter, type OverlayOptions } from './overlay/overlay-snapshotter.ts';
+import { Removals } from './overlay/removals.ts';
+import { SnapshotDirs } from './overlay/snapshot-dirs.ts';
+import { SnapshotTable } from './overlay/snapshot-table.ts';
 
-export interface OverlayComponents {
+export interface SnapshotterComponents {
   readonly state: StateStore;
   readonly agent: Pick<Agent, 'removeTree' | 'diskUsage'>;
   readonly clock: Clock;
-  readonly log: SnapshotLog;
+  readonly log: Pick<Log, 'warn'>;
 }
 
-export interface OverlayConfig {
+export interface SnapshotterConfig {
   /** Snapshots are kept below `<stateRoot>/snapshots/overlayfs`. */
   readonly stateRoot: string;
   /** Writable layers are never synced: unmounting is quicker, a power cut loses them, and each can be mounted only once. */
   readonly volatile: boolean;
 }
 
-/** Reads the records of the store. The directories that none of them names stay until cleanup(). */
-export function createOverlaySnapshotter(components: OverlayComponents, { stateRoot, volatile }: OverlayConfig): OverlaySnapshotter {
+/** Snapshots over overlayfs, as the store's records tell. Directories that none of them names stay until cleanup(). */
+export function openSnapshotter(components: SnapshotterComponents, { stateRoot, volatile }: SnapshotterConfig): OverlaySnapshotter {
   const { state, agent, clock, log } = components;
   const dirs = new SnapshotDirs(join(stateRoot, 'snapshots', 'overlayfs'));
   const table = new SnapshotTable(state);
