@@ -1,0 +1,22 @@
+import type { Network } from '../cni/port.ts';
+import type { ImageService } from '../images/port.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Agent } from '../native/port.ts';
+import type { ShimLauncher } from '../shim/port.ts';
+import type { Snapshotter } from '../snapshotter/port.ts';
+import type { StateStore } from '../state/port.ts';
+import type { EngineObserver } from './observer.ts';
+
+/** The drivers that the engine works with. */
+export interface EngineComponents {
+  readonly agent: Agent;
+  readonly network: Network;
+  readonly snapshotter: Snapshotter;
+  readonly images: ImageService;
+  readonly shims: ShimLauncher;
+  readonly state: StateStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly observer: EngineObserver;
+}

@@ -1,0 +1,103 @@
+import type { Image } from '../../images/port.ts';
+import type { ContainerId } from '../../lib/ids.ts';
+import type { Waterfall } from '../../lib/waterfall.ts';
+import type { FilesystemMount } from '../../native/port.ts';
+import { buildSpec } from '../../oci/spec/build-spec.ts';
+import { effectiveCapabilities } from '../../oci/spec/capabilities.ts';
+import { cgroupsPath } from '../../oci/spec/cgroups-path.ts';
+import type { BindInput, NamespaceInput, PodFiles, SpecInput } from '../../oci/spec/input.ts';
+import { seccompFor } from '../../oci/spec/seccomp.ts';
+import type { OciSpec } from '../../oci/spec/types.ts';
+import { resolveUser, type ResolvedUser } from '../../oci/spec/user.ts';
+import { cgroupParent } from '../cgroup-parent.ts';
+import type { ContainerConfig } from '../model/container.ts';
+import type { Pod } from '../model/pod.ts';
+import type { NamespaceMode } from '../model/security.ts';
+import type { EngineParts } from '../parts.ts';
+import { podHostname } from '../pods/pod-hostname.ts';
+import { readAccounts } from './accounts.ts';
+import { resolveBinds } from './binds.ts';
+import { specDevices } from './devices.ts';
+import { checkPidTarget } from './pid-target.ts';
+import { copyVolumes } from './volumes.ts';
+
+/** A container that is being made. */
+export interface Creation {
+  readonly id: ContainerId;
+  readonly pod: Pod;
+  readonly config: ContainerConfig;
+  readonly image: Image;
+  readonly waterfall: Waterfall;
+}
+
+/** Gathers from image, pod and host what the spec needs, copies volumes on the way, and builds it. */
+export async function composeSpec(
+  parts: EngineParts,
+  creation: Creation,
+  rootfs: readonly FilesystemMount[],
+  signal: AbortSignal,
+): Promise<{ readonly spec: OciSpec; readonly user: ResolvedUser }> {
+  const { config, image, waterfall } = creation;
+  const accounts = await waterfall.phase('accounts', () => readAccounts(parts, image, rootfs, signal));
+  const user = resolveUser(config.security, image.config.user, accounts);
+  const volumes = await waterfall.phase('volumes', () => copyVolumes(parts, creation, rootfs, signal));
+  const binds = await waterfall.phase('mounts', () => resolveBinds(parts, creation.pod.id, config.mounts, signal));
+  const spec = await waterfall.phase('spec', async () => buildSpec(specInput(parts, creation, user, [...volumes, ...binds])));
+  return { spec, user };
+}
+
+function specInput(parts: EngineParts, { id, pod, config, image }: Creation, user: ResolvedUser, binds: readonly BindInput[]): SpecInput {
+  const { security } = config;
+  const capabilities = effectiveCapabilities(security.capabilities, security.privileged);
+  return {
+    containerId: id,
+    cgroupsPath: cgroupsPath(parts.config.cgroupDriver, cgroupParent(parts.config, pod.config), id),
+    rootfs: 'rootfs',
+    process: {
+      command: config.command,
+      args: config.args,
+      workingDir: config.workingDir,
+      envs: config.envs,
+      tty: config.tty,
+      image: image.config,
+      hostname: podHostname(pod.config),
+      user,
+    },
+    security,
+    resources: config.resources,
+    namespaces: namespaceInput(parts, pod, config),
+    files: podFiles(parts, pod),
+    binds,
+    devices: specDevices(config),
+    seccomp: seccompFor(security.seccomp, security.privileged, capabilities),
+    annotations: {},
+    host: parts.config.host,
+  };
+}
+
+/** Network, IPC, UTS and user namespace are always the pod's; only the PID namespace is the container's to choose. */
+function namespaceInput(parts: EngineParts, pod: Pod, config: ContainerConfig): NamespaceInput {
+  const { network, ipc, pid, user } = pod.config.security.namespaces;
+  return {
+    pinDir: parts.paths.pinDir(pod.id),
+    network,
+    ipc,
+    pid: pidMode(pid, config.security.namespaces.pid),
+    targetPid: checkPidTarget(parts, pod.id, config.security.namespaces),
+    user: user?.mode === 'pod' ? user : undefined,
+  };
+}
+
+/** "The pod's" is whatever the pod has: a pod without a shared namespace leaves each container its own. */
+function pidMode(pod: NamespaceMode, asked: NamespaceMode): NamespaceMode {
+  return asked === 'pod' ? pod : asked;
+}
+
+function podFiles({ paths }: EngineParts, { id, config }: Pod): PodFiles {
+  return {
+    hostname: paths.podFile(id, 'hostname'),
+    hosts: paths.podFile(id, 'hosts'),
+    resolvConf: paths.podFile(id, 'resolv.conf'),
+    shm: config.security.namespaces.ipc === 'node' ? '/dev/shm' : paths.shm(id),
+  };
+}

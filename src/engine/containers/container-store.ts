@@ -1,0 +1,123 @@
+import { BerthError } from '../../lib/errors.ts';
+import type { ContainerId, PodId } from '../../lib/ids.ts';
+import type { StateStore } from '../../state/port.ts';
+import type { Container, ContainerFilter, ContainerState } from '../model/container.ts';
+import { matchesLabels } from '../records/matches-labels.ts';
+import { RecordStore } from '../records/record-store.ts';
+
+/** See the drawing beside ContainerState. */
+const allowed: Readonly<Record<ContainerState, readonly ContainerState[]>> = {
+  created: ['starting', 'removing'],
+  starting: ['running', 'exited', 'unknown'],
+  running: ['exited', 'unknown'],
+  exited: ['removing'],
+  unknown: ['running', 'exited'],
+  removing: [],
+};
+
+export type ContainerChange = Partial<Omit<Container, 'id' | 'podId' | 'state'>>;
+
+/** The key under which no two containers live at the same time. */
+export function containerName(podId: PodId, config: { readonly name: string; readonly attempt: number }): string {
+  return `${podId}/${config.name}/${config.attempt}`;
+}
+
+/** What clients know: a starting container is not running yet, one being removed is as good as exited. */
+function shownState(state: ContainerState): ContainerFilter['state'] {
+  if (state === 'starting') return 'created';
+  return state === 'removing' ? 'exited' : state;
+}
+
+/** All containers. */
+export class ContainerStore {
+  readonly #records: RecordStore<ContainerId, Container>;
+  readonly #byPod = new Map<PodId, Set<ContainerId>>();
+
+  constructor(state: StateStore) {
+    this.#records = new RecordStore<ContainerId, Container>(state, { kind: 'container', nameOf: ({ podId, config }) => containerName(podId, config) });
+  }
+
+  restore(container: Container): void {
+    this.#records.restore(container);
+    this.#index(container);
+  }
+
+  add(container: Container): Container {
+    this.#records.put(container);
+    this.#index(container);
+    return container;
+  }
+
+  /** Changes facts, not the state; fails `not-found`. */
+  update(id: ContainerId, change: ContainerChange): Container {
+    return this.#replace({ ...this.required(id), ...change });
+  }
+
+  /** The only way to another state; fails `precondition` where there is none. */
+  transition(id: ContainerId, to: ContainerState, change: ContainerChange = {}): Container {
+    const container = this.required(id);
+    if (!allowed[container.state].includes(to)) throw new BerthError('precondition', `container ${id} is ${container.state} and cannot become ${to}`);
+    return this.#replace({ ...container, ...change, state: to });
+  }
+
+  delete(id: ContainerId): void {
+    const container = this.#records.peek(id);
+    if (container === undefined) return;
+    this.#records.delete(id);
+    const siblings = this.#byPod.get(container.podId);
+    siblings?.delete(id);
+    if (siblings?.size === 0) this.#byPod.delete(container.podId);
+  }
+
+  peek(id: ContainerId): Container | undefined {
+    return this.#records.peek(id);
+  }
+
+  /** By whole id; fails `not-found`. */
+  required(id: ContainerId): Container {
+    const container = this.#records.peek(id);
+    if (container === undefined) throw new BerthError('not-found', `container ${id} is gone`);
+    return container;
+  }
+
+  byName(podId: PodId, config: { readonly name: string; readonly attempt: number }): Container | undefined {
+    return this.#records.byName(containerName(podId, config));
+  }
+
+  find(idOrPrefix: string): Container | undefined {
+    return this.#records.find(idOrPrefix);
+  }
+
+  get(idOrPrefix: string): Container {
+    const container = this.find(idOrPrefix);
+    if (container === undefined) throw new BerthError('not-found', `no container has the id "${idOrPrefix}"`);
+    return container;
+  }
+
+  ofPod(podId: PodId): readonly Container[] {
+    return [...(this.#byPod.get(podId) ?? [])].flatMap((id) => this.#records.peek(id) ?? []);
+  }
+
+  list({ id, podId, state, labels }: ContainerFilter): readonly Container[] {
+    const wanted = (container: Container): boolean =>
+      container.id.startsWith(id) &&
+      container.podId.startsWith(podId) &&
+      (state === undefined || shownState(container.state) === state) &&
+      matchesLabels(container.config.labels, labels);
+    return [...this.#records.values()].filter(wanted);
+  }
+
+  all(): readonly Container[] {
+    return [...this.#records.values()];
+  }
+
+  #replace(container: Container): Container {
+    this.#records.put(container);
+    return container;
+  }
+
+  #index({ id, podId }: Container): void {
+    const siblings = this.#byPod.get(podId) ?? new Set();
+    this.#byPod.set(podId, siblings.add(id));
+  }
+}

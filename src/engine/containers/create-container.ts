@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import { BerthError } from '../../lib/errors.ts';
+import { newContainerId, type ContainerId, type SnapshotKey } from '../../lib/ids.ts';
+import { Waterfall } from '../../lib/waterfall.ts';
+import { cleanUpSignal } from '../clean-up-signal.ts';
+import { publishContainer } from '../events/publish.ts';
+import type { Container, ContainerConfig } from '../model/container.ts';
+import type { Pod } from '../model/pod.ts';
+import { observed, observePhases } from '../observed.ts';
+import type { EngineParts } from '../parts.ts';
+import { checkContainerConfig } from './check-container-config.ts';
+import { containerName } from './container-store.ts';
+import { releaseContainer } from './release-container.ts';
+import { composeSpec, type Creation } from './compose-spec.ts';
+import { stopSignalName } from './stop-signal.ts';
+import { writeBundle } from './bundle.ts';
+
+/** See ContainerService.create. */
+export function createContainer(parts: EngineParts, podId: string, config: ContainerConfig, signal: AbortSignal): Promise<Container> {
+  return observed(parts, 'create-container', async () => {
+    const pod = parts.pods.get(podId);
+    const name = containerName(pod.id, config);
+    return parts.creations.run(name, (attempt) => makeContainer(parts, pod, config, attempt), signal);
+  });
+}
+
+async function makeContainer(parts: EngineParts, pod: Pod, config: ContainerConfig, signal: AbortSignal): Promise<Container> {
+  const waterfall = new Waterfall(parts.clock);
+  checkReady(parts, pod);
+  checkName(parts, pod, config);
+  const image = parts.images.find(config.image);
+  if (image === undefined) throw new BerthError('not-found', `image "${config.image}" is not on this node`, { hint: 'pull it first' });
+  checkContainerConfig(parts, pod, config);
+  const creation: Creation = { id: newContainerId(), pod, config, image, waterfall };
+  try {
+    const container = await build(parts, creation, signal);
+    // Nothing may be waited for between this check and the record, or a pod that stops would miss the container.
+    checkReady(parts, pod);
+    parts.containers.add(container);
+    observePhases(parts, 'create-container', waterfall);
+    publishContainer(parts, 'created', container);
+    return container;
+  } catch (error) {
+    await abandon(parts, creation.id);
+    throw error;
+  }
+}
+
+function checkReady(parts: EngineParts, pod: Pod): void {
+  const state = parts.pods.peek(pod.id)?.state;
+  if (state !== 'ready') throw new BerthError('precondition', `pod ${pod.id} is ${state ?? 'gone'} and takes no container`);
+}
+
+function checkName(parts: EngineParts, pod: Pod, config: ContainerConfig): void {
+  const living = parts.containers.byName(pod.id, config);
+  if (living === undefined) return;
+  throw new BerthError('already-exists', `container ${config.name} (attempt ${config.attempt}) of pod ${pod.id} exists already as ${living.id}`, {
+    hint: 'remove it or ask for the next attempt',
+  });
+}
+
+async function build(parts: EngineParts, creation: Creation, signal: AbortSignal): Promise<Container> {
+  const { id, pod, config, image, waterfall } = creation;
+  const stopSignal = stopSignalName(config.stopSignal, image.config.stopSignal);
+  const rootfs = await waterfall.phase('snapshot', () => parts.snapshotter.prepare(id as string as SnapshotKey, image.topSnapshot, signal));
+  const { spec, user } = await composeSpec(parts, creation, rootfs, signal);
+  await waterfall.phase('bundle', async () => {
+    writeBundle(parts.paths.bundle(id), spec);
+  });
+  return {
+    id,
+    podId: pod.id,
+    config,
+    state: 'created',
+    imageId: image.id,
+    imageRef: image.repoDigests[0] ?? image.id,
+    createdAtNs: parts.clock.nowNs(),
+    startedAtNs: undefined,
+    exit: undefined,
+    user,
+    resources: config.resources,
+    stopSignal,
+    logPath: pod.config.logDirectory === '' || config.logPath === '' ? '' : join(pod.config.logDirectory, config.logPath),
+    task: undefined,
+    waterfall: waterfall.phases(),
+  };
+}
+
+/** The name is free again at once; what could not be undone is in nobody's way, and is tried again. */
+async function abandon(parts: EngineParts, id: ContainerId): Promise<void> {
+  try {
+    await releaseContainer(parts, id, cleanUpSignal());
+  } catch (error) {
+    parts.log.warn({ container: id, err: error }, 'a container that could not be made was not undone; it is tried again');
+    parts.background.retry('undoing a failed container', { container: id }, (signal) => releaseContainer(parts, id, signal));
+  }
+}

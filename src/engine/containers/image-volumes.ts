@@ -1,0 +1,77 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BerthError } from '../../lib/errors.ts';
+import type { PodId, SnapshotKey } from '../../lib/ids.ts';
+import type { Image } from '../../images/port.ts';
+import type { FilesystemMount } from '../../native/port.ts';
+import type { ContainerMount } from '../model/container.ts';
+import type { EngineParts } from '../parts.ts';
+import { resolveInRoot } from './resolve-in-root.ts';
+
+/** The kubelet looks for this at the beginning of the message. */
+const failed = (text: string, cause?: unknown): BerthError => new BerthError('invalid', `ImageVolumeMountFailed: ${text}`, { cause });
+
+export const volumePrefix = 'volume-';
+
+/** A file beside the mount point that says that the mount was made; it goes with the run directory, as mounts do. */
+const markerEnd = '.mounted';
+
+/** A writable snapshot that nobody writes to: its existence keeps the image's layers. */
+function snapshotKey(podId: PodId, name: string): SnapshotKey {
+  return `${volumePrefix}${podId}-${name}` as SnapshotKey;
+}
+
+/** Mounts an image, read-only and once for all containers of a pod; returns the directory that the mount asks for. */
+export async function mountImageVolume(parts: EngineParts, podId: PodId, mount: ContainerMount, signal: AbortSignal): Promise<string> {
+  const at = `the image volume at ${mount.containerPath}`;
+  if (mount.hostPath !== '') throw failed(`${at} names a host path as well`);
+  if (!mount.readonly) throw failed(`${at} must be read-only`);
+  const image = parts.images.find(mount.image);
+  if (image === undefined) throw new BerthError('not-found', `ImageVolumeMountFailed: image "${mount.image}" of ${at} is not on this node`, { hint: 'pull it first' });
+  const root = await parts.podLocks.run(podId, () => mounted(parts, podId, image, signal), signal);
+  try {
+    return await resolveInRoot(root, mount.imageSubPath);
+  } catch (cause) {
+    throw failed(`"${mount.imageSubPath}" is no directory of image "${mount.image}"`, cause);
+  }
+}
+
+async function mounted(parts: EngineParts, podId: PodId, image: Image, signal: AbortSignal): Promise<string> {
+  const name = image.id.replace(/^sha256:/, '');
+  const target = join(parts.paths.imageVolumes(podId), name);
+  const marker = `${target}${markerEnd}`;
+  if (existsSync(marker)) return target;
+  mkdirSync(target, { recursive: true, mode: 0o711 });
+  const key = snapshotKey(podId, name);
+  // One that is there without a mount was left by a crash.
+  await parts.snapshotter.remove(key);
+  const mounts = await parts.snapshotter.prepare(key, image.topSnapshot, signal);
+  for (const mount of mounts) await parts.agent.mount(readonly(mount), target, signal);
+  writeFileSync(marker, '');
+  return target;
+}
+
+function readonly({ options, ...mount }: FilesystemMount): FilesystemMount {
+  return { ...mount, options: [...options.filter((option) => option !== 'rw' && option !== 'ro'), 'ro'] };
+}
+
+/** Unmounts all image volumes of a pod and lets go of their images. Idempotent. */
+export async function releaseImageVolumes(parts: EngineParts, podId: PodId, signal: AbortSignal): Promise<void> {
+  const directory = parts.paths.imageVolumes(podId);
+  const names = namesIn(directory);
+  if (names.length === 0) return;
+  await parts.agent.unmount(directory, signal);
+  for (const name of names) {
+    await parts.snapshotter.remove(snapshotKey(podId, name));
+    rmSync(join(directory, `${name}${markerEnd}`), { force: true });
+  }
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory).filter((name) => !name.endsWith(markerEnd));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}

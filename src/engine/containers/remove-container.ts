@@ -1,0 +1,36 @@
+import type { ContainerId } from '../../lib/ids.ts';
+import { publishContainer } from '../events/publish.ts';
+import { observed } from '../observed.ts';
+import type { EngineParts } from '../parts.ts';
+import { endTask } from './end-task.ts';
+import { releaseContainer } from './release-container.ts';
+import { stopContainer } from './stop-container.ts';
+
+/** See ContainerService.remove. Two removals at a time are one. */
+export async function removeContainer(parts: EngineParts, idOrPrefix: string, signal: AbortSignal): Promise<void> {
+  const container = parts.containers.find(idOrPrefix);
+  if (container === undefined) return;
+  const { id } = container;
+  await observed(parts, 'remove-container', () => parts.removals.run(id, (attempt) => remove(parts, id, attempt), signal));
+}
+
+async function remove(parts: EngineParts, id: ContainerId, signal: AbortSignal): Promise<void> {
+  await stopContainer(parts, id, 0, signal);
+  await parts.containerLocks.run(
+    id,
+    async () => {
+      const container = parts.containers.peek(id);
+      if (container === undefined) return;
+      // The state is kept: after a crash, or when a step below fails, the next attempt goes on from here.
+      if (container.state !== 'removing') parts.containers.transition(id, 'removing');
+      // The snapshot is in use until the task is deleted.
+      await endTask(parts, id, signal);
+      await releaseContainer(parts, id, signal);
+      parts.containers.delete(id);
+      parts.cpuRates.forget(id);
+      publishContainer(parts, 'deleted', container);
+      parts.collector.request();
+    },
+    signal,
+  );
+}

@@ -1,0 +1,12 @@
+import { BerthError } from '../../lib/errors.ts';
+import type { Task } from '../../shim/port.ts';
+import type { Container } from '../model/container.ts';
+import type { EngineParts } from '../parts.ts';
+
+/** The container and its task; fails `not-found`, or `precondition` when it does not run. */
+export function runningTask(parts: Pick<EngineParts, 'containers' | 'tasks'>, idOrPrefix: string): { readonly container: Container; readonly task: Task } {
+  const container = parts.containers.get(idOrPrefix);
+  const live = parts.tasks.get(container.id);
+  if (container.state !== 'running' || live === undefined) throw new BerthError('precondition', `container ${container.id} is ${container.state} and not running`);
+  return { container, task: live.task };
+}

@@ -1,0 +1,123 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { asBerthError, BerthError } from '../../lib/errors.ts';
+import type { ContainerId, SnapshotKey } from '../../lib/ids.ts';
+import { Waterfall, type Phase } from '../../lib/waterfall.ts';
+import type { Task, TaskSpec } from '../../shim/port.ts';
+import { publishContainer } from '../events/publish.ts';
+import type { Container } from '../model/container.ts';
+import { observed, observePhases } from '../observed.ts';
+import type { EngineParts } from '../parts.ts';
+import { handlerOf } from '../handlers/handler-of.ts';
+import { deleteTask } from './delete-task.ts';
+import { checkPidTarget } from './pid-target.ts';
+import { recordExit } from './record-exit.ts';
+import { watchExit } from './watch-exit.ts';
+
+/** What a failed start counts as, by custom of the peers. */
+const startErrorCode = 128;
+
+/** See ContainerService.start. */
+export function startContainer(parts: EngineParts, idOrPrefix: string, signal: AbortSignal): Promise<void> {
+  return observed(parts, 'start-container', async () => {
+    const { id } = parts.containers.get(idOrPrefix);
+    const waterfall = new Waterfall(parts.clock);
+    await parts.containerLocks.run(id, () => startInTurn(parts, id, waterfall, signal), signal);
+  });
+}
+
+async function startInTurn(parts: EngineParts, id: ContainerId, waterfall: Waterfall, signal: AbortSignal): Promise<void> {
+  checkStartable(parts, id);
+  await parts.starts.run(async () => {
+    waterfall.add('queue', waterfall.elapsedMs());
+    // Its pod may have been stopped while it waited in line.
+    checkStartable(parts, id);
+    await startNow(parts, id, waterfall, signal);
+  }, signal);
+}
+
+function checkStartable(parts: EngineParts, id: ContainerId): void {
+  const container = parts.containers.required(id);
+  if (container.state !== 'created') throw new BerthError('precondition', `container ${id} is ${container.state}, and only a created one can be started`);
+  const pod = parts.pods.peek(container.podId);
+  if (pod?.state !== 'ready') throw new BerthError('precondition', `container ${id} cannot start: its pod ${container.podId} is not ready`);
+  if (!existsSync(join(parts.paths.bundle(id), 'config.json'))) {
+    throw new BerthError('precondition', `container ${id} cannot start: its bundle is gone`, { hint: 'remove the container and create it anew' });
+  }
+  checkPidTarget(parts, container.podId, container.config.security.namespaces);
+}
+
+async function startNow(parts: EngineParts, id: ContainerId, waterfall: Waterfall, signal: AbortSignal): Promise<void> {
+  const container = parts.containers.transition(id, 'starting');
+  let task: Task | undefined;
+  try {
+    task = await waterfall.phase('launch', () => launch(parts, container, signal));
+    // Remembered before it runs: a crash from here on finds it again.
+    parts.containers.update(id, { task: task.handle });
+    const started = task;
+    await waterfall.phase('start', () => started.start(signal));
+  } catch (error) {
+    await failStart(parts, container, task, error);
+    throw error;
+  }
+  recordStart(parts, container, task, waterfall);
+}
+
+function launch(parts: EngineParts, container: Container, signal: AbortSignal): Promise<Task> {
+  if (container.logPath !== '') mkdirSync(dirname(container.logPath), { recursive: true, mode: 0o755 });
+  const pod = parts.pods.required(container.podId);
+  return parts.shims.launch(handlerOf(parts, pod), taskSpec(parts, container), signal);
+}
+
+function taskSpec({ paths, snapshotter, config }: EngineParts, container: Container): TaskSpec {
+  const { id, logPath } = container;
+  const { tty, stdin, stdinOnce } = container.config;
+  return {
+    id,
+    bundle: paths.bundle(id),
+    rootfs: snapshotter.mounts(id as string as SnapshotKey),
+    terminal: tty,
+    stdin,
+    stdinOnce,
+    logPath: logPath === '' ? undefined : logPath,
+    maxLogLineBytes: config.maxLogLineBytes,
+  };
+}
+
+function recordStart(parts: EngineParts, { id, waterfall: creation }: Container, task: Task, waterfall: Waterfall): void {
+  const phases = [...creation, ...after(creation, waterfall.phases())];
+  const container = parts.containers.transition(id, 'running', { startedAtNs: parts.clock.nowNs(), task: task.handle, waterfall: phases });
+  const live = parts.tasks.add(id, task);
+  observePhases(parts, 'start-container', waterfall);
+  publishContainer(parts, 'started', container);
+  watchExit(parts, id, live);
+  parts.background.run('asking a shim how its start went', { container: id }, (signal) => addShimPhases(parts, { id, task }, waterfall, signal));
+}
+
+/** Places a start behind the creation, without the time that the client let pass between them. */
+function after(creation: readonly Phase[], start: readonly Phase[]): readonly Phase[] {
+  const endMs = Math.max(0, ...creation.map(({ startMs, durationMs }) => startMs + durationMs));
+  return start.map((phase) => ({ ...phase, startMs: phase.startMs + endMs }));
+}
+
+/** What happened inside the shim, which is asked once nobody waits for the start any more. */
+async function addShimPhases(parts: EngineParts, of: { readonly id: ContainerId; readonly task: Task }, waterfall: Waterfall, signal: AbortSignal): Promise<void> {
+  const micros = await of.task.startPhases(signal);
+  const { waterfall: known } = parts.containers.required(of.id);
+  const start = known.find(({ name }) => name === 'launch')?.startMs ?? waterfall.elapsedMs();
+  const phases = Object.entries(micros).map(([name, durationMs]) => ({ name: `shim ${name}`, startMs: start, durationMs }));
+  for (const { name, durationMs } of phases) parts.observer.startPhase('start-container', name, durationMs / 1000);
+  parts.containers.update(of.id, { waterfall: [...known, ...phases] });
+}
+
+/** A failed start is final: the container has exited, with the reason in its status. */
+async function failStart(parts: EngineParts, { id }: Container, task: Task | undefined, cause: unknown): Promise<void> {
+  if (task !== undefined) {
+    const live = parts.tasks.add(id, task);
+    await deleteTask(parts, id, live).catch((error: unknown) => {
+      parts.log.warn({ container: id, err: error }, 'a task that failed to start could not be deleted; removing the container tries again');
+    });
+  }
+  const { text } = asBerthError(cause, `container ${id} could not start`);
+  recordExit(parts, id, { exitCode: startErrorCode, finishedAtNs: parts.clock.nowNs(), reason: 'StartError', message: text });
+}

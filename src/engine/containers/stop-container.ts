@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isKind } from '../../lib/errors.ts';
+import { abortable } from '../../lib/keyed-mutex.ts';
+import type { Container } from '../model/container.ts';
+import { observed } from '../observed.ts';
+import type { EngineParts } from '../parts.ts';
+import { resolveUnknown } from './resolve-unknown.ts';
+import { sharesPids } from './shares-pids.ts';
+import { signalNumber } from './stop-signal.ts';
+import type { LiveTask } from './task-table.ts';
+
+const sigkill = 9;
+
+/** See ContainerService.stop. Holds no lock while it waits, so others may stop with a shorter grace, list or exec. */
+export async function stopContainer(parts: EngineParts, id: string, graceMs: number, signal: AbortSignal): Promise<void> {
+  const found = parts.containers.find(id);
+  if (found === undefined) return;
+  const container = await settledContainer(parts, found, signal);
+  if (container?.state !== 'running') return;
+  const live = parts.tasks.get(container.id);
+  if (live !== undefined) await observed(parts, 'stop-container', () => endTask(parts, { container, live }, graceMs, signal));
+}
+
+/** The container once no start is under way and it is known whether it runs. */
+async function settledContainer(parts: EngineParts, { id }: Container, signal: AbortSignal): Promise<Container | undefined> {
+  if (parts.containers.peek(id)?.state === 'starting') await parts.containerLocks.run(id, async () => undefined, signal);
+  if (parts.containers.peek(id)?.state === 'unknown') await resolveUnknown(parts, id, signal);
+  return parts.containers.peek(id);
+}
+
+interface Target {
+  readonly container: Container;
+  readonly live: LiveTask;
+}
+
+async function endTask(parts: EngineParts, target: Target, graceMs: number, signal: AbortSignal): Promise<void> {
+  const { container, live } = target;
+  if (graceMs > 0 && (await endedWithin(parts, target, graceMs, signal))) return;
+  // Past this point the caller is still there: an aborted one left by an exception above.
+  signal.throwIfAborted();
+  try {
+    await live.task.kill(sigkill, { all: sharesPids(container) }, signal);
+  } catch (error) {
+    // A shim that is gone is noticed by whoever watches the container, and buried with what it left.
+    if (!isKind(error, 'unavailable')) throw error;
+  }
+  await abortable(live.exited, signal);
+}
+
+/** Sends the stop signal unless an earlier call did. False when the grace ran out, or the signal could not be sent. */
+async function endedWithin(parts: EngineParts, { container, live }: Target, graceMs: number, signal: AbortSignal): Promise<boolean> {
+  const done = new AbortController();
+  const grace = sleep(graceMs, false, { signal: done.signal }).catch(() => false);
+  try {
+    if (!live.stopSignalSent) await sendStopSignal(parts, { container, live }, signal);
+    return await abortable(Promise.race([live.exited.then(() => true), grace]), signal);
+  } finally {
+    done.abort();
+  }
+}
+
+async function sendStopSignal(parts: EngineParts, { container, live }: Target, signal: AbortSignal): Promise<void> {
+  live.stopSignalSent = true;
+  try {
+    await live.task.kill(signalNumber(container.stopSignal), { all: false }, signal);
+  } catch (error) {
+    live.stopSignalSent = false;
+    signal.throwIfAborted();
+    parts.log.warn({ container: container.id, err: error }, `${container.stopSignal} could not be sent`);
+  }
+}

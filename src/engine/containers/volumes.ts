@@ -1,0 +1,23 @@
+import { mkdirSync } from 'node:fs';
+import { posix } from 'node:path';
+import type { FilesystemMount } from '../../native/port.ts';
+import type { BindInput } from '../../oci/spec/input.ts';
+import type { EngineParts } from '../parts.ts';
+import type { Creation } from './compose-spec.ts';
+
+const normal = (path: string): string => posix.resolve('/', path);
+
+/** Gives each VOLUME of the image a directory of the container's own that begins with what the image has there. */
+export async function copyVolumes(parts: EngineParts, creation: Creation, rootfs: readonly FilesystemMount[], signal: AbortSignal): Promise<readonly BindInput[]> {
+  const { id, config, image } = creation;
+  const taken = new Set(config.mounts.map(({ containerPath }) => normal(containerPath)));
+  const wanted = image.config.volumes.map(normal).filter((path) => !taken.has(path));
+  const binds: BindInput[] = [];
+  for (const [index, path] of wanted.entries()) {
+    const target = parts.paths.volume(id, index);
+    mkdirSync(target, { recursive: true });
+    await parts.agent.copySnapshotTree(rootfs, { path, target }, signal);
+    binds.push({ destination: path, source: target, readonly: false, recursiveReadOnly: false, propagation: 'private', uidMappings: [], gidMappings: [] });
+  }
+  return binds;
+}

@@ -1,0 +1,75 @@
+import type { EngineComponents } from './components.ts';
+import type { EngineConfig } from './config.ts';
+import { createContainer } from './containers/create-container.ts';
+import { removeContainer } from './containers/remove-container.ts';
+import { reopenLog } from './containers/reopen-log.ts';
+import { startContainer } from './containers/start-container.ts';
+import { stopContainer } from './containers/stop-container.ts';
+import { updateContainer } from './containers/update-container.ts';
+import { execSync } from './exec/exec-sync.ts';
+import { createParts, type EngineParts } from './parts.ts';
+import { removePod } from './pods/remove-pod.ts';
+import { runPod } from './pods/run-pod.ts';
+import { stopPod } from './pods/stop-pod.ts';
+import { updatePodResources } from './pods/update-pod-resources.ts';
+import type { ContainerService, Engine, PodService } from './port.ts';
+import { recover } from './reconcile/recover.ts';
+import { containerStats, listContainerStats } from './stats/container-stats.ts';
+import { listPodStats, podStats } from './stats/pod-stats.ts';
+import { engineStatus } from './status.ts';
+
+/** The engine as the daemon holds it. */
+export interface RunningEngine extends Engine {
+  /** Takes over what an earlier berthd left. Call once, before any door opens; one broken record never makes it fail. */
+  recover(): Promise<void>;
+  /** Ends what runs in the background; containers run on. Call it when no door is open any more. */
+  close(): Promise<void>;
+}
+
+function podService(parts: EngineParts): PodService {
+  return {
+    run: (config, signal) => runPod(parts, config, signal),
+    stop: (id, signal) => stopPod(parts, id, signal),
+    remove: (id, signal) => removePod(parts, id, signal),
+    get: (id) => parts.pods.get(id),
+    list: (filter) => parts.pods.list(filter),
+    stats: (id, signal) => podStats(parts, id, signal),
+    listStats: (filter, signal) => listPodStats(parts, filter, signal),
+    updateResources: (id, update) => {
+      updatePodResources(parts, id, update);
+    },
+  };
+}
+
+function containerService(parts: EngineParts): ContainerService {
+  return {
+    create: (podId, config, signal) => createContainer(parts, podId, config, signal),
+    start: (id, signal) => startContainer(parts, id, signal),
+    stop: (id, graceMs, signal) => stopContainer(parts, id, graceMs, signal),
+    remove: (id, signal) => removeContainer(parts, id, signal),
+    get: (id) => parts.containers.get(id),
+    list: (filter) => parts.containers.list(filter),
+    update: (id, resources, signal) => updateContainer(parts, id, resources, signal),
+    reopenLog: (id, signal) => reopenLog(parts, id, signal),
+    execSync: (request, signal) => execSync(parts, request, signal),
+    stats: (id, signal) => containerStats(parts, id, signal),
+    listStats: (filter, signal) => listContainerStats(parts, filter, signal),
+  };
+}
+
+/** Puts the engine on top of its drivers. */
+export function createEngine(components: EngineComponents, config: EngineConfig): RunningEngine {
+  const parts = createParts(components, config);
+  return {
+    pods: podService(parts),
+    containers: containerService(parts),
+    images: components.images,
+    status: () => engineStatus(parts),
+    events: (signal) => parts.events.subscribe(signal),
+    recover: () => recover(parts),
+    close: async () => {
+      parts.background.close();
+      await parts.background.settled();
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import type { Agent } from '../../native/port.ts';
+import type { RuntimeHandler, ShimLauncher } from '../../shim/port.ts';
+import type { Log } from '../../lib/log.ts';
+import type { HandlerFeatures } from '../port.ts';
+import { parseFeatures } from './parse-features.ts';
+
+const none: HandlerFeatures = { recursiveReadOnlyMounts: false, userNamespaces: false };
+const featuresMs = 5000;
+
+/** What each runtime handler can do, asked once of its OCI runtime. */
+export class FeatureTable {
+  readonly #features = new Map<string, HandlerFeatures>();
+
+  of(handler: string): HandlerFeatures {
+    return this.#features.get(handler) ?? none;
+  }
+
+  /** A runtime that has no `features` command, or does not answer, can do nothing special. */
+  async load(components: { readonly agent: Agent; readonly shims: ShimLauncher; readonly log: Log }, signal: AbortSignal): Promise<void> {
+    await Promise.all(components.shims.handlers().map(async (handler) => this.#features.set(handler.name, await ask(components, handler, signal))));
+  }
+}
+
+async function ask({ agent, log }: { readonly agent: Agent; readonly log: Log }, { name, runtime }: RuntimeHandler, signal: AbortSignal): Promise<HandlerFeatures> {
+  if (runtime === '') return none;
+  try {
+    const { stdout, exitCode } = await agent.exec({ argv: [runtime, 'features'], env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, timeoutMs: featuresMs }, signal);
+    return exitCode === 0 ? parseFeatures(stdout) : none;
+  } catch (error) {
+    log.warn({ handler: name, runtime, err: error }, 'an OCI runtime does not tell its features');
+    return none;
+  }
+}

@@ -1,0 +1,71 @@
+import type { ContainerId, PodId } from '../lib/ids.ts';
+import { KeyedMutex } from '../lib/keyed-mutex.ts';
+import { createLimit, type Limit } from '../lib/limit.ts';
+import { AgentHealth } from './agent-health.ts';
+import { Background } from './background.ts';
+import type { EngineComponents } from './components.ts';
+import type { EngineConfig } from './config.ts';
+import { AccountCache } from './containers/account-cache.ts';
+import { ContainerStore } from './containers/container-store.ts';
+import { TaskTable } from './containers/task-table.ts';
+import { EventHub } from './events/event-hub.ts';
+import { ImageCollector } from './gc/image-collector.ts';
+import { FeatureTable } from './handlers/feature-table.ts';
+import type { Container } from './model/container.ts';
+import type { Pod } from './model/pod.ts';
+import { EnginePaths } from './paths.ts';
+import { PodStore } from './pods/pod-store.ts';
+import { SharedAttempts } from './shared-attempts.ts';
+import { statsConcurrency } from './stats/container-stats.ts';
+import { CpuRates } from './stats/cpu-rates.ts';
+
+/** What every verb works with. */
+export interface EngineParts extends EngineComponents {
+  readonly config: EngineConfig;
+  readonly paths: EnginePaths;
+  readonly pods: PodStore;
+  readonly containers: ContainerStore;
+  readonly tasks: TaskTable;
+  readonly events: EventHub;
+  readonly accounts: AccountCache;
+  readonly features: FeatureTable;
+  readonly background: Background;
+  readonly collector: ImageCollector;
+  readonly health: AgentHealth;
+  readonly cpuRates: CpuRates;
+  /** Held while a pod's network and namespaces are released. Never over a grace period or an exit. */
+  readonly podLocks: KeyedMutex<PodId>;
+  /** Held while a container starts, changes or goes. Never over a grace period or an exit. */
+  readonly containerLocks: KeyedMutex<ContainerId>;
+  readonly podRuns: SharedAttempts<Pod>;
+  readonly creations: SharedAttempts<Container>;
+  readonly removals: SharedAttempts<void>;
+  readonly starts: Limit;
+  readonly statsReads: Limit;
+}
+
+export function createParts(components: EngineComponents, config: EngineConfig): EngineParts {
+  const background = new Background(components.log);
+  return {
+    ...components,
+    config,
+    paths: new EnginePaths(config),
+    pods: new PodStore(components.state),
+    containers: new ContainerStore(components.state),
+    tasks: new TaskTable(),
+    events: new EventHub(),
+    accounts: new AccountCache(),
+    features: new FeatureTable(),
+    background,
+    collector: new ImageCollector(components.images, background),
+    health: new AgentHealth(components.agent, background),
+    cpuRates: new CpuRates(),
+    podLocks: new KeyedMutex(),
+    containerLocks: new KeyedMutex(),
+    podRuns: new SharedAttempts(),
+    creations: new SharedAttempts(),
+    removals: new SharedAttempts(),
+    starts: createLimit(config.startConcurrency),
+    statsReads: createLimit(statsConcurrency),
+  };
+}

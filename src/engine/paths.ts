@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import type { ContainerId, PodId } from '../lib/ids.ts';
+
+export type PinKind = 'net' | 'ipc' | 'uts' | 'user' | 'pid';
+
+/** Where the engine keeps what on disk. */
+export class EnginePaths {
+  readonly pods: string;
+  readonly bundles: string;
+  readonly containers: string;
+
+  constructor(roots: { readonly stateRoot: string; readonly runRoot: string }) {
+    this.pods = join(roots.runRoot, 'pods');
+    this.bundles = join(roots.runRoot, 'containers');
+    this.containers = join(roots.stateRoot, 'containers');
+  }
+
+  pod(id: PodId): string {
+    return join(this.pods, id);
+  }
+
+  pinDir(id: PodId): string {
+    return join(this.pods, id, 'ns');
+  }
+
+  pin(id: PodId, kind: PinKind): string {
+    return join(this.pods, id, 'ns', kind);
+  }
+
+  podFile(id: PodId, name: 'hostname' | 'hosts' | 'resolv.conf'): string {
+    return join(this.pods, id, name);
+  }
+
+  shm(id: PodId): string {
+    return join(this.pods, id, 'shm');
+  }
+
+  /** Read-only roots of images that the pod's containers mount as volumes. */
+  imageVolumes(id: PodId): string {
+    return join(this.pods, id, 'images');
+  }
+
+  bundle(id: ContainerId): string {
+    return join(this.bundles, id);
+  }
+
+  container(id: ContainerId): string {
+    return join(this.containers, id);
+  }
+
+  /** The copy of an image's VOLUME, by its place in the image's list. */
+  volume(id: ContainerId, index: number): string {
+    return join(this.containers, id, 'volumes', String(index));
+  }
+}

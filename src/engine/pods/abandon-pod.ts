@@ -1,0 +1,32 @@
+import type { PodId } from '../../lib/ids.ts';
+import { cleanUpSignal } from '../clean-up-signal.ts';
+import { publishPod } from '../events/publish.ts';
+import type { EngineParts } from '../parts.ts';
+import { releasePod } from './release-pod.ts';
+
+/** Undoes what a failed run made. What could not be undone stays visible as notready, and is tried again. */
+export async function abandonPod(parts: EngineParts, id: PodId): Promise<void> {
+  try {
+    await releasePod(parts, id, cleanUpSignal());
+    parts.pods.delete(id);
+  } catch (error) {
+    parts.log.warn({ pod: id, err: error }, 'a pod that failed to start could not be undone; it stays as notready and is tried again');
+    parts.pods.transition(id, 'notready');
+    publishPod(parts, 'stopped', id);
+    parts.background.retry('releasing a failed pod', { pod: id }, (signal) => releaseAbandoned(parts, id, signal));
+  }
+}
+
+/** A client may have removed the pod meanwhile. */
+function releaseAbandoned(parts: EngineParts, id: PodId, signal: AbortSignal): Promise<void> {
+  return parts.podLocks.run(
+    id,
+    async () => {
+      if (parts.pods.peek(id) === undefined) return;
+      await releasePod(parts, id, signal);
+      parts.pods.delete(id);
+      publishPod(parts, 'deleted', id);
+    },
+    signal,
+  );
+}

@@ -1,0 +1,33 @@
+import { BerthError } from '../../lib/errors.ts';
+import type { PodConfig } from '../model/pod.ts';
+import type { UserNamespace } from '../model/security.ts';
+import { checkSysctls } from './sysctls.ts';
+
+const invalid = (message: string, hint?: string): BerthError => new BerthError('invalid', message, hint === undefined ? {} : { hint });
+
+function checkHandler(handler: string, known: readonly string[]): void {
+  if (handler !== '' && !known.includes(handler)) throw invalid(`no runtime handler is called "${handler}"`, `configured are ${known.join(', ')}`);
+}
+
+function checkUserNamespace({ mode, uidMappings, gidMappings }: UserNamespace): void {
+  if (mode === 'node') {
+    if (uidMappings.length + gidMappings.length > 0) throw invalid("a user namespace of mode NODE takes no mappings, as it is the node's");
+    return;
+  }
+  if (mode !== 'pod') throw invalid(`a user namespace of mode ${mode.toUpperCase()} is not supported`, 'use POD or NODE');
+  const [uids, gids] = [uidMappings[0], gidMappings[0]];
+  if (uids === undefined || gids === undefined || uidMappings.length > 1 || gidMappings.length > 1) throw invalid('a user namespace needs exactly one uid and one gid mapping');
+  if (uids.containerId !== gids.containerId || uids.hostId !== gids.hostId || uids.length !== gids.length) throw invalid('the uid and gid mappings of a user namespace must be equal');
+  if (uids.length < 1 || uids.containerId !== 0) throw invalid('the mapping of a user namespace must begin with container id 0');
+}
+
+/** Fails `invalid` on what no pod can be made of. */
+export function checkPodConfig(config: PodConfig, handlers: readonly string[]): void {
+  const { network, ipc, pid, user } = config.security.namespaces;
+  checkHandler(config.runtimeHandler, handlers);
+  if (network !== 'pod' && network !== 'node') throw invalid(`a network namespace of mode ${network.toUpperCase()} is not supported`, 'use POD or NODE');
+  if (ipc !== 'pod' && ipc !== 'node') throw invalid(`an IPC namespace of mode ${ipc.toUpperCase()} is not supported`, 'use POD or NODE');
+  if (pid === 'target') throw invalid('the PID namespace of another container is for containers, not for a pod');
+  if (user !== undefined) checkUserNamespace(user);
+  checkSysctls(config);
+}

@@ -1,0 +1,43 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import type { PodId } from '../../lib/ids.ts';
+import type { DnsConfig, Pod } from '../model/pod.ts';
+import type { EngineParts } from '../parts.ts';
+import { podHostname } from './pod-hostname.ts';
+
+/** Searchable by everyone: a pod with a user namespace reaches its files through it. */
+const directoryMode = 0o711;
+
+async function hostFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    return ''; // A host without the file gives its pods an empty one.
+  }
+}
+
+/** resolv.conf(5) of a DnsConfig. */
+export function resolvConf({ servers, searches, options }: DnsConfig): string {
+  const line = (word: string, values: readonly string[]): string => (values.length === 0 ? '' : `${word} ${values.join(' ')}\n`);
+  return [line('search', searches), ...servers.map((server) => `nameserver ${server}\n`), line('options', options)].join('');
+}
+
+/** The files below /etc that all containers of the pod share. */
+export async function writeHostFiles({ paths }: Pick<EngineParts, 'paths'>, { id, config }: Pod): Promise<void> {
+  const [hosts, dns] = await Promise.all([hostFile('/etc/hosts'), config.dns === undefined ? hostFile('/etc/resolv.conf') : resolvConf(config.dns)]);
+  mkdirSync(paths.pod(id), { recursive: true, mode: directoryMode });
+  const write = (name: Parameters<typeof paths.podFile>[1], text: string): void => {
+    writeFileSync(paths.podFile(id, name), text, { mode: 0o644 });
+  };
+  write('hostname', `${podHostname(config)}\n`);
+  write('hosts', hosts);
+  write('resolv.conf', dns);
+}
+
+/** The shared memory of a pod with an IPC namespace of its own. */
+export async function mountShm({ agent, config, paths }: Pick<EngineParts, 'agent' | 'config' | 'paths'>, id: PodId, signal: AbortSignal): Promise<void> {
+  const target = paths.shm(id);
+  mkdirSync(target, { recursive: true, mode: directoryMode });
+  const options = ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${config.shmSizeBytes}`];
+  await agent.mount({ type: 'tmpfs', source: 'shm', options }, target, signal);
+}

@@ -1,0 +1,23 @@
+import type { NamespaceRequest } from '../../native/port.ts';
+import type { EngineConfig } from '../config.ts';
+import type { Pod } from '../model/pod.ts';
+import { podHostname } from './pod-hostname.ts';
+import { podSysctls } from './sysctls.ts';
+
+/** Which namespaces the pod gets. The host's network goes with the host's name. */
+export function namespaceRequest(config: EngineConfig, of: { readonly pod: Pod; readonly dir: string; readonly pauseCgroups: readonly string[] }): NamespaceRequest {
+  const { network, ipc, pid, user } = of.pod.config.security.namespaces;
+  const own = user?.mode === 'pod' ? user : undefined;
+  return {
+    dir: of.dir,
+    net: network !== 'node',
+    uts: network !== 'node',
+    ipc: ipc !== 'node',
+    pid: pid === 'pod',
+    uidMappings: own?.uidMappings ?? [],
+    gidMappings: own?.gidMappings ?? [],
+    hostname: network === 'node' ? '' : podHostname(of.pod.config),
+    sysctls: podSysctls(config, of.pod.config),
+    pauseCgroups: of.pauseCgroups,
+  };
+}

@@ -1,0 +1,80 @@
+import { BerthError } from '../../lib/errors.ts';
+import { newPodId, type PodId } from '../../lib/ids.ts';
+import { Waterfall } from '../../lib/waterfall.ts';
+import { publishPod } from '../events/publish.ts';
+import { inParallel } from '../in-parallel.ts';
+import type { Pod, PodConfig } from '../model/pod.ts';
+import { observed, observePhases } from '../observed.ts';
+import type { EngineParts } from '../parts.ts';
+import { abandonPod } from './abandon-pod.ts';
+import { attachment } from './attachment.ts';
+import { checkPodConfig } from './check-pod-config.ts';
+import { mountShm, writeHostFiles } from './host-files.ts';
+import { namespaceRequest } from './namespace-request.ts';
+import { preparePauseCgroups } from './pause-cgroups.ts';
+import { podName } from './pod-store.ts';
+
+/** See PodService.run. */
+export function runPod(parts: EngineParts, config: PodConfig, signal: AbortSignal): Promise<Pod> {
+  return observed(parts, 'run-pod', async () => {
+    checkPodConfig(config, parts.shims.handlers().map(({ name }) => name));
+    return parts.podRuns.run(podName(config.identity), (attempt) => makePod(parts, config, attempt), signal);
+  });
+}
+
+async function makePod(parts: EngineParts, config: PodConfig, signal: AbortSignal): Promise<Pod> {
+  const living = parts.pods.byIdentity(config.identity);
+  if (living !== undefined) {
+    const { namespace, name, attempt } = config.identity;
+    throw new BerthError('already-exists', `pod ${namespace}/${name} (attempt ${attempt}) exists already as ${living.id}`, { hint: 'remove it or ask for the next attempt' });
+  }
+  const { id } = recordPod(parts, config);
+  const waterfall = new Waterfall(parts.clock);
+  try {
+    await inParallel([(shared) => makeNamespaces(parts, id, waterfall, shared), (shared) => makeFiles(parts, id, waterfall, shared)], signal);
+    signal.throwIfAborted();
+    const pod = parts.pods.transition(id, 'ready', { waterfall: waterfall.phases() });
+    observePhases(parts, 'run-pod', waterfall);
+    publishPod(parts, 'created', id);
+    publishPod(parts, 'started', id);
+    return pod;
+  } catch (error) {
+    await abandonPod(parts, id);
+    throw error;
+  }
+}
+
+/** The record comes first: after a crash it tells what has to be undone. */
+function recordPod(parts: EngineParts, config: PodConfig): Pod {
+  return parts.pods.add({
+    id: newPodId(),
+    config,
+    state: 'creating',
+    createdAtNs: parts.clock.nowNs(),
+    network: undefined,
+    networkHeld: false,
+    pausePid: 0,
+    waterfall: [],
+  });
+}
+
+async function makeNamespaces(parts: EngineParts, id: PodId, waterfall: Waterfall, signal: AbortSignal): Promise<void> {
+  const pod = parts.pods.required(id);
+  const pauseCgroups = preparePauseCgroups(parts.config, pod);
+  const request = namespaceRequest(parts.config, { pod, dir: parts.paths.pinDir(id), pauseCgroups });
+  const { pausePid } = await waterfall.phase('namespaces', () => parts.agent.createNamespaces(request, signal));
+  if (pausePid !== 0) parts.pods.update(id, { pausePid });
+  if (request.net) await attachNetwork(parts, id, waterfall, signal);
+}
+
+async function attachNetwork(parts: EngineParts, id: PodId, waterfall: Waterfall, signal: AbortSignal): Promise<void> {
+  const pod = parts.pods.update(id, { networkHeld: true });
+  const network = await waterfall.phase('network', () => parts.network.attach(attachment(parts, pod, parts.paths.pin(id, 'net')), signal));
+  parts.pods.update(id, { network });
+}
+
+async function makeFiles(parts: EngineParts, id: PodId, waterfall: Waterfall, signal: AbortSignal): Promise<void> {
+  const pod = parts.pods.required(id);
+  await waterfall.phase('files', () => writeHostFiles(parts, pod));
+  if (pod.config.security.namespaces.ipc !== 'node') await waterfall.phase('shm', () => mountShm(parts, id, signal));
+}

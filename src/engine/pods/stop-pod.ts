@@ -1,0 +1,29 @@
+import { publishPod } from '../events/publish.ts';
+import type { Pod } from '../model/pod.ts';
+import { observed } from '../observed.ts';
+import type { EngineParts } from '../parts.ts';
+import { stopContainer } from '../containers/stop-container.ts';
+import { releasePodRuntime } from './release-pod.ts';
+
+/** See PodService.stop. What fails is thrown, so that the client calls again; the pod is notready by then. */
+export async function stopPod(parts: EngineParts, id: string, signal: AbortSignal): Promise<void> {
+  const pod = parts.pods.find(id);
+  if (pod === undefined) return;
+  await observed(parts, 'stop-pod', () => stopFoundPod(parts, pod, signal));
+}
+
+async function stopFoundPod(parts: EngineParts, { id }: Pod, signal: AbortSignal): Promise<void> {
+  // First of all, so that no container starts in it any more.
+  if (parts.pods.peek(id)?.state === 'ready') {
+    parts.pods.transition(id, 'notready');
+    publishPod(parts, 'stopped', id);
+  }
+  await Promise.all(parts.containers.ofPod(id).map((container) => stopContainer(parts, container.id, 0, signal)));
+  await parts.podLocks.run(
+    id,
+    async () => {
+      if (parts.pods.peek(id) !== undefined) await releasePodRuntime(parts, id, signal);
+    },
+    signal,
+  );
+}

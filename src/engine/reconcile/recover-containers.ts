@@ -1,0 +1,70 @@
+import { adoptTask, recordCutStart } from '../containers/adopt-task.ts';
+import { endTask } from '../containers/end-task.ts';
+import { recordExit } from '../containers/record-exit.ts';
+import { removeContainer } from '../containers/remove-container.ts';
+import { handlerOf } from '../handlers/handler-of.ts';
+import type { ContainerId } from '../../lib/ids.ts';
+import type { Container } from '../model/container.ts';
+import type { EngineParts } from '../parts.ts';
+import { forEach } from './for-each.ts';
+
+const attachMs = 10_000;
+/** What an exit counts as that nobody saw. */
+const rebootedCode = 255;
+
+/** Finds again what ran, learns how the rest ended, and finishes what was half removed. */
+export async function recoverContainers(parts: EngineParts): Promise<void> {
+  await forEach(parts, 'recovering a container', parts.containers.all(), async (container) => {
+    switch (container.state) {
+      case 'created':
+        return;
+      case 'starting':
+      case 'running':
+      case 'unknown':
+        await (parts.state.rebooted ? endWithNode(parts, container) : takeOver(parts, container));
+        return;
+      case 'exited':
+        if (container.task !== undefined) parts.background.run('deleting the task of an ended container', { container: container.id }, (signal) => endTask(parts, container.id, signal));
+        return;
+      case 'removing':
+        parts.background.run('finishing a removal', { container: container.id }, (signal) => removeContainer(parts, container.id, signal));
+    }
+  });
+}
+
+async function endWithNode(parts: EngineParts, { id }: Container): Promise<void> {
+  parts.containers.update(id, { task: undefined });
+  recordExit(parts, id, { exitCode: rebootedCode, finishedAtNs: parts.clock.nowNs(), reason: 'NodeRebooted', message: 'the node was rebooted while the container ran' });
+}
+
+async function takeOver(parts: EngineParts, container: Container): Promise<void> {
+  const { id, task, state } = container;
+  if (task === undefined) return dropStart(parts, container);
+  try {
+    await adoptTask(parts, container, task, AbortSignal.timeout(attachMs));
+  } catch (error) {
+    parts.log.warn({ container: id, err: error }, 'the shim of a container does not answer; its state is unknown for now');
+    if (state !== 'unknown') parts.containers.transition(id, 'unknown');
+    parts.background.retry('asking the shim of a container', { container: id }, (signal) => adoptLater(parts, id, signal));
+  }
+}
+
+/** Killed before its shim was known: whatever it had got to is cleaned up. */
+async function dropStart(parts: EngineParts, { id, podId }: Container): Promise<void> {
+  const handler = handlerOf(parts, parts.pods.required(podId));
+  const handle = { id, handler, address: '', version: 3, bundle: parts.paths.bundle(id), pid: 0 };
+  await parts.shims.bury(handle, AbortSignal.timeout(attachMs));
+  recordCutStart(parts, id);
+}
+
+function adoptLater(parts: EngineParts, id: ContainerId, signal: AbortSignal): Promise<void> {
+  return parts.containerLocks.run(
+    id,
+    async () => {
+      const container = parts.containers.peek(id);
+      if (container?.state !== 'unknown' || container.task === undefined) return;
+      await adoptTask(parts, container, container.task, AbortSignal.any([signal, AbortSignal.timeout(attachMs)]));
+    },
+    signal,
+  );
+}

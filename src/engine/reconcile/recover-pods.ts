@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs';
+import type { PodId } from '../../lib/ids.ts';
+import type { Pod } from '../model/pod.ts';
+import type { EngineParts } from '../parts.ts';
+import { abandonPod } from '../pods/abandon-pod.ts';
+import { releasePodRuntime } from '../pods/release-pod.ts';
+import { forEach } from './for-each.ts';
+
+const releaseMs = 10_000;
+
+/** Undoes half-made pods and marks those as notready whose namespaces did not survive. */
+export async function recoverPods(parts: EngineParts): Promise<void> {
+  await forEach(parts, 'recovering a pod', parts.pods.all(), async (pod) => {
+    if (pod.state === 'creating') await abandonPod(parts, pod.id);
+    else if (pod.state === 'ready' && !isAlive(parts, pod)) await retire(parts, pod.id);
+  });
+}
+
+function isAlive({ state, paths }: EngineParts, { id, pausePid, config }: Pod): boolean {
+  if (state.rebooted || !existsSync(paths.pod(id))) return false;
+  if (pausePid !== 0 && !existsSync(`/proc/${pausePid}`)) return false;
+  return config.security.namespaces.network === 'node' || existsSync(paths.pin(id, 'net'));
+}
+
+/** The network's addresses are given back now; if that fails, again later or when the client stops the pod. */
+async function retire(parts: EngineParts, id: PodId): Promise<void> {
+  parts.log.info({ pod: id }, 'a pod did not survive and is notready now');
+  parts.pods.transition(id, 'notready', parts.state.rebooted ? { pausePid: 0 } : {});
+  // After a reboot the pins are plain files that name nothing, and plugins must not be sent there.
+  if (parts.state.rebooted) await parts.agent.releaseNamespaces(parts.paths.pinDir(id), 0, AbortSignal.timeout(releaseMs));
+  const release = (signal: AbortSignal): Promise<void> =>
+    parts.podLocks.run(
+      id,
+      async () => {
+        if (parts.pods.peek(id) !== undefined) await releasePodRuntime(parts, id, AbortSignal.any([signal, AbortSignal.timeout(releaseMs)]));
+      },
+      signal,
+    );
+  try {
+    await release(parts.background.signal);
+  } catch (error) {
+    parts.log.warn({ pod: id, err: error }, 'a pod that did not survive is not released yet');
+    parts.background.retry('releasing a pod that did not survive', { pod: id }, release);
+  }
+}

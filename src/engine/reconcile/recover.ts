@@ -1,0 +1,20 @@
+import type { EngineParts } from '../parts.ts';
+import { loadRecords } from './load-records.ts';
+import { recoverContainers } from './recover-containers.ts';
+import { recoverPods } from './recover-pods.ts';
+import { findOrphans, sweepOrphans } from './sweep-orphans.ts';
+
+const featuresMs = 10_000;
+
+/** See RunningEngine.recover. Pods come first: whether a container's pod is ready decides what becomes of it. */
+export async function recover(parts: EngineParts): Promise<void> {
+  const startMs = parts.clock.monotonicMs();
+  loadRecords(parts);
+  const orphans = await findOrphans(parts);
+  await Promise.all([recoverPods(parts), recoverContainers(parts), parts.features.load(parts, AbortSignal.timeout(featuresMs))]);
+  parts.background.run('cleaning up what no record names', {}, () => sweepOrphans(parts, orphans));
+  parts.log.info(
+    { pods: parts.pods.all().length, containers: parts.containers.all().length, rebooted: parts.state.rebooted, ms: Math.round(parts.clock.monotonicMs() - startMs) },
+    'pods and containers are recovered',
+  );
+}

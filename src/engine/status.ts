@@ -1,0 +1,15 @@
+import type { EngineParts } from './parts.ts';
+import type { EngineStatus } from './port.ts';
+
+/** See Engine.status. */
+export function engineStatus(parts: EngineParts): EngineStatus {
+  const { config, features, health, network, shims } = parts;
+  const trouble = health.trouble;
+  return {
+    runtimeReady: trouble === '',
+    runtimeReason: trouble,
+    network: network.status(),
+    handlers: shims.handlers().map((handler) => Object.assign({ isDefault: handler.name === config.defaultHandler, features: features.of(handler.name) }, handler)),
+    cgroupDriver: config.cgroupDriver,
+  };
+}
