@@ -1,0 +1,74 @@
+import { lstatSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { grpcStatus } from '../fixtures/cri.ts';
+import { CriSuite } from './suite.ts';
+
+let suite: CriSuite;
+beforeAll(async () => {
+  suite = await CriSuite.start();
+});
+afterAll(async () => suite.close());
+
+test('Version fills every field', async () => {
+  expect(await suite.cri.version()).toEqual({ version: '0.1.0', runtime_name: 'berth', runtime_version: expect.stringMatching(/^\d+\.\d+\.\d+/), runtime_api_version: 'v1' });
+});
+
+test('Status says that runtime and network are ready', async () => {
+  const { status } = await suite.cri.status();
+  expect(status.conditions.map(({ type, status: met }) => [type, met])).toEqual([['RuntimeReady', true], ['NetworkReady', true]]);
+});
+
+test('Status lists every handler, and the default one under the empty name as well', async () => {
+  const { runtime_handlers: handlers } = await suite.cri.status();
+  expect(handlers.map(({ name }) => name).toSorted()).toEqual(['', 'crun', 'runc']);
+  expect(handlers.find(({ name }) => name === '')?.features).toEqual(handlers.find(({ name }) => name === 'crun')?.features);
+});
+
+test('Status tells of groups policy and host network in user namespaces', async () => {
+  const { features } = await suite.cri.call<{ features: object }>('Status');
+  expect(features).toMatchObject({ supplemental_groups_policy: true, user_namespaces_host_network: true, mount_options: false });
+});
+
+test('verbose Status has a config with the directory that container filesystems are below', async () => {
+  const { info } = await suite.cri.status(true);
+  const config = JSON.parse(info['config'] ?? '{}') as { stateDir: string };
+  expect(statSync(config.stateDir).isDirectory()).toBe(true);
+  expect((await suite.cri.status(false)).info).toEqual({});
+});
+
+test('RuntimeConfig names the cgroup driver in words, since its zero would mean systemd', async () => {
+  expect(await suite.cri.call('RuntimeConfig')).toEqual({ linux: { cgroup_driver: 'CGROUPFS' } });
+});
+
+test('UpdateRuntimeConfig is taken', async () => {
+  expect(await suite.cri.call('UpdateRuntimeConfig', { runtime_config: { network_config: { pod_cidr: '10.0.0.0/24' } } })).toEqual({});
+});
+
+test.each(['Exec', 'Attach', 'PortForward', 'CheckpointContainer', 'CheckpointPod', 'RestorePod', 'ListMetricDescriptors', 'ListPodSandboxMetrics'])('%s is refused as unimplemented', async (method) => {
+  await expect(suite.cri.call(method)).rejects.toMatchObject({ code: grpcStatus.UNIMPLEMENTED });
+});
+
+test('the socket is for root and its group', () => {
+  expect(lstatSync(suite.node.socket).mode & 0o777).toBe(0o660);
+});
+
+test('a connection that talks no HTTP/2 hurts nobody', async () => {
+  await new Promise<void>((resolve) => {
+    const socket = connect(suite.node.socket, () => {
+      socket.end('GET / HTTP/1.1\r\n\r\n');
+    });
+    socket.on('close', () => {
+      resolve();
+    });
+    socket.on('error', () => undefined);
+    socket.resume();
+  });
+  expect((await suite.cri.version()).runtime_name).toBe('berth');
+});
+
+test('a request larger than 16 MiB is refused and the connection lives on', async () => {
+  const annotations = { big: 'x'.repeat(17 << 20) };
+  await expect(suite.cri.call('RunPodSandbox', { config: { annotations } })).rejects.toMatchObject({ code: grpcStatus.RESOURCE_EXHAUSTED });
+  expect((await suite.cri.version()).runtime_name).toBe('berth');
+});

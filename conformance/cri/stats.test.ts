@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { grpcStatus, type Message } from '../fixtures/cri.ts';
+import type { ContainerStats, Wrapped } from '../fixtures/cri-types.ts';
+import { CriSuite, type SuitePod } from './suite.ts';
+
+let suite: CriSuite;
+let pod: SuitePod;
+let busy: string;
+beforeAll(async () => {
+  suite = await CriSuite.start();
+  pod = await suite.pod({ labels: { of: 'stats' }, annotations: { note: 'n' } });
+  busy = await suite.run(pod, ['sh', '-c', 'head -c 5000000 /dev/zero > /file; while :; do :; done'], {
+    labels: { l: 'busy' },
+    linux: { resources: { memory_limit_in_bytes: String(64 << 20) }, security_context: { namespace_options: { pid: 'CONTAINER' } } },
+  });
+});
+afterAll(async () => suite.close());
+
+const amount = (value: Wrapped | undefined): number => Number(value?.value ?? Number.NaN);
+
+test('a running container has times, processor time, memory and writable layer', async () => {
+  await sleep(1200);
+  await suite.cri.containerStats(busy);
+  await sleep(1200);
+  const stats = await suite.cri.call<{ stats: ContainerStats & Message }>('ContainerStats', { container_id: busy });
+  const { cpu, memory, writable_layer: layer, attributes } = stats.stats;
+  expect(attributes).toMatchObject({ id: busy, metadata: { name: 'main' }, labels: { l: 'busy' } });
+  expect(Math.abs(Number(BigInt(cpu?.timestamp ?? 0) / 1_000_000n) - Date.now())).toBeLessThan(30_000);
+  expect(amount(cpu?.usage_core_nano_seconds)).toBeGreaterThan(5e8);
+  expect(amount(cpu?.usage_nano_cores)).toBeGreaterThan(1e8);
+  expect(amount(memory?.working_set_bytes)).toBeGreaterThan(1000);
+  expect(amount(memory?.usage_bytes)).toBeGreaterThanOrEqual(amount(memory?.working_set_bytes));
+  expect(amount(layer?.used_bytes)).toBeGreaterThanOrEqual(5_000_000);
+  expect(amount(layer?.inodes_used)).toBeGreaterThan(0);
+  expect(stats.stats['memory']).toMatchObject({ available_bytes: { value: expect.stringMatching(/^\d+$/) } });
+});
+
+test('processor time grows and never goes back', async () => {
+  const read = async () => amount((await suite.cri.containerStats(busy)).cpu?.usage_core_nano_seconds);
+  const first = await read();
+  await sleep(300);
+  expect(await read()).toBeGreaterThan(first);
+});
+
+test('lists hold running containers alone, and filters must match', async () => {
+  const created = await suite.create(pod, ['true'], { metadata: { name: 'created' } });
+  const ids = async (filter: object | null) => (await suite.cri.call<{ stats: readonly ContainerStats[] }>('ListContainerStats', { filter })).stats.map(({ attributes }) => attributes.id);
+  expect(await ids(null)).toEqual([busy]);
+  expect(await ids({ label_selector: { l: 'busy' } })).toEqual([busy]);
+  expect(await ids({ pod_sandbox_id: pod.id, id: busy })).toEqual([busy]);
+  expect(await ids({ label_selector: { l: 'idle' } })).toEqual([]);
+  await expect(suite.cri.containerStats(created)).rejects.toMatchObject({ code: grpcStatus.FAILED_PRECONDITION });
+  await expect(suite.cri.containerStats('f'.repeat(64))).rejects.toMatchObject({ code: grpcStatus.NOT_FOUND });
+  await suite.cri.removeContainer(created);
+});
+
+test("a pod's statistics hold its network, processes and containers", async () => {
+  const { stats } = await suite.cri.call<{ stats: Message }>('PodSandboxStats', { pod_sandbox_id: pod.id });
+  expect(stats['attributes']).toMatchObject({ id: pod.id, metadata: { name: 'pod' }, labels: { of: 'stats' }, annotations: { note: 'n' } });
+  const linux = stats['linux'] as { network: { default_interface: { name: string; rx_bytes: Wrapped } }; process: { process_count: Wrapped }; cpu: { usage_core_nano_seconds: Wrapped }; containers: readonly ContainerStats[] };
+  expect(linux.network.default_interface.name).toBe('eth0');
+  expect(amount(linux.network.default_interface.rx_bytes)).toBeGreaterThanOrEqual(0);
+  expect(amount(linux.process.process_count)).toBeGreaterThanOrEqual(1);
+  expect(amount(linux.cpu.usage_core_nano_seconds)).toBeGreaterThan(0);
+  expect(linux.containers.map(({ attributes }) => attributes.id)).toEqual([busy]);
+});
+
+test('lists of pods follow their filter, and an unknown pod is not found', async () => {
+  const ids = async (filter: object | null) => (await suite.cri.call<{ stats: readonly { attributes: { id: string } }[] }>('ListPodSandboxStats', { filter })).stats.map(({ attributes }) => attributes.id);
+  expect(await ids(null)).toEqual([pod.id]);
+  expect(await ids({ label_selector: { of: 'nothing' } })).toEqual([]);
+  await expect(suite.cri.call('PodSandboxStats', { pod_sandbox_id: 'f'.repeat(64) })).rejects.toMatchObject({ code: grpcStatus.NOT_FOUND });
+});
+
+test.each([
+  ['StreamContainerStats', 'container_stats'],
+  ['StreamPodSandboxStats', 'pod_sandbox_stats'],
+])('%s sends what the list would', async (method, field) => {
+  const seen: string[] = [];
+  for await (const message of suite.cri.stream<Message>(method)) seen.push(...(message[field] as readonly ContainerStats[]).map(({ attributes }) => attributes.id));
+  expect(seen).toEqual([method === 'StreamContainerStats' ? busy : pod.id]);
+});
