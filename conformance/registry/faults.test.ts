@@ -39,7 +39,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await store.close();
   await proxy.stop();
-  fixture.remove();
+  await fixture.remove();
 });
 
 const reopen = (change: Partial<ImagesConfig> = {}): Promise<ImageStore> => fixture.open({ hosts: { [proxy.host]: plainHttp }, ...change });

@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await store.close();
-  fixture.remove();
+  await fixture.remove();
 });
 
 const image = (label: string): Image => buildImage({ label, layers: [layer([file('a', 'one')]), layer([file('b', label)])] });

@@ -31,7 +31,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await store.close();
-  fixture.remove();
+  await fixture.remove();
 });
 
 const pull = (reference: string): Promise<StoredImage> => store.pull({ reference, auth: undefined });
@@ -39,20 +39,15 @@ const pull = (reference: string): Promise<StoredImage> => store.pull({ reference
 const small = (label: string, format: LayerFormat = {}): Image =>
   buildImage({ label, layers: [layer([file('a', 'one')], format), layer([file('b', label)], format)], ...(format.dialect === undefined ? {} : { dialect: format.dialect }) });
 
-/** Files of the topmost layer and of those below. */
-function filesOf(image: StoredImage): readonly (readonly string[])[] {
-  const { dir, parents } = fixture.snapshotter.layerDirs(image.topSnapshot as SnapshotKey);
-  return [dir, ...parents].map((path) => readdirSync(path));
-}
-
 test('a tag becomes snapshots and a record', async () => {
   const image = buildImage({ label: 'tag', layers: [layer([file('a', 'one')]), layer([file('b', 'two')])], run: { Cmd: ['sh'], Env: ['A=1'], User: '1000:5' } });
   const reference = await registry.push('app', 'tag', image);
   const pulled = await pull(reference);
   expect(pulled).toMatchObject({ id: imageId(image), repoTags: [reference], repoDigests: [`${registry.host}/app@${image.manifest.descriptor.digest}`] });
   expect(pulled.config).toMatchObject({ cmd: ['sh'], env: ['A=1'], user: '1000:5' });
-  expect(filesOf(pulled)).toEqual([['b'], ['a']]);
-  expect(readFileSync(join(fixture.snapshotter.layerDirs(pulled.topSnapshot as SnapshotKey).dir, 'b'), 'utf8')).toBe('two');
+  expect(await fixture.files(pulled.topSnapshot)).toEqual([['b'], ['a']]);
+  const [top = ''] = await fixture.layerDirs(pulled.topSnapshot);
+  expect(readFileSync(join(top, 'b'), 'utf8')).toBe('two');
   const compressed = [image.manifest, image.config, ...image.layers].reduce((sum, { descriptor }) => sum + descriptor.size, 0);
   expect(pulled.size).toBe(compressed);
 });
@@ -101,7 +96,7 @@ test.each<[Dialect, Compression]>([
   ['docker', 'gzip'],
 ])('%s layers with %s compression', async (dialect, compression) => {
   const reference = await registry.push('formats', `${dialect}-${compression}`, small(`${dialect}-${compression}`, { dialect, compression }));
-  expect(filesOf(await pull(reference))).toEqual([['b'], ['a']]);
+  expect(await fixture.files((await pull(reference)).topSnapshot)).toEqual([['b'], ['a']]);
 });
 
 test('a tag that moved takes its name along; the old image stays under its digest', async () => {
@@ -137,7 +132,7 @@ test('removing frees snapshots and blobs, but not under a container', async () =
   expect(fixture.snapshotter.stat(top)).toBeUndefined();
   // The lower layer is shared with the image that stays.
   expect(fixture.snapshotter.list()).toHaveLength(2);
-  expect(filesOf(other)).toEqual([['b'], ['a']]);
+  expect(await fixture.files(other.topSnapshot)).toEqual([['b'], ['a']]);
   await store.remove(other.id);
   expect(fixture.snapshotter.list()).toEqual([]);
   expect(readdirSync(join(fixture.directory, 'content/blobs/sha256'))).toEqual([]);
@@ -155,7 +150,7 @@ test('layer blobs stay when they are to be kept', async () => {
     expect(readdirSync(join(keeping.directory, 'content/blobs/sha256')).toSorted()).toEqual(hexes.toSorted());
   } finally {
     await kept.close();
-    keeping.remove();
+    await keeping.remove();
   }
 });
 

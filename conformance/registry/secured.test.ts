@@ -26,7 +26,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-  fixture.remove();
+  await fixture.remove();
   rmSync(directory, { recursive: true, force: true });
 });
 
