@@ -32,8 +32,7 @@ const identity = (pod: KubePod): object => ({
 });
 
 describe.skipIf(unbuildable !== undefined)(`a real kubelet on ${runtime}`, () => {
-  let directory: string;
-  let registry: Registry;
+  const cleanup = new AsyncDisposableStack();
   let node: NodeDaemon;
   let kubelet: Kubelet;
   let busybox: string;
@@ -44,21 +43,19 @@ describe.skipIf(unbuildable !== undefined)(`a real kubelet on ${runtime}`, () =>
   beforeAll(async () => {
     await buildPeers(runtime === 'containerd' ? ['kubelet', 'containerd', 'containerd-shim-runc-v2'] : ['kubelet']);
     const images = new TestImages();
-    directory = mkdtempSync(join(tmpdir(), 'berth-reg-'));
-    registry = await Registry.start({ directory });
+    const directory = mkdtempSync(join(tmpdir(), 'berth-reg-'));
+    cleanup.defer(() => {
+      rmSync(directory, { recursive: true, force: true });
+    });
+    const registry = cleanup.use(await Registry.start({ directory }));
     busybox = await registry.push('busybox', '1', images.busybox());
     const pauseImage = await registry.push('pause', '1', images.pause());
-    node = runtime === 'containerd' ? await startContainerd({ pauseImage }) : await startBerth({ insecureRegistries: [registry.host] });
-    kubelet = await Kubelet.start(node);
+    node = cleanup.use(runtime === 'containerd' ? await startContainerd({ pauseImage }) : await startBerth({ insecureRegistries: [registry.host] }));
+    kubelet = cleanup.use(await Kubelet.start(node));
     node.markClean();
     hostPort = await freePort();
   }, 1_200_000);
-  afterAll(async () => {
-    await kubelet.close();
-    await node.close();
-    await registry.stop();
-    rmSync(directory, { recursive: true, force: true });
-  });
+  afterAll(async () => cleanup.disposeAsync());
 
   test('a pod with init container, probes, limit, hostPort, emptyDir and hook becomes Ready', async () => {
     full = kubelet.apply('full', fullPod({ busybox }, hostPort));

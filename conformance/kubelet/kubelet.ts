@@ -53,7 +53,7 @@ function configuration({ node, directory, port }: KubeletPlace, featureGates: Re
 }
 
 /** The real kubelet without an API server, running the static pods of a directory on a runtime under test. */
-export class Kubelet {
+export class Kubelet implements AsyncDisposable {
   readonly #place: KubeletPlace;
   readonly #restoreTunables = saveKernelTunables();
   #process: ServiceProcess;
@@ -72,7 +72,12 @@ export class Kubelet {
     for (const name of ['', 'kubepods', 'kubepods/besteffort', 'kubepods/burstable']) makeCgroup(join(node.scratch.cgroup, name));
     node.namespace.cover(fixedPaths);
     const kubelet = new Kubelet(place, spawnKubelet(place, {}));
-    await kubelet.#ready();
+    try {
+      await kubelet.#ready();
+    } catch (error) {
+      await kubelet.close();
+      throw error;
+    }
     return kubelet;
   }
 
@@ -128,6 +133,10 @@ export class Kubelet {
     await this.#process.stop();
     this.#restoreTunables();
     rmSync(this.#place.directory, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }
 

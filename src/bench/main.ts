@@ -15,6 +15,10 @@ const print = (line: string): void => {
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   await using lab = new Lab();
+  // Interrupted, it must not leave daemons, pods and a bridge behind.
+  process.once('SIGINT', () => {
+    void lab[Symbol.asyncDispose]().finally(() => process.exit(130));
+  });
   await lab.start(options.only, print);
   if (lab.subjects.length === 0) throw new Error(`nothing to measure: ${options.only.join(', ') || 'no runtime could be started'}`);
   const report = makeReport(await runRounds(lab.subjects, options, print), describeMachine(), options);
