@@ -18,14 +18,16 @@ pub fn kill(shim: &mut Shim, request: &task::KillRequest) -> Result<Outcome, Sta
         .ok_or_else(|| Status::new(Code::InvalidArgument, format!("{} is no signal", request.signal)))?;
     let process = find(shim, &request.exec_id)?;
     let (pid, gone) = (process.pid, process.exit.is_some() || process.pid == 0);
-    if request.all {
+    // An exec has no cgroup of its own: with all its signal still reaches it alone.
+    let all = request.all && request.exec_id.is_empty();
+    if all {
         let others = shim.held()?.cgroup.as_ref().map(crate::cgroup::CgroupPaths::pids).unwrap_or_default();
         for other in others.into_iter().filter(|other| *other != pid) {
             let _ = send(other, signal);
         }
     }
     if gone {
-        return if request.all { Ok(Outcome::empty()) } else { Err(finished(&request.exec_id)) };
+        return if all { Ok(Outcome::empty()) } else { Err(finished(&request.exec_id)) };
     }
     send(pid, signal).map_err(|_| finished(&request.exec_id))?;
     Ok(Outcome::empty())
