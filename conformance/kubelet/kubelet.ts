@@ -145,5 +145,5 @@ function spawnKubelet(place: KubeletPlace, featureGates: Readonly<Record<string,
   const config = join(directory, 'kubelet.json');
   writeFileSync(config, JSON.stringify(configuration(place, featureGates)));
   const flags = [`--config=${config}`, `--root-dir=${join(directory, 'root')}`, `--cert-dir=${join(directory, 'pki')}`, `--hostname-override=${nodeName}`, '--node-ip=127.0.0.1', '--v=2'];
-  return new ServiceProcess({ command: node.namespace.enter([peerPath('kubelet'), ...flags]), log: join(directory, 'kubelet.log') });
+  return new ServiceProcess({ name: 'kubelet', command: node.namespace.enter([peerPath('kubelet'), ...flags]), log: join(directory, 'kubelet.log') });
 }
