@@ -44,10 +44,10 @@ test('a daemon killed in a pull shows no half image and goes on where it stopped
   const reference = await push(image);
   proxy.breakOn({ path: blobOf(image, 1), times: 1, cutAfter: megabyte });
   proxy.breakOn({ path: blobOf(image, 1), delayMs: 60_000 });
-  const pulling = node.cri.pullImage(reference);
+  const broken = expect(node.cri.pullImage(reference)).rejects.toThrow();
   await expect.poll(() => proxy.count('GET', blobOf(image, 1)), { timeout: 10_000 }).toBe(2);
   await node.kill();
-  await expect(pulling).rejects.toThrow();
+  await broken;
   proxy.heal();
   await node.startAgain();
   expect(await node.cri.listImages()).toEqual([]);
