@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { copyFileSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { FilesystemMount } from '../../src/native/port.ts';
 
 export interface Bundle {
@@ -37,7 +37,7 @@ export interface BundleOptions {
   readonly terminal?: boolean;
 }
 
-/** A bundle as the engine makes it. */
+/** A bundle as the engine makes it, below DIRECTORY; its cgroup is named after the directory above that. */
 export function makeBundle(directory: string, root: string, options: BundleOptions): Bundle {
   const id = randomBytes(32).toString('hex');
   const path = join(directory, id);
@@ -55,7 +55,7 @@ export function makeBundle(directory: string, root: string, options: BundleOptio
     ],
     linux: {
       namespaces: ['pid', 'mount', 'ipc', 'uts', 'network'].map((type) => ({ type })),
-      cgroupsPath: `/berth-shim-suite/${id.slice(0, 12)}`,
+      cgroupsPath: `/${basename(dirname(directory))}/${id.slice(0, 12)}`,
       resources: memory,
     },
   };

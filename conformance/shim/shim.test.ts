@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -65,8 +65,8 @@ function lives(pid: number): boolean {
 }
 
 /** Kills what a failed test left in its cgroups, and removes those. */
-async function removeCgroups(): Promise<void> {
-  for (const directory of globSync('/sys/fs/cgroup/*/berth-shim-suite')) {
+async function removeCgroups(name: string): Promise<void> {
+  for (const directory of globSync(`/sys/fs/cgroup/*/${name}`)) {
     const children = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(directory, entry.name));
     for (const child of children) {
       for (const pid of readFileSync(join(child, 'cgroup.procs'), 'utf8').split('\n').filter((line) => line !== '')) process.kill(Number(pid), 'SIGKILL');
@@ -135,7 +135,7 @@ describe.each(handlers)('$name', ({ name, shim, runtime, protocol }) => {
     await launcher.close();
     await privateAgent.close();
     // A shim ends a moment after it answered Shutdown.
-    await removeCgroups();
+    await removeCgroups(basename(directory));
     await vi.waitFor(() => expect(processesIn(directory)).toEqual([]), { timeout: 5000 });
     rmSync(directory, { recursive: true });
   });

@@ -92,7 +92,7 @@ async function killAndWait(execution: Execution): Promise<void> {
   const { methods, process } = execution;
   const options = { timeoutMs: callMs.default };
   // It may have ended in the meantime, which the wait finds out.
-  await call(execution, methods.kill, { ...process, signal: sigkill, all: true }, options).catch(() => undefined);
+  await call(execution, methods.kill, { ...process, signal: sigkill, all: false }, options).catch(() => undefined);
   await call(execution, methods.wait, process, options);
 }
 

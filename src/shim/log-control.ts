@@ -1,13 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { isKind } from '../lib/errors.ts';
-import { connectUnix } from '../lib/ttrpc/connect.ts';
 
 /** A unix socket's path holds this many bytes; a longer one is replaced by its hash, as berth-shim does. */
 const maxSocketPath = 107;
 const shortDirectory = '/run/berth-shims';
-/** How long a logger may take for what a container left in its pipes. */
-const drainMs = 2000;
 
 /** Where the log writer of a foreign shim listens, which knows nothing but the log's path. */
 export function logControlAddress(logPath: string): string {
@@ -32,21 +28,5 @@ export function rememberedLog(bundle: string): string | undefined {
     return readFileSync(join(bundle, 'log-path'), 'utf8');
   } catch {
     return undefined;
-  }
-}
-
-/** Resolves when the log writer has written everything and ended, or after a while. */
-export async function logWritten(logPath: string, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    const socket = await connectUnix(logControlAddress(logPath), signal);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, drainMs);
-    socket.on('close', resolve).on('error', resolve).resume();
-    await promise;
-    clearTimeout(timer);
-    socket.destroy();
-  } catch (error) {
-    // Nobody listens: it has ended.
-    if (!isKind(error, 'not-found')) throw error;
   }
 }

@@ -368,20 +368,21 @@ test.each(['0.log', `${'long'.repeat(30)}.log`])('the log writer of a foreign sh
   await shimOf({ wait: async () => ({ exitStatus: 1 }) });
   const task = await launcher.launch('foreign', { id: 'c1', bundle: bundle('c1'), rootfs: [], terminal: false, stdin: false, stdinOnce: false, logPath: log, maxLogLineBytes: 0 });
   expect(isKind(await failure(task.reopenLog()), 'precondition')).toBe(true);
-  const writer = await FakeShim.listen(control, methods, {});
+  const written = Promise.withResolvers<object>();
+  const writer = await FakeShim.listen(control, methods, { describe: () => written.promise });
   shims.push(writer);
   await task.reopenLog();
-  expect(writer.names()).toEqual(['reopenLog']);
   let exited = false;
   const wait = task.wait().then((exit) => {
     exited = true;
     return exit;
   });
   // The exit is not told before everything is in the log.
-  await expect.poll(() => writer.connections).toBe(1);
+  await expect.poll(() => writer.names()).toEqual(['reopenLog', 'describe']);
   expect(exited).toBe(false);
-  writer.hangUp();
+  written.reject(new BerthError('unimplemented', 'no method Describe'));
   expect(await wait).toMatchObject({ exitCode: 1 });
+  await expect.poll(() => writer.connections).toBe(0);
 });
 
 test('a shim that hangs is killed when it is buried, but no stranger with its pid', async () => {

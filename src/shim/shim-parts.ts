@@ -30,6 +30,7 @@ export const callMs = {
   exec: 30_000,
   default: 10_000,
   stats: 2000,
+  log: 2000,
 } as const;
 
 /** The Task service in the version that the shim speaks. */

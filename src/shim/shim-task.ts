@@ -5,7 +5,7 @@ import { buryShim } from './bury-shim.ts';
 import { decodeStats } from './decode-stats.ts';
 import { execSync } from './exec-sync.ts';
 import { readExitRecord } from './exit-record.ts';
-import { logControlAddress, logWritten, rememberedLog } from './log-control.ts';
+import { logControlAddress, rememberedLog } from './log-control.ts';
 import { type ExitAnswer, packSpec, type ProcessId, type TaskMethods } from './methods.ts';
 import type { ExecOutcome, ExecSpec, Task, TaskExit, TaskHandle, TaskState, TaskStats, TaskStatus } from './port.ts';
 import { callMs, type ShimParts, type ShimTarget, taskMethodsOf } from './shim-parts.ts';
@@ -102,9 +102,8 @@ export class ShimTask implements Task {
   }
 
   async reopenLog(signal?: AbortSignal): Promise<void> {
-    const method = this.#parts.methods.container.reopenLog;
-    if (this.#ours) await this.#call(method, {}, { signal });
-    else await this.#reopenForeign(method, signal);
+    if (this.#ours) await this.#call(this.#parts.methods.container.reopenLog, {}, { signal });
+    else await this.#reopenForeign(signal);
   }
 
   async startPhases(signal?: AbortSignal): Promise<Readonly<Record<string, number>>> {
@@ -127,15 +126,25 @@ export class ShimTask implements Task {
     this.#parts.oom.unwatch(this.#main.id);
   }
 
-  /** The shim itself cannot; the log writer that it was given listens beside the log. */
-  async #reopenForeign(method: Method<object, object>, signal: AbortSignal | undefined): Promise<void> {
-    const log = rememberedLog(this.#target.handle.bundle);
-    const address = log === undefined ? '' : logControlAddress(log);
+  /** The shim itself cannot; the log writer that it was given listens beside the log, even after the container's end. */
+  async #reopenForeign(signal: AbortSignal | undefined): Promise<void> {
+    const { status } = await this.state(signal);
     try {
-      await this.#parts.connections.call(address, method, {}, { signal, timeoutMs: callMs.default });
+      if (status === 'stopped') throw new BerthError('unavailable', 'the container has ended');
+      await this.#callLogWriter(this.#parts.methods.container.reopenLog, { signal, timeoutMs: callMs.default });
     } catch (error) {
       if (!isKind(error, 'unavailable')) throw error;
       throw new BerthError('precondition', `nobody writes a log for container ${this.#main.id}`, { cause: error });
+    }
+  }
+
+  /** @throws BerthError `unavailable` when there is no log or nobody writes it. */
+  async #callLogWriter(method: Method<object, object>, options: Options): Promise<void> {
+    const log = rememberedLog(this.#target.handle.bundle);
+    if (log === undefined) throw new BerthError('unavailable', 'there is no log');
+    const address = logControlAddress(log);
+    try {
+      await this.#parts.connections.call(address, method, {}, options);
     } finally {
       this.#parts.connections.forget(address);
     }
@@ -149,10 +158,13 @@ export class ShimTask implements Task {
     return this.#parts.connections.call(this.#target.handle.address, method, request, { timeoutMs: callMs.default, ...options });
   }
 
-  /** Our shim flushes its log before it tells of an exit. */
+  /**
+   * Our shim flushes its log before it tells of an exit. A foreign shim's log writer answers, if only that it does not know
+   * the call, when it has written what the container left in its pipes.
+   */
   async #logWritten(signal: AbortSignal | undefined): Promise<void> {
-    const log = this.#ours ? undefined : rememberedLog(this.#target.handle.bundle);
-    if (log !== undefined) await logWritten(log, signal);
+    if (this.#ours) return;
+    await this.#callLogWriter(this.#parts.methods.container.describe, { signal, timeoutMs: callMs.log }).catch(() => signal?.throwIfAborted());
   }
 
   async #exit(answer: ExitAnswer): Promise<TaskExit> {
