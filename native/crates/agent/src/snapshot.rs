@@ -38,7 +38,7 @@ fn read_file(root: &OwnedFd, path: &str, max: u32) -> Result<SnapshotFile, Statu
 /// `None` for what is absent or no regular file. Looked at before it is opened: opening a pipe waits, opening a device
 /// acts.
 fn open_file(root: &OwnedFd, path: &str) -> rustix::io::Result<Option<File>> {
-    let node = match openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), INSIDE) {
+    let node = match open_inside(root, path, OFlags::PATH | OFlags::CLOEXEC) {
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => return Ok(None),
         other => other?,
     };
@@ -49,13 +49,25 @@ fn open_file(root: &OwnedFd, path: &str) -> rustix::io::Result<Option<File>> {
     open(link, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map(|file| Some(file.into()))
 }
 
+/// The kernel gives up with `EAGAIN` when anything on the machine is renamed or mounted while it climbs a `..`.
+fn open_inside(root: &OwnedFd, path: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    const ATTEMPTS: usize = 100;
+    for _ in 1..ATTEMPTS {
+        match openat2(root, path, flags, Mode::empty(), INSIDE) {
+            Err(Errno::AGAIN) => {}
+            other => return other,
+        }
+    }
+    openat2(root, path, flags, Mode::empty(), INSIDE)
+}
+
 /// Copies a directory of a snapshot into an empty one.
 pub fn copy_tree(request: &CopySnapshotTreeRequest) -> Result<Empty, Status> {
     let CopySnapshotTreeRequest { mounts, path, target } = request;
     failure::absolute("target", target)?;
     let root = mounts::root_of(mounts)?;
     let directory = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let source = match openat2(&root, path.as_str(), directory, Mode::empty(), INSIDE) {
+    let source = match open_inside(&root, path, directory) {
         Err(Errno::NOENT) => return Ok(Empty {}),
         Err(Errno::NOTDIR) => return Err(failure::invalid(format!("{path} of the snapshot is not a directory"))),
         other => other.map_err(failure::on("open in the snapshot", path))?,

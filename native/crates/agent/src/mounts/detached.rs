@@ -1,8 +1,8 @@
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Result;
-use rustix::mount::{MountFlags, MountPropagationFlags, mount_change};
+use rustix::mount::{MountFlags, MountPropagationFlags, OpenTreeFlags, mount_change, open_tree};
 use rustix::thread::UnshareFlags;
 use ttrpc::Status;
 
@@ -14,7 +14,8 @@ use crate::thread::apart;
 
 const ROOT: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// The root directory of a snapshot, without a mount that anybody else could see; it goes away with the descriptor.
+/// The root directory of a snapshot, without a mount that anybody else could see. The mount lives as long as this very
+/// descriptor: in what other descriptors still reach after it, the kernel refuses to walk `..` (`EAGAIN`).
 pub fn root_of(mounts: &[FilesystemMount]) -> std::result::Result<OwnedFd, Status> {
     let [mount] = mounts else {
         return Err(failure::invalid(format!("a snapshot's root is one mount, not {}", mounts.len())));
@@ -45,9 +46,8 @@ fn overlay_root(options: &Options) -> Result<OwnedFd> {
     }
     let read_only = read_only(options);
     match overlay::build(&lower, &read_only) {
-        Ok(mount) => rustix::fs::openat(&mount, c".", ROOT, Mode::empty()),
         Err(errno) if overlay::is_too_old(errno) => in_private_namespace(&lower, &read_only),
-        Err(errno) => Err(errno),
+        other => other,
     }
 }
 
@@ -57,7 +57,8 @@ fn read_only(options: &Options) -> Options {
     Options { flags: MountFlags::RDONLY, data: words.cloned().collect(), ..Options::default() }
 }
 
-/// The way of kernels without `lowerdir+`: a thread with a mount namespace of its own mounts, opens the root and ends.
+/// The way of kernels without `lowerdir+`: a thread with a mount namespace of its own mounts, clones the mount
+/// into a detached one and ends.
 fn in_private_namespace(lower: &[String], options: &Options) -> Result<OwnedFd> {
     // Any directory will do as the mount point, and this one always exists.
     const POINT: &str = "/proc";
@@ -72,7 +73,7 @@ fn in_private_namespace(lower: &[String], options: &Options) -> Result<OwnedFd> 
             sys::unshare(UnshareFlags::NEWNS)?;
             mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
             mount::attach(&mount, POINT)?;
-            open(POINT)
+            open_tree(CWD, POINT, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)
         })());
         Ok(())
     });
@@ -91,7 +92,7 @@ mod tests {
         let base = std::env::temp_dir().join(format!("berth-detached-{}", std::process::id()));
         let dir = |name: &str| base.join(name).display().to_string();
         for name in ["top", "bottom"] {
-            std::fs::create_dir_all(dir(name)).unwrap();
+            std::fs::create_dir_all(base.join(name).join("sub")).unwrap();
             std::fs::write(base.join(name).join(name), "").unwrap();
         }
         let options = Options { flags: MountFlags::RDONLY, ..Options::default() };
@@ -100,8 +101,9 @@ mod tests {
         let old = in_private_namespace(&lower, &options);
         for root in [new, old] {
             let root = root.unwrap();
-            for name in ["top", "bottom"] {
-                rustix::fs::statat(&root, name, rustix::fs::AtFlags::empty()).unwrap();
+            for name in ["top", "/sub/../bottom"] {
+                let inside = rustix::fs::ResolveFlags::IN_ROOT;
+                rustix::fs::openat2(&root, name, OFlags::PATH, Mode::empty(), inside).unwrap();
             }
         }
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();

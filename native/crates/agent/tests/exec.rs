@@ -1,0 +1,104 @@
+//! Programs run through the agent.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::proto::{ExecRequest, ExecResponse};
+use support::{Agent, Scratch, assert_fails, eventually, is_running, text};
+use ttrpc::Code;
+
+fn sh(script: &str) -> ExecRequest {
+    ExecRequest { argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(), ..Default::default() }
+}
+
+#[test]
+fn a_program_gets_its_input_and_environment_and_its_outputs_come_back() {
+    let mut agent = Agent::start();
+    let request = ExecRequest {
+        env: vec!["GREETING=hello".into()],
+        cwd: "/proc".into(),
+        stdin: b"input".to_vec(),
+        ..sh("pwd; env | grep -v -e PWD -e SHLVL -e _=; cat; echo problem >&2; exit 3")
+    };
+    let answer: ExecResponse = agent.call("Exec", &request);
+    assert_eq!(String::from_utf8(answer.stdout).unwrap(), "/proc\nGREETING=hello\ninput");
+    assert_eq!((answer.stderr.as_slice(), answer.exit_code), (b"problem\n".as_slice(), 3));
+    let killed: ExecResponse = agent.call("Exec", &sh("kill -9 $$"));
+    assert_eq!(killed.exit_code, 137);
+}
+
+#[test]
+fn large_streams_flow_both_ways_and_outputs_are_capped() {
+    let mut agent = Agent::start();
+    let input = vec![b'x'; 900 << 10];
+    let request = ExecRequest { stdin: input.clone(), ..sh("tee /dev/stderr") };
+    let answer: ExecResponse = agent.call("Exec", &request);
+    assert!(answer.stdout == input && answer.stderr == input);
+    let capped = ExecRequest { max_output_bytes: 10, ..sh("head -c 3000000 /dev/zero") };
+    let answer: ExecResponse = agent.call("Exec", &capped);
+    assert_eq!((answer.stdout.len(), answer.exit_code), (10, 0));
+    let unread = ExecRequest { stdin: input, ..sh("exec <&-; exit 0") };
+    assert_eq!(agent.call::<_, ExecResponse>("Exec", &unread).exit_code, 0);
+}
+
+#[test]
+fn a_timeout_kills_the_whole_group() {
+    let mut agent = Agent::start();
+    let scratch = Scratch::new();
+    let file = text(&scratch.path("pid"));
+    let started = Instant::now();
+    let request = ExecRequest { timeout_ms: 200, ..sh(&format!("sleep 60 & echo $! > {file}; echo stuck >&2; wait")) };
+    assert_fails(agent.try_call::<_, ExecResponse>("Exec", &request), Code::DeadlineExceeded, "it said: stuck");
+    assert!(started.elapsed() < Duration::from_secs(5));
+    let pid = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+    eventually("the child is gone", || !is_running(pid));
+    let flood = ExecRequest { timeout_ms: 200, ..sh("exec yes") };
+    assert_fails(agent.try_call::<_, ExecResponse>("Exec", &flood), Code::DeadlineExceeded, "/bin/sh");
+}
+
+#[test]
+fn a_detached_program_may_leave_a_process_that_holds_its_outputs() {
+    let mut agent = Agent::start();
+    let request = ExecRequest { detached: true, ..sh("sleep 60 & echo $!") };
+    let answer: ExecResponse = agent.call("Exec", &request);
+    let pid: i32 = String::from_utf8(answer.stdout).unwrap().trim().parse().unwrap();
+    assert_eq!(agent.hang_up(), 0);
+    assert!(is_running(pid));
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL).unwrap();
+}
+
+#[test]
+fn programs_end_with_the_agent_whether_it_hangs_up_or_is_killed() {
+    for abrupt in [false, true] {
+        let mut agent = Agent::start();
+        let scratch = Scratch::new();
+        let file = scratch.path("pid");
+        let script = format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 60", text(&file));
+        agent.send("Exec", &sh(&script));
+        eventually("the program runs", || file.exists());
+        if abrupt {
+            agent.kill();
+        } else {
+            assert_eq!(agent.hang_up(), 0);
+        }
+        let pid = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+        eventually("the program is gone", || !is_running(pid));
+    }
+}
+
+#[test]
+fn what_cannot_run_is_an_error() {
+    let mut agent = Agent::start();
+    let request = |program: &str| ExecRequest { argv: vec![program.into()], ..Default::default() };
+    let mut attempt = |program| agent.try_call::<_, ExecResponse>("Exec", &request(program));
+    assert_fails(attempt("/no/such/plugin"), Code::NotFound, "exec /no/such/plugin");
+    assert_fails(attempt("relative"), Code::InvalidArgument, "absolute");
+    assert_fails(attempt("/etc/passwd"), Code::Internal, "exec /etc/passwd");
+    let none = ExecRequest::default();
+    assert_fails(agent.try_call::<_, ExecResponse>("Exec", &none), Code::InvalidArgument, "argv");
+    let unknown = agent.try_call::<_, ExecResponse>("NoSuchMethod", &none);
+    assert_fails(unknown, Code::Unimplemented, "NoSuchMethod");
+}
