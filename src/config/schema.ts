@@ -50,7 +50,7 @@ export const schema = table({
     pinned: listOf(text(''), []),
   }),
   registries: tableOf(registry),
-  snapshotter: table({ name: oneOf('overlay', ['overlay', 'native']), volatile: flag(true) }),
+  snapshotter: table({ volatile: flag(true) }),
   containers: table({
     maxLogLineBytes: integer(16_384, { min: 256, max: 1 << 20 }),
     restrictOomScoreAdj: flag(false),

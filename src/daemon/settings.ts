@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
+import type { EngineConfig } from '../engine/config.ts';
 import type { ImagesConfig } from '../images/config.ts';
 import type { RuntimeHandler } from '../shim/port.ts';
 
@@ -32,4 +33,27 @@ export function imageSettings({ images, registries }: Config): ImagesConfig {
   });
   const { progressTimeout, ...rest } = images;
   return { ...rest, progressTimeoutMs: progressTimeout, hosts: Object.fromEntries(hosts) };
+}
+
+/** Where pods that name no cgroup parent go, in the spelling of the driver. */
+const defaultParent: Readonly<Record<CgroupDriver, string>> = { cgroupfs: '/berth', systemd: 'berth.slice' };
+
+export function engineSettings(config: Config, host: EngineConfig['host']): EngineConfig {
+  const driver = cgroupDriver(config);
+  const { maxLogLineBytes, shmSize, enableUnprivilegedPorts, enableUnprivilegedIcmp, restrictOomScoreAdj } = config.containers;
+  return {
+    stateRoot: config.stateRoot,
+    runRoot: config.runRoot,
+    defaultHandler: config.defaultRuntime,
+    cgroupDriver: driver,
+    defaultCgroupParent: config.cgroup.parent === '' ? defaultParent[driver] : config.cgroup.parent,
+    maxLogLineBytes,
+    shmSizeBytes: shmSize,
+    startConcurrency: config.limits.startConcurrency,
+    enableUnprivilegedPorts,
+    enableUnprivilegedIcmp,
+    restrictOomScoreAdj,
+    cgroupRoot: '/sys/fs/cgroup',
+    host,
+  };
 }

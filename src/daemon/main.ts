@@ -1,0 +1,49 @@
+import { parseArgs } from 'node:util';
+import { defaultConfigPath, loadConfig } from '../config/load-config.ts';
+import { BerthError } from '../lib/errors.ts';
+import { createLogger } from '../telemetry/log.ts';
+import { startDaemon } from './lifecycle.ts';
+import { packageVersion } from './version.ts';
+
+const usage = `usage: berthd [--config FILE]
+       berthd --version
+
+  --config FILE   settings; default ${defaultConfigPath}, which alone may be absent
+  --version       print the version
+`;
+
+function readArguments(): { readonly config: string; readonly version: boolean; readonly help: boolean } {
+  try {
+    const options = { config: { type: 'string', default: defaultConfigPath }, version: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const;
+    return parseArgs({ options }).values;
+  } catch (error) {
+    throw new BerthError('invalid', error instanceof Error ? error.message : String(error), { hint: 'see berthd --help' });
+  }
+}
+
+async function main(): Promise<void> {
+  const { config: file, version, help } = readArguments();
+  if (version || help) {
+    process.stdout.write(help ? usage : `berthd ${packageVersion()}\n`);
+    return;
+  }
+  const config = loadConfig(file);
+  const log = createLogger(config.log);
+  const die = (err: unknown): void => {
+    log.error({ err }, 'berthd cannot go on');
+    process.exit(1);
+  };
+  process.on('uncaughtException', die);
+  const daemon = await startDaemon(config, log);
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(name, () => {
+      daemon.stop(`${name} came`).then(() => process.exit(0), die);
+    });
+  }
+}
+
+main().catch((error: unknown) => {
+  // Before there is a log, and for a person at a terminal.
+  process.stderr.write(`berthd: ${error instanceof BerthError ? error.text : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(1);
+});
