@@ -96,6 +96,22 @@ test('a failed pull leaves its part for the next one, also across a restart', as
   expect(fixture.state.load('pull')).toEqual([]);
 });
 
+test('a pull that a shutdown cut off goes on at the next start', async () => {
+  const image = buildImage({ label: 'shutdown', layers: [large('shutdown')] });
+  const [only] = image.layers as [Layer];
+  const reference = await push('shutdown', image);
+  proxy.breakOn({ path: blobPath(only), times: 1, cutAfter: megabyte });
+  proxy.breakOn({ path: blobPath(only), times: 1, delayMs: 60_000 });
+  const cut = expect(store.pull({ reference, auth: undefined })).rejects.toMatchObject({ kind: 'unavailable' });
+  await expect.poll(() => proxy.count('GET', blobPath(only))).toBe(2);
+  await store.close();
+  await cut;
+  await expect(store.pull({ reference, auth: undefined })).rejects.toMatchObject({ kind: 'unavailable' });
+  store = await reopen();
+  expect((await store.pull({ reference, auth: undefined })).id).toBe(imageId(image));
+  expect(proxy.seen.at(-1)?.range).toMatch(/^bytes=\d{5,}-$/);
+});
+
 test('a part that rotted on disk costs one download more, not the pull', async () => {
   const image = buildImage({ label: 'rotten', layers: [large('rotten')] });
   const [only] = image.layers as [Layer];

@@ -142,8 +142,9 @@ export class ImageStore implements ImageService {
     return abortable(this.#meter.usage(), signal);
   }
 
-  /** Ends connections to registries, so pulls under way fail, and waits for what works in the background. */
+  /** Ends pulls under way and waits for what works in the background. */
   async close(): Promise<void> {
+    await this.#parts.puller.close();
     await this.#parts.collector.idle();
     await this.#parts.transport.close();
   }

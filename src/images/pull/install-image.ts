@@ -44,9 +44,10 @@ async function both(...work: readonly Promise<void>[]): Promise<void> {
   if (failure !== undefined) throw failure.reason;
 }
 
-/** What a caller gave up or a registry served wrongly is not worth the disk. */
+/** What a caller gave up or a registry served wrongly is not worth the disk; what the end of the daemon cut off is. */
 function isWorthResuming(error: unknown, signal: AbortSignal): boolean {
-  return !signal.aborted && (isTransient(error) || isKind(error, 'registry') || isKind(error, 'timeout'));
+  if (signal.aborted) return isKind(signal.reason, 'unavailable');
+  return isTransient(error) || isKind(error, 'registry') || isKind(error, 'timeout');
 }
 
 async function keepDocuments({ content, blobLocks }: ImageComponents, plan: ImagePlan): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError, isKind } from '../../lib/errors.ts';
 import { createLimit, type Limit } from '../../lib/limit.ts';
 import { formatReference, parseReference, repositoryOf, type Reference } from '../../oci/reference.ts';
@@ -27,6 +28,9 @@ interface RunningPull {
   readonly tracker: ProgressTracker;
 }
 
+/** For so long a shutdown waits for pulls to end. */
+const shutdownMs = 2000;
+
 /** Pulls images from registries. */
 export class Puller {
   readonly #parts: PullerParts;
@@ -51,6 +55,12 @@ export class Puller {
     } finally {
       stopListening?.();
     }
+  }
+
+  /** Ends all pulls, whose parts stay for the next daemon. Does not wait for the longest of unpacks. */
+  async close(): Promise<void> {
+    const ended = this.#shared.close(new BerthError('unavailable', 'berthd is shutting down', { hint: 'pull again' }));
+    await Promise.race([ended, sleep(shutdownMs, undefined, { ref: false })]);
   }
 
   pulls(): readonly { readonly reference: string; readonly progress: PullProgress }[] {

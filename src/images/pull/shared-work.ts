@@ -10,9 +10,11 @@ interface Shared<Result> {
 /** Lets callers who want the same thing share one piece of work. Each may leave alone; the last one to leave ends the work. */
 export class SharedWork<Result> {
   readonly #running = new Map<string, Shared<Result>>();
+  readonly #closed = new AbortController();
 
   async join(key: string, start: (signal: AbortSignal) => Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
     signal?.throwIfAborted();
+    this.#closed.signal.throwIfAborted();
     const shared = this.#running.get(key) ?? this.#start(key, start);
     shared.waiters += 1;
     try {
@@ -21,6 +23,14 @@ export class SharedWork<Result> {
       shared.waiters -= 1;
       if (shared.waiters === 0) this.#leave(key, shared);
     }
+  }
+
+  /** Aborts all work with the reason, refuses newcomers with it, and resolves when the work has ended. */
+  async close(reason: BerthError): Promise<void> {
+    this.#closed.abort(reason);
+    const running = [...this.#running.values()];
+    for (const { abort } of running) abort.abort(reason);
+    await Promise.allSettled(running.map(({ result }) => result));
   }
 
   #start(key: string, start: (signal: AbortSignal) => Promise<Result>): Shared<Result> {
