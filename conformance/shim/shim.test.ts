@@ -14,7 +14,7 @@ import type { RuntimeHandler, Task } from '../../src/shim/port.ts';
 import { TtrpcShimLauncher } from '../../src/shim/shim-launcher.ts';
 import { peerPath } from '../peers/build.ts';
 import { type Bundle, type BundleOptions, makeBundle, makeRoot } from './bundle.ts';
-import { missing, nativeDirectory, PrivateAgent } from './private-agent.ts';
+import { missing, nativeDirectory, PrivateAgent } from '../native/private-agent.ts';
 
 const berthShim = join(nativeDirectory, 'berth-shim');
 const containerdShim = peerPath('containerd-shim-runc-v2');

@@ -11,7 +11,8 @@ export function logAgentLine(log: AgentLog, line: string): void {
     log.warn({ line }, 'agent');
     return;
   }
-  const { level, msg, ...fields } = record;
+  // The time of our own line is near enough.
+  const { level, msg, time: _time, ...fields } = record;
   const name = typeof level === 'string' && levels.has(level) ? (level as keyof AgentLog) : 'info';
   log[name](fields, `agent: ${typeof msg === 'string' ? msg : ''}`);
 }

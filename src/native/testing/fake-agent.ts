@@ -10,7 +10,7 @@ const methods = agentMethods();
 const info = { version: 'fake', pid: process.pid, overlayfs: true, idmappedMounts: false, cgroupMode: 'hybrid' };
 const socket = new Socket({ fd: 3 });
 
-process.stderr.write(`${JSON.stringify({ level: 'warn', msg: 'hello', arguments: process.argv.slice(2) })}\nno json\n`);
+process.stderr.write(`${JSON.stringify({ time: 5, level: 'warn', msg: 'hello', arguments: process.argv.slice(2) })}\nno json\n`);
 serveTtrpc(
   socket,
   new TtrpcRoutes()
