@@ -17,6 +17,11 @@ export interface ImageMetrics {
   pullFinished(outcome: 'ok' | 'canceled' | 'failed', seconds: number): void;
 }
 
+/** Hears how long each run of a CNI plugin took; the same shape as the observer of src/cni. */
+export interface PluginMetrics {
+  pluginEnded(type: string, command: string, seconds: number, ok: boolean): void;
+}
+
 export interface ContainerIo {
   readonly container: string;
   readonly pod: string;

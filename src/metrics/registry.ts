@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { EngineMetrics, ImageMetrics, RpcMetrics } from './port.ts';
+import type { EngineMetrics, ImageMetrics, PluginMetrics, RpcMetrics } from './port.ts';
 
 /** From half a millisecond, which is a fork, to ten seconds, which is a complaint. */
 const startBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -9,7 +9,8 @@ const maxPhases = 64;
 
 export type Metrics = RpcMetrics &
   EngineMetrics &
-  ImageMetrics & {
+  ImageMetrics &
+  PluginMetrics & {
     readonly registry: Registry;
     recovered(seconds: number): void;
   };
@@ -41,6 +42,13 @@ export function createMetrics(): Metrics {
   const unpackSeconds = new Histogram({ name: 'berth_unpack_layer_seconds', help: 'Time to unpack one layer, with its fsync.', buckets: transferBuckets, registers });
   const pulls = new Histogram({ name: 'berth_pull_seconds', help: 'Time of a whole pull, by how it ended.', labelNames: ['outcome'], buckets: transferBuckets, registers });
   const recovery = new Gauge({ name: 'berth_recovery_seconds', help: 'Time that the last start of berthd took to recover its state.', registers });
+  const plugins = new Histogram({
+    name: 'berth_cni_plugin_seconds',
+    help: 'Time of one run of a CNI plugin, by type and command; "failed" tells those that said so.',
+    labelNames: ['type', 'command', 'outcome'],
+    buckets: startBuckets,
+    registers,
+  });
   const seen = new Set<string>();
   const bounded = (name: string): string => {
     if (seen.size < maxPhases) seen.add(name);
@@ -71,6 +79,9 @@ export function createMetrics(): Metrics {
     },
     pullFinished: (outcome, seconds) => {
       pulls.observe({ outcome }, seconds);
+    },
+    pluginEnded: (type, command, seconds, ok) => {
+      plugins.observe({ type, command, outcome: ok ? 'ok' : 'failed' }, seconds);
     },
     recovered: (seconds) => {
       recovery.set(seconds);

@@ -1,0 +1,144 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createNetwork } from '../cni/network.ts';
+import type { Network } from '../cni/port.ts';
+import type { Config } from '../config/schema.ts';
+import { ReadyGate } from '../cri/ready-gate.ts';
+import { CriServer } from '../cri/server.ts';
+import { DebugServer } from '../debug/debug-server.ts';
+import { createEngine, type RunningEngine } from '../engine/engine.ts';
+import { openImageService } from '../images/image-service.ts';
+import type { ImageService } from '../images/port.ts';
+import { systemClock as clock } from '../lib/clock.ts';
+import { readHostFacts } from '../lib/host-facts.ts';
+import { collectFrom } from '../metrics/collect.ts';
+import { MetricsServer } from '../metrics/metrics-server.ts';
+import { collectProcess } from '../metrics/process-metrics.ts';
+import { createMetrics, type Metrics } from '../metrics/registry.ts';
+import { AgentClient } from '../native/agent-client.ts';
+import { AgentSupervisor } from '../native/agent-supervisor.ts';
+import type { Agent } from '../native/port.ts';
+import type { ShimLauncher } from '../shim/port.ts';
+import { TtrpcShimLauncher } from '../shim/shim-launcher.ts';
+import { openSnapshotter } from '../snapshotter/open-snapshotter.ts';
+import type { Snapshotter } from '../snapshotter/port.ts';
+import { lockRoot } from '../state/lock-root.ts';
+import { openState } from '../state/open-state.ts';
+import type { StateStore } from '../state/port.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { startTracing } from '../telemetry/start-tracing.ts';
+import { daemonInfo } from './daemon-info.ts';
+import { groupId } from './group-id.ts';
+import { findPrograms, type Programs } from './programs.ts';
+import { scrapeSource } from './scrape-source.ts';
+import { cgroupDriver, engineSettings, imageSettings, runtimeHandlers } from './settings.ts';
+import type { Shutdown } from './shutdown.ts';
+import { packageVersion } from './version.ts';
+
+/** What every step of the composition needs. */
+interface Base {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly shutdown: Shutdown;
+  readonly programs: Programs;
+  readonly metrics: Metrics;
+}
+
+interface Drivers {
+  readonly supervisor: AgentSupervisor;
+  readonly agent: Agent;
+  readonly state: StateStore;
+  readonly snapshotter: Snapshotter;
+  readonly images: ImageService;
+  readonly shims: ShimLauncher;
+  readonly network: Network;
+}
+
+export interface Composition {
+  readonly agent: Agent;
+  readonly engine: RunningEngine;
+  readonly metrics: Metrics;
+  /** Closed at first. */
+  readonly gate: ReadyGate;
+}
+
+/** Constructs every part of the daemon and opens its sockets, which answer "unavailable" until the gate is opened. */
+export async function compose(config: Config, log: Logger, shutdown: Shutdown): Promise<Composition> {
+  const programs = findPrograms(config);
+  claimRoots(config, shutdown);
+  shutdown.add('tracing', await startTracing(config.tracing));
+  const base: Base = { config, log, shutdown, programs, metrics: createMetrics() };
+  const drivers = await openDrivers(base);
+  const engine = createEngine({ ...drivers, clock, log: log.child({ part: 'engine' }), observer: base.metrics }, engineSettings(config, readHostFacts()));
+  shutdown.add('engine', async () => engine.close());
+  const gate = new ReadyGate();
+  await openDoors(base, { ...drivers, engine, gate });
+  return { agent: drivers.agent, engine, metrics: base.metrics, gate };
+}
+
+/** Two daemons on one root would undo each other's work, so both roots are locked before anything in them is touched. */
+function claimRoots({ stateRoot, runRoot }: Config, shutdown: Shutdown): void {
+  for (const root of [stateRoot, runRoot]) {
+    // Not 0700: containers in user namespaces must get through to their files.
+    mkdirSync(root, { recursive: true, mode: 0o711 });
+    const lock = lockRoot(root);
+    shutdown.add(`lock of ${root}`, () => {
+      lock.release();
+    });
+  }
+}
+
+async function openDrivers({ config, log, shutdown, programs, metrics }: Base): Promise<Drivers> {
+  const state = openState(config.stateRoot, log.child({ part: 'state' }));
+  shutdown.add('state', () => {
+    state.close();
+  });
+  const supervisor = new AgentSupervisor({ log: log.child({ part: 'agent' }) }, { path: programs.agent, root: config.stateRoot });
+  supervisor.start();
+  shutdown.add('agent', async () => supervisor.close());
+  const agent = new AgentClient({ supervisor }, { pausePath: programs.pause });
+  const snapshotter = openSnapshotter({ state, agent, clock, log: log.child({ part: 'snapshotter' }) }, { stateRoot: config.stateRoot, volatile: config.snapshotter.volatile });
+  const images = await openImageService({ stateRoot: config.stateRoot, snapshotter, agent, state, clock, log: log.child({ part: 'images' }), observer: metrics, config: imageSettings(config) });
+  shutdown.add('images', async () => images.close());
+  const shims = new TtrpcShimLauncher({ agent, clock }, { handlers: runtimeHandlers(config, programs.shim), runRoot: config.runRoot, logger: programs.shim });
+  await shims.open();
+  shutdown.add('shims', async () => shims.close());
+  const network = createNetwork(
+    { agent, log: log.child({ part: 'cni' }), observer: metrics },
+    { confDir: config.cni.confDir, binDirs: config.cni.binDirs, environment: process.env },
+  );
+  shutdown.add('network', () => {
+    network.close();
+  });
+  return { supervisor, agent, state, snapshotter, images, shims, network };
+}
+
+interface Served extends Drivers {
+  readonly engine: RunningEngine;
+  readonly gate: ReadyGate;
+}
+
+async function openDoors(base: Base, { engine, gate, snapshotter, supervisor }: Served): Promise<void> {
+  const { config, log, shutdown, metrics } = base;
+  const version = packageVersion();
+  const cri = new CriServer(
+    { engine, config, version },
+    { gate, metrics, log: log.child({ part: 'cri' }) },
+    { path: config.cri.socket, mode: config.cri.mode, gid: groupId(config.cri.group) },
+  );
+  await cri.listen();
+  shutdown.add('CRI socket', async () => cri.close(config.limits.drainTimeout));
+  const info = daemonInfo({ engine, gate, agent: supervisor, version, config, cgroupDriver: cgroupDriver(config) });
+  const debug = new DebugServer({ engine, log: log.child({ part: 'debug' }), info }, join(config.runRoot, 'debug.sock'));
+  await debug.listen();
+  shutdown.add('debug socket', async () => debug.close());
+  collectFrom(metrics.registry, scrapeSource({ engine, snapshotter, agent: supervisor }));
+  collectProcess(metrics.registry);
+  if (config.metrics.listen !== '') await serveMetrics(base, gate);
+}
+
+async function serveMetrics({ config, metrics, shutdown }: Base, gate: ReadyGate): Promise<void> {
+  const server = new MetricsServer(metrics.registry, { listen: config.metrics.listen, healthy: () => gate.isOpen });
+  await server.listen();
+  shutdown.add('metrics', async () => server.close());
+}
