@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { BerthError } from '../../lib/errors.ts';
 import { newPodId, type PodId } from '../../lib/ids.ts';
 import { Waterfall } from '../../lib/waterfall.ts';
@@ -31,6 +32,7 @@ async function makePod(parts: EngineParts, config: PodConfig, signal: AbortSigna
   const { id } = recordPod(parts, config);
   const waterfall = new Waterfall(parts.clock);
   try {
+    mkdirSync(parts.paths.pod(id), { recursive: true, mode: 0o711 });
     await inParallel([(shared) => makeNamespaces(parts, id, waterfall, shared), (shared) => makeFiles(parts, id, waterfall, shared)], signal);
     signal.throwIfAborted();
     const pod = parts.pods.transition(id, 'ready', { waterfall: waterfall.phases() });
