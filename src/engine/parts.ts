@@ -13,6 +13,7 @@ import { ImageCollector } from './gc/image-collector.ts';
 import { FeatureTable } from './handlers/feature-table.ts';
 import type { Container } from './model/container.ts';
 import type { Pod } from './model/pod.ts';
+import { oomFloor } from './oom-floor.ts';
 import { EnginePaths } from './paths.ts';
 import { PodStore } from './pods/pod-store.ts';
 import { SharedAttempts } from './shared-attempts.ts';
@@ -48,7 +49,7 @@ export function createParts(components: EngineComponents, config: EngineConfig):
   const background = new Background(components.log);
   return {
     ...components,
-    config,
+    config: { ...config, host: { ...config.host, minOomScoreAdj: oomFloor(config.restrictOomScoreAdj, config.host) } },
     paths: new EnginePaths(config),
     pods: new PodStore(components.state),
     containers: new ContainerStore(components.state),

@@ -1,0 +1,90 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BerthError } from '../../lib/errors.ts';
+import type { Agent, AgentInfo, ExecRequest, ExecResult, FilesystemMount, InterfaceStats, NamespaceRequest, UnpackResult, Usage } from '../../native/port.ts';
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+const kinds = ['net', 'ipc', 'uts', 'pid'] as const;
+
+/** An agent that remembers what it made. Directories are real, mounts and namespaces are not. */
+export class FakeAgent implements Agent {
+  readonly namespaces = new Map<string, NamespaceRequest>();
+  readonly mounts = new Map<string, FilesystemMount>();
+  readonly copied: string[] = [];
+  /** Files that every image has. */
+  readonly files = new Map([
+    ['/etc/passwd', 'root:x:0:0::/root:/bin/sh\nweb:x:1000:1000::/:/bin/sh\n'],
+    ['/etc/group', 'root:x:0:\nweb:x:1000:\nextra:x:50000:web\n'],
+  ]);
+  features = '{}';
+  answers = true;
+
+  async info(): Promise<AgentInfo> {
+    if (!this.answers) throw new BerthError('unavailable', 'the agent is away');
+    return { version: '1', pid: 1, overlayfs: true, idmappedMounts: true, cgroupMode: 'hybrid' };
+  }
+
+  async exec(request: ExecRequest): Promise<ExecResult> {
+    const known = request.argv.at(-1) === 'features';
+    return { stdout: text(known ? this.features : ''), stderr: new Uint8Array(0), exitCode: known ? 0 : 1 };
+  }
+
+  async createNamespaces(request: NamespaceRequest): Promise<{ readonly pausePid: number }> {
+    if (this.namespaces.has(request.dir)) throw new BerthError('already-exists', `${request.dir} is pinned already`);
+    mkdirSync(request.dir, { recursive: true });
+    for (const kind of kinds.filter((each) => request[each])) writeFileSync(join(request.dir, kind), '');
+    this.namespaces.set(request.dir, request);
+    return { pausePid: request.pid ? process.pid : 0 };
+  }
+
+  async releaseNamespaces(dir: string): Promise<void> {
+    this.namespaces.delete(dir);
+    rmSync(dir, { recursive: true, force: true });
+  }
+
+  async networkStats(netnsPath: string): Promise<readonly InterfaceStats[]> {
+    const none = { rxBytes: 0n, rxPackets: 0n, rxErrors: 0n, rxDropped: 0n, txBytes: 0n, txPackets: 0n, txErrors: 0n, txDropped: 0n };
+    return [...this.namespaces.keys()].some((dir) => netnsPath === join(dir, 'net')) ? [{ ...none, name: 'eth0', rxBytes: 7n }] : [];
+  }
+
+  async mount(mount: FilesystemMount, target: string): Promise<void> {
+    if (this.mounts.has(target)) throw new BerthError('internal', `${target} is mounted already`);
+    this.mounts.set(target, mount);
+  }
+
+  async unmount(target: string): Promise<void> {
+    for (const path of this.mounts.keys()) if (path === target || path.startsWith(`${target}/`)) this.mounts.delete(path);
+  }
+
+  async unpack(): Promise<UnpackResult> {
+    throw new BerthError('unimplemented', 'the engine unpacks nothing');
+  }
+
+  async removeTree(path: string): Promise<void> {
+    const below = [...this.mounts.keys(), ...this.namespaces.keys()].filter((used) => used.startsWith(`${path}/`));
+    if (below.length > 0) throw new BerthError('internal', `${path} is in use: ${below.join(', ')}`);
+    rmSync(path, { recursive: true, force: true });
+  }
+
+  async diskUsage(paths: readonly string[]): Promise<readonly Usage[]> {
+    return paths.map(() => ({ bytes: 0, inodes: 0 }));
+  }
+
+  async readSnapshotFiles(_mounts: readonly FilesystemMount[], paths: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return paths.map((path) => {
+      const content = this.files.get(path);
+      return content === undefined ? undefined : text(content);
+    });
+  }
+
+  async copySnapshotTree(_mounts: readonly FilesystemMount[], from: { readonly path: string; readonly target: string }): Promise<void> {
+    writeFileSync(join(from.target, 'from-image'), from.path);
+    this.copied.push(from.path);
+  }
+
+  /** What a reboot leaves of namespaces and mounts. */
+  reboot(): void {
+    this.namespaces.clear();
+    this.mounts.clear();
+  }
+}

@@ -1,0 +1,100 @@
+import { BerthError } from '../../lib/errors.ts';
+import { abortable } from '../../lib/keyed-mutex.ts';
+import type { ExecOutcome, ExecSpec, Task, TaskExit, TaskHandle, TaskState, TaskStats } from '../../shim/port.ts';
+import type { FakeShim } from './fake-shims.ts';
+
+const gone = (id: string): BerthError => new BerthError('unavailable', `the shim of ${id} is gone`);
+
+const noMemory = {
+  usageBytes: 10n, workingSetBytes: 8n, rssBytes: 6n, cacheBytes: 0n, mappedFileBytes: 0n, limitBytes: undefined, maxUsageBytes: 10n, failcnt: 0n,
+  pageFaults: 5n, majorPageFaults: 1n, swapUsageBytes: 0n, swapLimitBytes: undefined,
+};
+
+/** One connection to a fake shim, with the refusals of a real one. */
+export class FakeTask implements Task {
+  readonly #shim: FakeShim;
+
+  constructor(shim: FakeShim) {
+    this.#shim = shim;
+  }
+
+  get handle(): TaskHandle {
+    return { ...this.#shim.handle, pid: this.#shim.pid };
+  }
+
+  async start(signal?: AbortSignal): Promise<{ readonly pid: number }> {
+    await this.#answers(signal);
+    this.#shim.start();
+    return { pid: this.#shim.pid };
+  }
+
+  async state(signal?: AbortSignal): Promise<TaskState> {
+    await this.#answers(signal);
+    return { status: this.#shim.status, pid: this.#shim.pid, exit: this.#shim.exit };
+  }
+
+  async wait(signal?: AbortSignal): Promise<TaskExit | undefined> {
+    await abortable(this.#shim.ended.promise, signal);
+    return this.#shim.exit;
+  }
+
+  async kill(signalNumber: number, options: { readonly all: boolean }, signal?: AbortSignal): Promise<void> {
+    await this.#answers(signal);
+    this.#shim.signals.push({ signalNumber, all: options.all });
+    this.#shim.deliver(signalNumber);
+  }
+
+  async execSync(spec: ExecSpec, signal?: AbortSignal): Promise<ExecOutcome> {
+    await this.#answers(signal);
+    return { stdout: new TextEncoder().encode(JSON.stringify(spec.process)), stderr: new Uint8Array(0), exitCode: 0 };
+  }
+
+  async stats(signal?: AbortSignal): Promise<TaskStats> {
+    await this.#answers(signal);
+    const { cpuNs, atNs } = this.#shim.readings;
+    return {
+      timestampNs: atNs,
+      cpu: { usageNs: cpuNs, userNs: 0n, systemNs: 0n, periods: 0n, throttledPeriods: 0n, throttledNs: 0n },
+      memory: noMemory,
+      pids: { current: 2n, limit: 0n },
+      io: [],
+    };
+  }
+
+  async update(resources: unknown, signal?: AbortSignal): Promise<void> {
+    await this.#answers(signal);
+    if (this.#shim.refusesUpdates) throw new BerthError('internal', 'the kernel refused the limit');
+    this.#shim.updates.push(resources);
+  }
+
+  async pause(): Promise<void> {
+    throw new BerthError('unimplemented', 'no pause');
+  }
+
+  async resume(): Promise<void> {
+    throw new BerthError('unimplemented', 'no resume');
+  }
+
+  async reopenLog(signal?: AbortSignal): Promise<void> {
+    await this.#answers(signal);
+    this.#shim.reopened += 1;
+  }
+
+  async startPhases(signal?: AbortSignal): Promise<Readonly<Record<string, number>>> {
+    await this.#answers(signal);
+    return { rootfs: 1, runtime: 2 };
+  }
+
+  async remove(signal?: AbortSignal): Promise<void> {
+    await this.#answers(signal).catch((error: unknown) => {
+      if (!this.#shim.lost) throw error;
+    });
+    this.#shim.end();
+  }
+
+  /** A frozen shim answers never, a lost one refuses. */
+  async #answers(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#shim.lost) throw gone(this.#shim.handle.id);
+    if (this.#shim.frozen) await abortable(new Promise<never>(() => undefined), signal ?? AbortSignal.timeout(200));
+  }
+}
