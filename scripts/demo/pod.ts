@@ -10,7 +10,7 @@ export const podConfig = (scratch: string): object => ({
 export const containerConfig = (image: string): object => ({
   metadata: { name: 'hello', attempt: 0 },
   image: { image },
-  command: ['/bin/sh', '-c', 'echo "started at $(hostname -i)"; exec httpd -f -v -p 80 -h /www'],
+  command: ['/bin/sh', '-c', 'echo "started as $(hostname)"; exec httpd -f -v -p 80 -h /www'],
   log_path: 'hello.log',
   linux: {
     resources: { memory_limit_in_bytes: String(64 << 20), cpu_shares: '512' },
