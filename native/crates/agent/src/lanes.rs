@@ -13,8 +13,10 @@ pub enum Lane {
     Namespaces,
     /// Programs, which mostly wait.
     Exec,
-    /// Work on whole trees, bound by the disk.
-    Bulk,
+    /// Whole trees: removal, usage, copies.
+    Trees,
+    /// Layers, which may take minutes. Two keep both the disk and a processor busy.
+    Unpack,
 }
 
 /// A few long-lived threads for each lane. They live as long as the process, which matters to `Exec`: the kernel kills a
@@ -23,7 +25,8 @@ pub struct Lanes {
     quick: Sender<Job>,
     namespaces: Sender<Job>,
     exec: Sender<Job>,
-    bulk: Sender<Job>,
+    trees: Sender<Job>,
+    unpack: Sender<Job>,
 }
 
 impl Lanes {
@@ -32,7 +35,8 @@ impl Lanes {
             quick: start("quick", 4),
             namespaces: start("namespaces", 2),
             exec: start("exec", 16),
-            bulk: start("bulk", 2),
+            trees: start("trees", 2),
+            unpack: start("unpack", 2),
         }
     }
 
@@ -41,7 +45,8 @@ impl Lanes {
             Lane::Quick => &self.quick,
             Lane::Namespaces => &self.namespaces,
             Lane::Exec => &self.exec,
-            Lane::Bulk => &self.bulk,
+            Lane::Trees => &self.trees,
+            Lane::Unpack => &self.unpack,
         };
         // Only without any worker does a queue refuse; a job that is dropped unrun answers its call by itself.
         let _ = queue.send(job);
@@ -81,7 +86,7 @@ mod tests {
         for _ in 0..8 {
             let blocked = blocked.clone();
             let wait = move || assert!(blocked.lock().unwrap().recv().is_err());
-            lanes.run(Lane::Bulk, Box::new(wait));
+            lanes.run(Lane::Unpack, Box::new(wait));
         }
         let (done, answer) = channel();
         lanes.run(Lane::Quick, Box::new(move || done.send(1).unwrap()));

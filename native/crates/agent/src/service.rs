@@ -67,7 +67,8 @@ fn lane_of(method: &str) -> Lane {
     match method {
         "Exec" => Lane::Exec,
         "CreateNamespaces" | "ReleaseNamespaces" => Lane::Namespaces,
-        "Unpack" | "RemoveTree" | "DiskUsage" | "CopySnapshotTree" => Lane::Bulk,
+        "RemoveTree" | "DiskUsage" | "CopySnapshotTree" => Lane::Trees,
+        "Unpack" => Lane::Unpack,
         _ => Lane::Quick,
     }
 }

@@ -29,7 +29,8 @@ fn the_kernels_abilities_are_told() {
     let mut agent = Agent::start();
     let info: InfoResponse = agent.call("Info", &InfoRequest {});
     assert_eq!((info.pid, info.version.as_str()), (agent.process.id().cast_signed(), env!("CARGO_PKG_VERSION")));
-    assert!(info.overlayfs && ["legacy", "hybrid", "unified"].contains(&info.cgroup_mode.as_str()));
+    assert!(info.overlayfs && info.idmapped_mounts);
+    assert!(["legacy", "hybrid", "unified"].contains(&info.cgroup_mode.as_str()));
 }
 
 #[test]
@@ -62,7 +63,8 @@ fn unmount_takes_what_is_stacked_and_what_is_below() {
     agent.mount(tmpfs(), &rootfs);
     fs::create_dir(rootfs.join("sub")).unwrap();
     agent.mount(tmpfs(), &rootfs.join("sub"));
-    agent.unmount(&scratch.path("bundle"));
+    symlink(".", scratch.path("link")).unwrap();
+    agent.unmount(&scratch.path("link/bundle"));
     assert!(mounts_below(&scratch.path("")).is_empty());
 }
 

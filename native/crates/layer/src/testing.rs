@@ -18,9 +18,18 @@ pub struct Scratch {
 
 impl Scratch {
     pub fn new() -> Self {
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// For tests that unpack thousands of times and would wait for the disk each time.
+    pub fn in_memory() -> Self {
+        Self::below(Path::new("/dev/shm"))
+    }
+
+    fn below(dir: &Path) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("berth-layer-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let root = std::env::temp_dir().join(name);
+        let root = dir.join(name);
         for dir in ["layer", "outside"] {
             fs::create_dir_all(root.join(dir)).unwrap();
         }

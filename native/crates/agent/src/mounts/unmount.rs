@@ -18,10 +18,19 @@ pub fn unmount(request: &UnmountRequest) -> Result<Empty, Status> {
     }
     detach(Path::new(target)).map_err(failure::on("unmount", target))?;
     let table = std::fs::read("/proc/self/mountinfo").map_err(failure::io("read", "/proc/self/mountinfo"))?;
-    for point in points_below(&table, Path::new(target)) {
+    for point in points_below(&table, &real(Path::new(target))) {
         detach(&point).map_err(failure::on("unmount", point.display().to_string()))?;
     }
     Ok(Empty {})
+}
+
+/// As the mount table spells it: without links, but for the last name, which is never followed.
+fn real(target: &Path) -> PathBuf {
+    let parent = target.parent().and_then(|parent| parent.canonicalize().ok());
+    match (parent, target.file_name()) {
+        (Some(parent), Some(name)) => parent.join(name),
+        _ => target.to_owned(),
+    }
 }
 
 fn detach(point: &Path) -> rustix::io::Result<()> {

@@ -25,7 +25,7 @@ impl Random {
 }
 
 fn attempt(bytes: &[u8], seed: u64) {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let unpacked = scratch.unpack_blob(bytes, &crate::testing::diff_id(bytes), &[]);
     if unpacked.is_err() {
         assert!(names(&scratch.layer()).is_empty(), "seed {seed}");

@@ -121,6 +121,18 @@ fn what_is_hidden_below_lends_nothing() {
 }
 
 #[test]
+fn an_opaque_root_hides_all_below_it() {
+    let scratch = Scratch::new();
+    let (top, bottom) = (scratch.mkdir("top"), scratch.mkdir("bottom"));
+    fs::create_dir(bottom.join("dir")).unwrap();
+    fs::set_permissions(bottom.join("dir"), fs::Permissions::from_mode(0o700)).unwrap();
+    lsetxattr(&top, "trusted.overlay.opaque", b"y", XattrFlags::empty()).unwrap();
+    scratch.unpack_above(&Archive::new().file("dir/x", ""), &[top, bottom]).unwrap();
+    assert_eq!(fs::metadata(scratch.layer().join("dir")).unwrap().mode() & 0o7777, 0o755);
+    assert!(!is_opaque(&scratch.layer()));
+}
+
+#[test]
 fn a_hard_link_to_a_file_below_copies_it_up() {
     let scratch = Scratch::new();
     let parent = scratch.mkdir("parent");
