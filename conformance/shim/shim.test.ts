@@ -124,7 +124,7 @@ describe.each(handlers)('$name', ({ name, shim, runtime, protocol }) => {
     tasks = [];
     return async () => {
       for (const task of tasks) {
-        await task.kill(sigkill, { all: true }).catch(() => undefined);
+        if ((await task.state().catch(() => undefined))?.status !== 'stopped') await task.kill(sigkill, { all: true }).catch(() => undefined);
         await task.wait(AbortSignal.timeout(10_000)).catch(() => undefined);
         await task.remove();
       }
@@ -159,6 +159,21 @@ describe.each(handlers)('$name', ({ name, shim, runtime, protocol }) => {
     await task.remove();
     expect(await launcher.attach(task.handle)).toBeUndefined();
     expect(launcher.exitRecord(bundle.path)).toEqual(protocol === 'berth' ? exit : undefined);
+  });
+
+  test('a terminal’s output goes to the log as stdout', async () => {
+    const { task, bundle } = await running({ script: 'test -t 0 && test -t 1 && echo terminal; echo oops >&2', terminal: true });
+    expect(await task.wait()).toMatchObject({ exitCode: 0 });
+    const lines = readFileSync(bundle.logPath, 'utf8').trimEnd().split('\n').map((line) => line.split(' ').slice(1).join(' '));
+    expect(lines).toEqual(['stdout F terminal', 'stdout F oops']);
+  });
+
+  test.runIf(protocol === 'berth')('stdin that was asked for stays open', async () => {
+    const open = await launch({ script: 'read x; echo ended', stdin: true });
+    await open.task.start();
+    const closed = await running({ script: 'read x; exit 4' });
+    expect(await closed.task.wait()).toMatchObject({ exitCode: 4 });
+    expect((await open.task.state()).status).toBe('running');
   });
 
   test('signals reach the container, and one that has ended takes them as success', async () => {

@@ -19,6 +19,7 @@ export interface TaskSpec {
   readonly bundle: string;
   readonly rootfs: readonly FilesystemMount[];
   readonly terminal: boolean;
+  /** Keeps a pipe open as stdin. Shims of protocol 'containerd' cannot. */
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
   /** CRI log file, or undefined to discard the output. */

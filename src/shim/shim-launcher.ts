@@ -65,7 +65,7 @@ export class TtrpcShimLauncher implements ShimLauncher {
 
   async launch(handlerName: string, spec: TaskSpec, signal?: AbortSignal): Promise<Task> {
     const handler = this.#handler(handlerName);
-    const stdin = handler.protocol === 'containerd' ? await this.#prepareForeign(spec, signal) : '';
+    if (handler.protocol === 'containerd') prepareForeign(spec);
     const { id, bundle } = spec;
     let handle: TaskHandle = { id, handler: handlerName, address: '', version: 3, bundle, pid: 0 };
     try {
@@ -73,7 +73,7 @@ export class TtrpcShimLauncher implements ShimLauncher {
       const { address, version } = await startShim(this.#parts.agent, { handler, id, bundle, places: this.#parts.places }, this.#parts.methods);
       handle = { ...handle, address, version };
       signal?.throwIfAborted();
-      const request = createRequest(spec, stdin, { handler, logger: this.#logger }, this.#parts.methods);
+      const request = createRequest(spec, { handler, logger: this.#logger }, this.#parts.methods);
       const { pid } = await this.#parts.connections.call(address, taskMethodsOf(this.#parts, handle).create, request, { timeoutMs: callMs.create });
       signal?.throwIfAborted();
       return new ShimTask(this.#parts, { handle: { ...handle, pid }, handler });
@@ -109,16 +109,6 @@ export class TtrpcShimLauncher implements ShimLauncher {
     return handler;
   }
 
-  /** What containerd would have made in the bundle: the file that the shim logs to and, if asked for, the FIFO of stdin. */
-  async #prepareForeign(spec: TaskSpec, signal: AbortSignal | undefined): Promise<string> {
-    writeFileSync(join(spec.bundle, 'log'), '', { mode: 0o600 });
-    if (spec.logPath !== undefined) rememberLog(spec.bundle, spec.logPath);
-    if (!spec.stdin) return '';
-    const fifo = join(spec.bundle, 'stdin');
-    await this.#parts.agent.exec({ argv: ['/usr/bin/mkfifo', '-m', '0600', fifo], env: {} }, signal);
-    return fifo;
-  }
-
   /** Undoes a launch that failed, whatever it got to: the shim may know of the task or not, and may still run or not. */
   async #abandon(target: ShimTarget, failure: unknown): Promise<void> {
     const signal = AbortSignal.timeout(cleanUpMs);
@@ -130,4 +120,10 @@ export class TtrpcShimLauncher implements ShimLauncher {
       throw new BerthError(first.kind, `${first.message}; undoing that failed, too: ${asBerthError(error, 'clean up').message}`, { cause: failure });
     }
   }
+}
+
+/** The file that the shim logs to, which containerd would have made in the bundle, and where the container's log is. */
+function prepareForeign({ bundle, logPath }: TaskSpec): void {
+  writeFileSync(join(bundle, 'log'), '', { mode: 0o600 });
+  if (logPath !== undefined) rememberLog(bundle, logPath);
 }

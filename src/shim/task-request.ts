@@ -8,14 +8,14 @@ export interface TaskRequestInit {
   readonly logger: string;
 }
 
-/** The Create request of either protocol. `stdin` is a FIFO, or empty; only foreign shims need one. */
-export function createRequest(spec: TaskSpec, stdin: string, init: TaskRequestInit, methods: ShimMethods): CreateMessage {
+/** The Create request of either protocol. A foreign shim whose output goes to a log writer opens no stdin. */
+export function createRequest(spec: TaskSpec, init: TaskRequestInit, methods: ShimMethods): CreateMessage {
   const { id, bundle, rootfs, terminal } = spec;
   if (init.handler.protocol === 'berth') {
     return { id, bundle, rootfs, terminal, stdin: '', stdout: '', stderr: '', options: berthOptions(spec, init.handler, methods) };
   }
   const output = spec.logPath === undefined ? '' : loggerUri(init.logger, spec.logPath);
-  return { id, bundle, rootfs, terminal, stdin, stdout: output, stderr: terminal ? '' : output, options: runcOptions(init.handler, methods) };
+  return { id, bundle, rootfs, terminal, stdin: '', stdout: output, stderr: terminal ? '' : output, options: runcOptions(init.handler, methods) };
 }
 
 function berthOptions(spec: TaskSpec, handler: RuntimeHandler, methods: ShimMethods): CreateMessage['options'] {
