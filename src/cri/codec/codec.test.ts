@@ -10,6 +10,7 @@ import { decodeAuth } from './auth.ts';
 import { decodeContainerConfig } from './container-config.ts';
 import { encodeContainer, encodeContainerStatus } from './container.ts';
 import { decodeContainerFilter, decodePodFilter } from './filters.ts';
+import { encodeExecOutput } from './exec-output.ts';
 import { encodeImage } from './image.ts';
 import { decodePodConfig } from './pod-config.ts';
 import { encodePodStatus } from './pod.ts';
@@ -195,4 +196,16 @@ test.each([
   ['www-data:1004', { uid: null, username: 'www-data' }],
 ])('the image user "%s"', (user, expected) => {
   expect(encodeImage({ config: { user }, size: 1, repoTags: [], repoDigests: [] } as never)).toMatchObject(expected);
+});
+
+test.each([
+  [10, 20, 10, 20],
+  [20 << 20, 0, (16 << 20) - 64, 0],
+  [20 << 20, 100, (16 << 20) - 164, 100],
+  [20 << 20, 20 << 20, (8 << 20) - 32, (8 << 20) - 32],
+  [100, 20 << 20, 100, (16 << 20) - 164],
+])('output of %d and %d bytes is cut to %d and %d, and fits a message', (out, err, keptOut, keptErr) => {
+  const reply = encodeExecOutput({ stdout: new Uint8Array(out), stderr: new Uint8Array(err), exitCode: -1 });
+  expect([reply.stdout.length, reply.stderr.length]).toEqual([keptOut, keptErr]);
+  expect(contract.codec('ExecSyncResponse').encode(reply).length).toBeLessThanOrEqual(16 << 20);
 });
