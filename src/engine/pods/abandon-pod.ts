@@ -4,16 +4,25 @@ import { publishPod } from '../events/publish.ts';
 import type { EngineParts } from '../parts.ts';
 import { releasePod } from './release-pod.ts';
 
-/** Undoes what a failed run made. What could not be undone stays visible as notready, and is tried again. */
+/** Undoes what a failed run made. What could not be undone stays visible as notready, and is tried again. Never rejects. */
 export async function abandonPod(parts: EngineParts, id: PodId): Promise<void> {
   try {
     await releasePod(parts, id, cleanUpSignal());
     parts.pods.delete(id);
   } catch (error) {
     parts.log.warn({ pod: id, err: error }, 'a pod that failed to start could not be undone; it stays as notready and is tried again');
+    parts.background.retry('releasing a failed pod', { pod: id }, (signal) => releaseAbandoned(parts, id, signal));
+    show(parts, id);
+  }
+}
+
+function show(parts: EngineParts, id: PodId): void {
+  try {
     parts.pods.transition(id, 'notready');
     publishPod(parts, 'stopped', id);
-    parts.background.retry('releasing a failed pod', { pod: id }, (signal) => releaseAbandoned(parts, id, signal));
+  } catch (error) {
+    // The disk is full, perhaps the reason for all of this; the retry goes on regardless.
+    parts.log.error({ pod: id, err: error }, 'a pod that failed to start could not even be recorded as notready');
   }
 }
 

@@ -8,6 +8,11 @@ import { podHostname } from './pod-hostname.ts';
 /** Searchable by everyone: a pod with a user namespace reaches its files through it. */
 const directoryMode = 0o711;
 
+/** The directory of all that the pod has at run time. It comes before anything else. */
+export function makePodDirectory({ paths }: Pick<EngineParts, 'paths'>, id: PodId): void {
+  mkdirSync(paths.pod(id), { recursive: true, mode: directoryMode });
+}
+
 async function hostFile(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
@@ -25,7 +30,6 @@ export function resolvConf({ servers, searches, options }: DnsConfig): string {
 /** The files below /etc that all containers of the pod share. */
 export async function writeHostFiles({ paths }: Pick<EngineParts, 'paths'>, { id, config }: Pod): Promise<void> {
   const [hosts, dns] = await Promise.all([hostFile('/etc/hosts'), config.dns === undefined ? hostFile('/etc/resolv.conf') : resolvConf(config.dns)]);
-  mkdirSync(paths.pod(id), { recursive: true, mode: directoryMode });
   const write = (name: Parameters<typeof paths.podFile>[1], text: string): void => {
     writeFileSync(paths.podFile(id, name), text, { mode: 0o644 });
   };

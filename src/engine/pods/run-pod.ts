@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { BerthError } from '../../lib/errors.ts';
 import { newPodId, type PodId } from '../../lib/ids.ts';
 import { Waterfall } from '../../lib/waterfall.ts';
@@ -10,7 +9,7 @@ import type { EngineParts } from '../parts.ts';
 import { abandonPod } from './abandon-pod.ts';
 import { attachment } from './attachment.ts';
 import { checkPodConfig } from './check-pod-config.ts';
-import { mountShm, writeHostFiles } from './host-files.ts';
+import { makePodDirectory, mountShm, writeHostFiles } from './host-files.ts';
 import { namespaceRequest } from './namespace-request.ts';
 import { preparePauseCgroups } from './pause-cgroups.ts';
 import { podName } from './pod-store.ts';
@@ -32,7 +31,7 @@ async function makePod(parts: EngineParts, config: PodConfig, signal: AbortSigna
   const { id } = recordPod(parts, config);
   const waterfall = new Waterfall(parts.clock);
   try {
-    mkdirSync(parts.paths.pod(id), { recursive: true, mode: 0o711 });
+    makePodDirectory(parts, id);
     await inParallel([(shared) => makeNamespaces(parts, id, waterfall, shared), (shared) => makeFiles(parts, id, waterfall, shared)], signal);
     signal.throwIfAborted();
     const pod = parts.pods.transition(id, 'ready', { waterfall: waterfall.phases() });

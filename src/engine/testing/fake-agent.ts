@@ -31,7 +31,7 @@ export class FakeAgent implements Agent {
 
   async createNamespaces(request: NamespaceRequest): Promise<{ readonly pausePid: number }> {
     if (this.namespaces.has(request.dir)) throw new BerthError('already-exists', `${request.dir} is pinned already`);
-    mkdirSync(request.dir, { recursive: true });
+    mkdirSync(request.dir);
     for (const kind of kinds.filter((each) => request[each])) writeFileSync(join(request.dir, kind), '');
     this.namespaces.set(request.dir, request);
     return { pausePid: request.pid ? process.pid : 0 };
