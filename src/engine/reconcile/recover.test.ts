@@ -1,0 +1,237 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { SnapshotKey } from '../../lib/ids.ts';
+import type { RunningEngine } from '../engine.ts';
+import type { Pod } from '../model/pod.ts';
+import { containerConfig, podConfig } from '../testing/configs.ts';
+import { World } from '../testing/world.ts';
+
+const signal = (): AbortSignal => AbortSignal.timeout(5000);
+const anyPod = { id: '', state: undefined, labels: {} } as const;
+const anyContainer = { id: '', podId: '', state: undefined, labels: {} } as const;
+
+let world: World;
+let pod: Pod;
+let first: RunningEngine;
+
+beforeEach(async () => {
+  world = new World();
+  first = world.engine();
+  pod = await first.pods.run(podConfig('web'), signal());
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await world.close();
+});
+
+async function create(name = 'app'): Promise<string> {
+  return (await first.containers.create(pod.id, containerConfig(name), signal())).id;
+}
+
+async function running(name = 'app'): Promise<string> {
+  const id = await create(name);
+  await first.containers.start(id, signal());
+  return id;
+}
+
+/** berthd goes, as in a restart or a crash, and comes again. */
+async function restart(): Promise<RunningEngine> {
+  await first.close();
+  const engine = world.engine();
+  await engine.recover();
+  return engine;
+}
+
+const exited = (engine: RunningEngine, id: string): Promise<void> =>
+  vi.waitFor(() => {
+    expect(engine.containers.get(id).state).toBe('exited');
+  });
+
+test('after a restart all is as before: pods, addresses, containers, and their watch', async () => {
+  const [created, id] = [await create('created'), await running()];
+  await first.close();
+  const before = [first.pods.list(anyPod), first.containers.list(anyContainer)];
+  const engine = await restart();
+  expect([engine.pods.list(anyPod), engine.containers.list(anyContainer)]).toEqual(before);
+  await engine.containers.start(created, signal());
+  world.shims.get(id).finish(3);
+  await exited(engine, id);
+  expect(engine.containers.get(id).exit).toMatchObject({ exitCode: 3, reason: 'Error' });
+  await engine.pods.remove(pod.id, signal());
+  expect(world.leftovers()).toEqual([]);
+});
+
+test('a name that lives stays taken', async () => {
+  const engine = await restart();
+  await expect(engine.pods.run(podConfig('web'), signal())).rejects.toMatchObject({ kind: 'already-exists' });
+});
+
+test('an exit while berthd was away is not lost', async () => {
+  const [ended, gone] = [await running('ended'), await running('gone')];
+  await first.close();
+  world.shims.get(ended).finish(7);
+  world.shims.records.set(world.shims.get(gone).handle.bundle, { exitCode: 9, exitedAtNs: BigInt(Date.now()) * 1_000_000n, oomKilled: true });
+  world.shims.shims.delete(gone);
+  const engine = await restart();
+  await exited(engine, ended);
+  expect(engine.containers.get(ended).exit).toMatchObject({ exitCode: 7 });
+  expect(engine.containers.get(gone).exit).toMatchObject({ exitCode: 9, reason: 'OOMKilled' });
+});
+
+test('without a shim and a record nobody knows: 255, and what it left is buried', async () => {
+  const id = await running();
+  await first.close();
+  world.shims.get(id).lost = true;
+  const engine = await restart();
+  expect(engine.containers.get(id).exit).toMatchObject({ exitCode: 255, reason: 'Unknown' });
+  expect(world.shims.buried).toEqual([id]);
+});
+
+test('a shim that does not answer makes its container unknown, holds up no other, and can be removed', async () => {
+  const [frozen, fine] = [await running('frozen'), await running('fine')];
+  world.shims.get(frozen).frozen = true;
+  vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
+    const abort = new AbortController();
+    setTimeout(() => {
+      abort.abort(new Error('too slow'));
+    }, Math.min(ms, 50)).unref();
+    return abort.signal;
+  });
+  const engine = await restart();
+  expect(engine.containers.get(frozen).state).toBe('unknown');
+  expect(engine.containers.get(fine).state).toBe('running');
+  expect(engine.containers.list({ ...anyContainer, state: 'unknown' })).toHaveLength(1);
+  await engine.containers.remove(frozen, new AbortController().signal);
+  expect(world.shims.buried).toEqual([frozen]);
+});
+
+test('a shim that answers later gives its container back', async () => {
+  const id = await running();
+  const attach = vi.spyOn(world.shims, 'attach').mockRejectedValueOnce(new Error('too slow'));
+  const engine = await restart();
+  expect(engine.containers.get(id).state).toBe('unknown');
+  attach.mockRestore();
+  await vi.waitFor(() => {
+    expect(engine.containers.get(id).state).toBe('running');
+  }, 3000);
+});
+
+test('after a reboot: containers have ended with the node, pods are notready, and every address is given back', async () => {
+  const [created, id] = [await create('created'), await running()];
+  await first.close();
+  world.reboot();
+  const engine = await restart();
+  expect(engine.containers.get(id).exit).toMatchObject({ exitCode: 255, reason: 'NodeRebooted', message: 'the node was rebooted while the container ran' });
+  expect(engine.containers.get(created).state).toBe('created');
+  expect(engine.pods.get(pod.id)).toMatchObject({ state: 'notready', networkHeld: false });
+  expect(world.network.detached).toEqual([{ id: pod.id, netnsPath: '', hadResult: true }]);
+  await expect(engine.containers.start(created, signal())).rejects.toMatchObject({ kind: 'precondition' });
+  await engine.pods.remove(pod.id, signal());
+  expect(world.leftovers()).toEqual([]);
+});
+
+test('after a reboot with a run directory that stayed, plugins are not sent to a file that is no namespace', async () => {
+  await first.close();
+  world.agent.reboot();
+  world.state.rebooted = true;
+  await restart();
+  expect(world.network.detached).toEqual([{ id: pod.id, netnsPath: '', hadResult: true }]);
+});
+
+test('after a reboot whose DEL fails, the address is given back by a later stop', async () => {
+  await first.close();
+  world.reboot();
+  world.network.failingDetaches = 1;
+  const engine = await restart();
+  expect(engine.pods.get(pod.id)).toMatchObject({ state: 'notready', networkHeld: true });
+  await engine.pods.stop(pod.id, signal());
+  expect(world.network.leases.size).toBe(0);
+});
+
+test('a run directory that was wiped under the daemon makes its pods notready', async () => {
+  await first.close();
+  rmSync(world.config.runRoot, { recursive: true });
+  world.agent.reboot();
+  const engine = await restart();
+  expect(engine.pods.get(pod.id).state).toBe('notready');
+});
+
+test('broken records are set aside, what they stood for is buried, and the rest is there', async () => {
+  const id = await running();
+  const other = await first.pods.run(podConfig('other'), signal());
+  await first.close();
+  world.state.put('pod', pod.id, { id: pod.id, state: 'rea' });
+  world.state.put('pod', '../../etc', { id: '../../etc' });
+  world.state.put('container', 'x', 'not even an object');
+  const engine = await restart();
+  expect(engine.pods.list(anyPod).map((each) => each.id)).toEqual([other.id]);
+  expect(world.state.quarantined.map((line) => line.split(':')[0]).toSorted()).toEqual(['container/x', `container/${id}`, 'pod/../../etc', `pod/${pod.id}`].toSorted());
+  await engine.pods.remove(other.id, signal());
+  await vi.waitFor(() => {
+    expect(world.leftovers()).toEqual([]);
+  });
+  expect(world.network.detached.map((each) => each.id)).toContain(pod.id);
+});
+
+test('what no record names is removed, also a shim that still runs; images’ snapshots are not touched', async () => {
+  const id = await running();
+  await first.close();
+  const bundle = join(world.config.runRoot, 'containers', id);
+  writeFileSync(join(bundle, 'address'), `unix://${id}\n`);
+  const { signals } = world.shims.get(id);
+  world.state.delete('container', id);
+  await world.snapshotter.prepare('unpack-sha256:1' as SnapshotKey, undefined);
+  const stray = join(world.config.runRoot, 'pods', 'f'.repeat(64));
+  mkdirSync(stray, { recursive: true });
+  const engine = await restart();
+  await vi.waitFor(() => {
+    expect([existsSync(bundle), existsSync(stray), world.shims.shims.size, world.snapshotter.stat(id as SnapshotKey)]).toEqual([false, false, 0, undefined]);
+  });
+  expect(signals).toEqual([{ signalNumber: 9, all: true }]);
+  expect(world.snapshotter.stat('unpack-sha256:1' as SnapshotKey)).toBeDefined();
+  expect(engine.pods.list(anyPod)).toHaveLength(1);
+});
+
+test('a half-removed container is removed to the end', async () => {
+  const id = await create();
+  vi.spyOn(world.snapshotter, 'remove').mockRejectedValueOnce(new Error('disk'));
+  await expect(first.containers.remove(id, signal())).rejects.toThrow('disk');
+  const engine = await restart();
+  await vi.waitFor(() => {
+    expect(engine.containers.list(anyContainer)).toEqual([]);
+  });
+});
+
+test('a start that the crash cut short counts as failed, and its shim is gone', async () => {
+  const [unlaunched, launched] = [await create('unlaunched'), await create('launched')];
+  world.shims.launchGate = new Promise(() => undefined);
+  void first.containers.start(unlaunched, signal()).catch(() => undefined);
+  await vi.waitFor(() => {
+    expect(first.containers.get(unlaunched).state).toBe('starting');
+  });
+  world.shims.launchGate = undefined;
+  world.shims.onLaunch = (shim) => {
+    shim.frozen = true;
+  };
+  void first.containers.start(launched, signal()).catch(() => undefined);
+  await vi.waitFor(() => {
+    expect(first.containers.get(launched).task).toBeDefined();
+  });
+  world.shims.get(launched).frozen = false;
+  const engine = world.engine();
+  await engine.recover();
+  for (const id of [unlaunched, launched]) expect(engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { exitCode: 128, reason: 'StartError' } });
+  expect(world.shims.shims.size).toBe(0);
+});
+
+test('the features of each runtime are asked once', async () => {
+  world.agent.features = JSON.stringify({ mountOptions: ['ro', 'rro'], linux: { namespaces: ['pid', 'user'], mountExtensions: { idmap: { enabled: true } } } });
+  const engine = await restart();
+  world.agent.features = '{}';
+  expect(engine.status().handlers).toMatchObject([
+    { name: 'crun', isDefault: true, features: { recursiveReadOnlyMounts: true, userNamespaces: true } },
+    { name: 'runc', isDefault: false },
+  ]);
+});
