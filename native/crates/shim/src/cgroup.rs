@@ -1,4 +1,4 @@
-//! Where the container's cgroup is, read from its first process while that lives.
+//! Where the container's cgroup is: told by its first process while that lives, else by the bundle's spec.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,19 +16,22 @@ pub enum CgroupPaths {
 const MOUNT: &str = "/sys/fs/cgroup";
 
 impl CgroupPaths {
-    /// The cgroups of a living process.
+    /// The cgroups of the container's first process. A process that has ended already is in none, and its entry says `/`:
+    /// then they are looked up under `spec_path`, the spec's `linux.cgroupsPath`.
     #[must_use]
-    pub fn of(pid: u32) -> Option<Self> {
-        let table = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    pub fn of(pid: u32, spec_path: &str) -> Option<Self> {
+        let table = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
         let unified = Path::new(MOUNT).join("cgroup.controllers").exists();
-        Self::parse(&table, unified)
+        Self::parse(&table, unified).or_else(|| Self::named(spec_path, unified))
     }
 
+    /// The root cgroup is never a container's: taking it for one would hand the whole machine to Kill.
     fn parse(table: &str, unified: bool) -> Option<Self> {
         let entries = table.lines().filter_map(|line| {
             let mut parts = line.splitn(3, ':');
-            Some((parts.next()?, parts.next()?, parts.next()?.trim_start_matches('/')))
+            Some((parts.next()?, parts.next()?, parts.next()?.trim_matches('/')))
         });
+        let entries = entries.filter(|(.., path)| !path.is_empty());
         if unified {
             return entries
                 .filter(|(id, ..)| *id == "0")
@@ -39,6 +42,25 @@ impl CgroupPaths {
         for (_, controllers, path) in entries {
             for controller in controllers.split(',').filter(|name| !name.is_empty() && !name.starts_with("name=")) {
                 paths.insert(controller.to_owned(), Path::new(MOUNT).join(controllers).join(path));
+            }
+        }
+        (!paths.is_empty()).then_some(Self::V1(paths))
+    }
+
+    /// The existing cgroups of an absolute path as cgroupfs takes it.
+    fn named(spec_path: &str, unified: bool) -> Option<Self> {
+        let path = spec_path.strip_prefix('/').map(|path| path.trim_matches('/')).filter(|path| !path.is_empty())?;
+        if unified {
+            let dir = Path::new(MOUNT).join(path);
+            return dir.is_dir().then_some(Self::V2(dir));
+        }
+        let mut paths = BTreeMap::new();
+        for entry in fs::read_dir(MOUNT).ok()?.flatten() {
+            let dir = entry.path().join(path);
+            if dir.is_dir() {
+                for controller in entry.file_name().to_string_lossy().split(',') {
+                    paths.insert(controller.to_owned(), dir.clone());
+                }
             }
         }
         (!paths.is_empty()).then_some(Self::V1(paths))
@@ -70,6 +92,26 @@ impl CgroupPaths {
     }
 }
 
+fn unified() -> bool {
+    Path::new(MOUNT).join("cgroup.controllers").exists()
+}
+
+/// A spec's cgroupsPath as the runtime places it: a path, or systemd's `slice:prefix:name`.
+fn below_mount(cgroups_path: &str) -> Option<PathBuf> {
+    let path = match cgroups_path.split(':').collect::<Vec<_>>()[..] {
+        [slice, prefix, name] => slice_path(slice)?.join(format!("{prefix}-{name}.scope")),
+        _ => PathBuf::from(cgroups_path.trim_start_matches('/')),
+    };
+    (!path.as_os_str().is_empty()).then_some(path)
+}
+
+/// `a-b.slice` lies in `a.slice`, as systemd.slice(5) tells.
+fn slice_path(slice: &str) -> Option<PathBuf> {
+    let name = slice.strip_suffix(".slice")?;
+    let ends = name.match_indices('-').map(|(at, _)| at).chain([name.len()]);
+    Some(ends.map(|end| format!("{}.slice", &name[..end])).collect())
+}
+
 fn collect_pids(dir: &Path, found: &mut Vec<u32>) {
     let procs = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
     found.extend(procs.lines().filter_map(|line| line.parse::<u32>().ok()));
@@ -91,6 +133,32 @@ mod tests {
         assert_eq!(paths["memory"], Path::new("/sys/fs/cgroup/memory/pods/c1"));
         assert_eq!(paths["cpuacct"], Path::new("/sys/fs/cgroup/cpu,cpuacct/pods/c1"));
         assert!(!paths.contains_key("name=systemd"));
+    }
+
+    #[test]
+    fn the_root_is_nobodys_cgroup() {
+        assert_eq!(CgroupPaths::parse("4:memory:/\n2:cpu,cpuacct:/\n0::/\n", false), None);
+        assert_eq!(CgroupPaths::parse("0::/\n", true), None);
+        assert_eq!(below_mount("/"), None);
+        let Some(CgroupPaths::V1(paths)) = CgroupPaths::parse("4:memory:/\n2:pids:/p\n", false) else { panic!("v1") };
+        assert_eq!(paths.keys().collect::<Vec<_>>(), ["pids"]);
+    }
+
+    #[test]
+    fn a_spec_tells_where_the_runtime_puts_the_cgroup() {
+        assert_eq!(below_mount("/pods/c1"), Some("pods/c1".into()));
+        let scope = "kubepods.slice/kubepods-burstable.slice/berth-c1.scope";
+        assert_eq!(below_mount("kubepods-burstable.slice:berth:c1"), Some(scope.into()));
+        assert_eq!(below_mount("broken:berth:c1"), None);
+    }
+
+    #[test]
+    fn the_root_is_no_containers_cgroup() {
+        assert_eq!(CgroupPaths::parse("0::/\n", true), None);
+        assert_eq!(CgroupPaths::parse("4:memory:/\n8:pids:/\n", false), None);
+        assert_eq!(CgroupPaths::named("/", false), None);
+        assert_eq!(CgroupPaths::named("", true), None);
+        assert_eq!(CgroupPaths::named("system.slice:berth:c1", true), None);
     }
 
     #[test]

@@ -193,6 +193,12 @@ impl Shim {
         self.unclaimed.remove(&pid)
     }
 
+    /// Whether this process ended before the runtime told its pid.
+    #[must_use]
+    pub fn has_reaped(&self, pid: u32) -> bool {
+        self.unclaimed.contains_key(&pid)
+    }
+
     fn accept(&mut self) {
         while let Ok((stream, _)) = self.listener.accept() {
             let Ok(connection) = Connection::new(stream) else { continue };
