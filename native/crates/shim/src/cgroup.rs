@@ -112,6 +112,19 @@ fn slice_path(slice: &str) -> Option<PathBuf> {
     Some(ends.map(|end| format!("{}.slice", &name[..end])).collect())
 }
 
+/// linux.cgroupsPath of an OCI spec, unless it is systemd's `slice:prefix:name`, whose place only systemd knows.
+fn configured(spec: &str) -> Option<String> {
+    let spec: serde_json::Value = serde_json::from_str(spec).ok()?;
+    let path = spec.pointer("/linux/cgroupsPath")?.as_str()?;
+    (!path.contains(':')).then(|| path.to_owned())
+}
+
+/// The table of a process that would be at `path` in every hierarchy.
+fn moved(table: &str, path: &str) -> String {
+    let line = |line: &str| Some(format!("{}:{path}\n", line.rsplit_once(':')?.0));
+    table.lines().filter_map(line).collect()
+}
+
 fn collect_pids(dir: &Path, found: &mut Vec<u32>) {
     let procs = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
     found.extend(procs.lines().filter_map(|line| line.parse::<u32>().ok()));
@@ -159,6 +172,26 @@ mod tests {
         assert_eq!(CgroupPaths::named("/", false), None);
         assert_eq!(CgroupPaths::named("", true), None);
         assert_eq!(CgroupPaths::named("system.slice:berth:c1", true), None);
+    }
+
+    #[test]
+    fn the_root_is_no_containers_cgroup() {
+        let zombie = "4:memory:/\n8:pids:/\n0::/\n";
+        assert_eq!(CgroupPaths::parse(zombie, false), None);
+        assert_eq!(CgroupPaths::parse(zombie, true), None);
+        assert_eq!(CgroupPaths::parse("8:pids:/../x\n", false), None);
+    }
+
+    #[test]
+    fn the_spec_tells_where_a_container_was() {
+        let spec = |path: &str| format!(r#"{{"linux":{{"cgroupsPath":"{path}"}}}}"#);
+        let path = configured(&spec("/pods/c1")).expect("a path");
+        let Some(CgroupPaths::V1(paths)) = CgroupPaths::parse(&moved("8:pids:/own:odd\n0::/\n", &path), false) else {
+            panic!("v1")
+        };
+        assert_eq!(paths["pids"], Path::new("/sys/fs/cgroup/pids/pods/c1"));
+        assert_eq!(configured(&spec("pod.slice:berth:c1")), None);
+        assert_eq!(configured("{}"), None);
     }
 
     #[test]
