@@ -21,7 +21,7 @@ const unknown = '5a8b3c5e-0c1e-4a52-9d3b-6f6d2c9f1a77';
 const ignoring: readonly string[] = ['sh', '-c', 'trap "" TERM; while :; do sleep 0.05; done'];
 
 test('created, running, exited: state, times and code at each step', async () => {
-  const id = await suite.create(pod, ['sh', '-c', 'sleep 0.3; exit 3'], { labels: { l: '1' }, annotations: { a: '2' } });
+  const id = await suite.create(pod, ['sh', '-c', 'sleep 0.3; exit 3'], { metadata: { name: 'main' }, labels: { l: '1' }, annotations: { a: '2' } });
   const created = await suite.cri.containerStatus(id);
   expect(created).toMatchObject({ id, state: 'CONTAINER_CREATED', started_at: '0', finished_at: '0', exit_code: 0, reason: '', labels: { l: '1' }, annotations: { a: '2' }, metadata: { name: 'main', attempt: 0 } });
   await suite.cri.startContainer(id);
@@ -79,10 +79,11 @@ test('a container needs neither a linux part nor the pod config', async () => {
 });
 
 test('a name in use is refused until its container is gone', async () => {
-  const id = await suite.create(pod, ['true']);
-  await expect(suite.create(pod, ['true'], { labels: { other: '1' } })).rejects.toThrow(/main/);
+  const named = { metadata: { name: 'main' } };
+  const id = await suite.create(pod, ['true'], named);
+  await expect(suite.create(pod, ['true'], { ...named, labels: { other: '1' } })).rejects.toThrow(/main/);
   await suite.cri.removeContainer(id);
-  await suite.create(pod, ['true']);
+  await suite.create(pod, ['true'], named);
 });
 
 test('no container is created in a pod that was stopped', async () => {

@@ -7,11 +7,14 @@ import { CriSuite } from './suite.ts';
 let suite: CriSuite;
 beforeAll(async () => {
   suite = await CriSuite.start();
+  await removeAll();
 });
-afterEach(async () => {
-  for (const { id } of await suite.cri.listImages()) await suite.cri.removeImage(id);
-});
+afterEach(async () => removeAll());
 afterAll(async () => suite.close());
+
+async function removeAll(): Promise<void> {
+  for (const { id } of await suite.cri.listImages()) await suite.cri.removeImage(id);
+}
 
 test('a pull answers the id, and the image is listed at once with tag and digest', async () => {
   const image = suite.images.busybox('listed');
@@ -117,7 +120,7 @@ test('a registry that cannot be reached is known by the beginning of the message
   await expect(suite.cri.pullImage('127.0.0.1:1/none:1')).rejects.toMatchObject({ code: grpcStatus.UNKNOWN, details: expect.stringMatching(/^RegistryUnavailable: /) });
 });
 
-test.each(['UPPER/case:1', '', 'a b', 'x@sha256:short'])('the malformed reference "%s" is refused', async (reference) => {
+test.each(['registry.invalid/UPPER:1', '', 'a b', 'x@sha256:short'])('the malformed reference "%s" is refused', async (reference) => {
   await expect(suite.cri.pullImage(reference)).rejects.toMatchObject({ code: grpcStatus.INVALID_ARGUMENT });
 });
 

@@ -7,18 +7,15 @@ import { CriSuite, waiting, type SuitePod } from './suite.ts';
 
 let suite: CriSuite;
 let pod: SuitePod;
-let count = 0;
 beforeAll(async () => {
   suite = await CriSuite.start();
   pod = await suite.pod();
 });
 afterAll(async () => suite.close());
 
-const name = (): { metadata: { name: string } } => ({ metadata: { name: `c${(count += 1)}` } });
-
 async function logOf(command: readonly string[], over: object = {}): Promise<ReturnType<typeof readLog>> {
   // Read at once: a client may do so when the state says exited.
-  return readLog((await suite.finish(pod, command, { ...name(), ...over })).log_path);
+  return readLog((await suite.finish(pod, command, over)).log_path);
 }
 
 test('every line has time, stream and tag, and is there when the state says exited', async () => {
@@ -52,7 +49,7 @@ test('the rest without a newline is a partial line', async () => {
 });
 
 test('a carriage return before the newline goes, other bytes stay', async () => {
-  const { log_path: path } = await suite.finish(pod, ['printf', String.raw`a\rb\r\n\377\n`], name());
+  const { log_path: path } = await suite.finish(pod, ['printf', String.raw`a\rb\r\n\377\n`]);
   const text = readFileSync(path, 'latin1').split('\n').slice(0, -1).map((line) => line.split(' ').slice(3).join(' '));
   expect(text).toEqual(['a\rb', '\u00FF']);
 });
@@ -64,17 +61,17 @@ test('a terminal is one stream', async () => {
 });
 
 test('without a log path output is discarded and the container runs all the same', async () => {
-  const status = await suite.finish(pod, ['sh', '-c', 'echo x; exit 3'], { ...name(), log_path: '' });
+  const status = await suite.finish(pod, ['sh', '-c', 'echo x; exit 3'], { log_path: '' });
   expect(status).toMatchObject({ exit_code: 3, log_path: '' });
 });
 
 test('the log is for root and its group', async () => {
-  const { log_path: path } = await suite.finish(pod, ['echo', 'x'], name());
+  const { log_path: path } = await suite.finish(pod, ['echo', 'x']);
   expect(statSync(path).mode & 0o777).toBe(0o640);
 });
 
 test('after ReopenContainerLog a new file gets the lines, the renamed one stays, none is lost or doubled', async () => {
-  const id = await suite.run(pod, ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.002; done'], name());
+  const id = await suite.run(pod, ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.002; done']);
   const { log_path: path } = await suite.cri.containerStatus(id);
   const parts: string[] = [];
   for (let round = 0; round < 5; round += 1) {
@@ -95,11 +92,11 @@ test('after ReopenContainerLog a new file gets the lines, the renamed one stays,
 });
 
 test('a container that does not run refuses to reopen its log and makes no file', async () => {
-  const id = await suite.create(pod, [...waiting], name());
+  const id = await suite.create(pod, [...waiting]);
   const { log_path: path } = await suite.cri.containerStatus(id);
   await expect(suite.cri.call('ReopenContainerLog', { container_id: id })).rejects.toMatchObject({ code: grpcStatus.FAILED_PRECONDITION });
   expect(existsSync(path)).toBe(false);
-  const done = await suite.finish(pod, ['true'], name());
+  const done = await suite.finish(pod, ['true']);
   renameSync(done.log_path, `${done.log_path}.old`);
   await expect(suite.cri.call('ReopenContainerLog', { container_id: done.id })).rejects.toMatchObject({ code: grpcStatus.FAILED_PRECONDITION });
   expect(existsSync(done.log_path)).toBe(false);

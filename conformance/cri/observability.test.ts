@@ -14,7 +14,7 @@ beforeAll(async () => {
   metricsUrl = `http://127.0.0.1:${port}`;
   suite = await CriSuite.start({ metrics: { listen: `127.0.0.1:${port}` } });
   pod = await suite.pod();
-  container = await suite.run(pod, [...waiting]);
+  container = await suite.run(pod, [...waiting], { metadata: { name: 'main' } });
 });
 afterAll(async () => suite.close());
 

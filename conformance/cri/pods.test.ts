@@ -228,7 +228,7 @@ test('a client that leaves in the middle of RunPodSandbox leaks nothing', async 
 
 test('logs of pods go below the directory that the pod names', async () => {
   const pod = await suite.pod();
-  const status = await suite.finish(pod, ['echo', 'hi']);
+  const status = await suite.finish(pod, ['echo', 'hi'], { metadata: { name: 'main' } });
   expect(status.log_path).toBe(`${pod.config.log_directory}/main.log`);
   expect(existsSync(status.log_path)).toBe(true);
 });

@@ -11,6 +11,7 @@ beforeAll(async () => {
   suite = await CriSuite.start();
   pod = await suite.pod({ labels: { of: 'stats' }, annotations: { note: 'n' } });
   busy = await suite.run(pod, ['sh', '-c', 'head -c 5000000 /dev/zero > /file; while :; do :; done'], {
+    metadata: { name: 'main' },
     labels: { l: 'busy' },
     linux: { resources: { memory_limit_in_bytes: String(64 << 20) }, security_context: { namespace_options: { pid: 'CONTAINER' } } },
   });

@@ -24,6 +24,7 @@ export class CriSuite {
   readonly images = new TestImages();
   readonly #directory: string;
   #busybox = '';
+  #made = 0;
 
   private constructor(node: NodeDaemon, registry: Registry, directory: string) {
     this.node = node;
@@ -70,8 +71,11 @@ export class CriSuite {
     return { id: await this.cri.runPod(config, handler), config };
   }
 
+  /** Without a name in `over` each gets its own. */
   async create(pod: SuitePod, command: readonly string[], over: Partial<ContainerConfig> = {}): Promise<string> {
-    return this.cri.createContainer(pod.id, containerConfig(over.image?.image ?? this.busybox, command, over), pod.config);
+    this.#made += 1;
+    const named = { metadata: { name: `c${this.#made}` }, ...over };
+    return this.cri.createContainer(pod.id, containerConfig(over.image?.image ?? this.busybox, command, named), pod.config);
   }
 
   /** Creates and starts. */
