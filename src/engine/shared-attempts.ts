@@ -1,4 +1,3 @@
-import { BerthError } from '../lib/errors.ts';
 import { abortable } from '../lib/keyed-mutex.ts';
 
 interface Attempt<Result> {
@@ -40,7 +39,7 @@ export class SharedAttempts<Result> {
       return await abortable(attempt.result, signal);
     } catch (error) {
       if (!signal.aborted || attempt.waiters > 1) throw error;
-      attempt.abort.abort(signal.reason ?? new BerthError('canceled', 'the caller left'));
+      attempt.abort.abort(signal.reason);
       return await attempt.result;
     } finally {
       attempt.waiters -= 1;

@@ -5,7 +5,6 @@ import type { Container } from '../model/container.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { resolveUnknown } from './resolve-unknown.ts';
-import { sharesPids } from './shares-pids.ts';
 import { signalNumber } from './stop-signal.ts';
 import type { LiveTask } from './task-table.ts';
 
@@ -39,7 +38,8 @@ async function endTask(parts: EngineParts, target: Target, graceMs: number, sign
   // Past this point the caller is still there: an aborted one left by an exception above.
   signal.throwIfAborted();
   try {
-    await live.task.kill(sigkill, { all: sharesPids(container) }, signal);
+    // Without a PID namespace of its own, the end of a container's main process does not end its others.
+    await live.task.kill(sigkill, { all: container.config.security.namespaces.pid !== 'container' }, signal);
   } catch (error) {
     // A shim that is gone is noticed by whoever watches the container, and buried with what it left.
     if (!isKind(error, 'unavailable')) throw error;

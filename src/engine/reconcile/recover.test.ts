@@ -189,7 +189,7 @@ test('what no record names is removed, also a shim that still runs; images’ sn
   await vi.waitFor(() => {
     expect([existsSync(bundle), existsSync(stray), world.shims.shims.size, world.snapshotter.stat(id as SnapshotKey)]).toEqual([false, false, 0, undefined]);
   });
-  expect(signals).toEqual([{ signalNumber: 9, all: true }]);
+  expect(signals).toEqual([{ signalNumber: 9, all: false }]);
   expect(world.snapshotter.stat('unpack-sha256:1' as SnapshotKey)).toBeDefined();
   expect(engine.pods.list(anyPod)).toHaveLength(1);
 });

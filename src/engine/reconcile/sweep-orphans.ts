@@ -69,7 +69,7 @@ async function endShim({ shims }: EngineParts, handle: TaskHandle, signal: Abort
     await shims.bury(handle, signal);
     return;
   }
-  await task.kill(sigkill, { all: true }, signal);
+  await task.kill(sigkill, { all: false }, signal);
   await task.wait(signal);
   await task.remove(signal);
 }

@@ -1,6 +1,6 @@
 import type { SnapshotKey } from '../../lib/ids.ts';
 import { runningTask } from '../containers/running-task.ts';
-import type { ContainerFilter } from '../model/container.ts';
+import type { Container, ContainerFilter } from '../model/container.ts';
 import type { ContainerStats } from '../model/stats.ts';
 import type { EngineParts } from '../parts.ts';
 
@@ -24,8 +24,13 @@ export async function containerStats(parts: EngineParts, idOrPrefix: string, sig
 }
 
 /** See ContainerService.listStats. */
-export async function listContainerStats(parts: EngineParts, filter: ContainerFilter, signal: AbortSignal): Promise<readonly ContainerStats[]> {
-  const running = parts.containers.list(filter).filter(({ state }) => state === 'running');
+export function listContainerStats(parts: EngineParts, filter: ContainerFilter, signal: AbortSignal): Promise<readonly ContainerStats[]> {
+  return statsOf(parts, parts.containers.list(filter), signal);
+}
+
+/** Of those that run; one that vanishes or hangs is left out. */
+export async function statsOf(parts: EngineParts, containers: readonly Container[], signal: AbortSignal): Promise<readonly ContainerStats[]> {
+  const running = containers.filter(({ state }) => state === 'running');
   const all = await Promise.all(running.map(({ id }) => parts.statsReads.run(() => presentStats(parts, id, signal), signal)));
   return all.filter((stats) => stats !== undefined);
 }

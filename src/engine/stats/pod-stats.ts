@@ -2,7 +2,7 @@ import type { Pod, PodFilter } from '../model/pod.ts';
 import type { ContainerStats, PodStats } from '../model/stats.ts';
 import type { InterfaceStats } from '../../native/port.ts';
 import type { EngineParts } from '../parts.ts';
-import { listContainerStats } from './container-stats.ts';
+import { statsOf } from './container-stats.ts';
 
 const networkMs = 2000;
 
@@ -10,7 +10,7 @@ const networkMs = 2000;
 export async function podStats(parts: EngineParts, idOrPrefix: string, signal: AbortSignal): Promise<PodStats> {
   const pod = parts.pods.get(idOrPrefix);
   const [containers, interfaces] = await Promise.all([
-    listContainerStats(parts, { id: '', podId: pod.id, state: 'running', labels: {} }, signal),
+    statsOf(parts, parts.containers.ofPod(pod.id), signal),
     interfacesOf(parts, pod, signal),
   ]);
   return sum(parts, pod, containers, interfaces);

@@ -1,0 +1,32 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { RunningEngine } from './engine.ts';
+import { World } from './testing/world.ts';
+
+let world: World;
+let engine: RunningEngine;
+
+beforeEach(() => {
+  world = new World();
+  engine = world.engine();
+});
+
+afterEach(async () => {
+  await world.close();
+});
+
+test('the runtime is ready as long as the agent answers', async () => {
+  expect(engine.status()).toMatchObject({ runtimeReady: true, runtimeReason: '', cgroupDriver: 'cgroupfs', network: { ready: true } });
+  world.agent.answers = false;
+  await vi.waitFor(() => {
+    expect(engine.status()).toMatchObject({ runtimeReady: false, runtimeReason: 'berth-agent does not answer: the agent is away' });
+  });
+  world.agent.answers = true;
+  await vi.waitFor(() => {
+    expect(engine.status().runtimeReady).toBe(true);
+  });
+});
+
+test('the network’s own word is passed on', () => {
+  world.network.ready = false;
+  expect(engine.status().network).toMatchObject({ ready: false, reason: 'no config' });
+});
