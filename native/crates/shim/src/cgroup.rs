@@ -1,4 +1,4 @@
-//! Where the container's cgroup is: told by its first process while that lives, else by the bundle's spec.
+//! Where the container's cgroup is: told by its first process while that lives, else by the spec.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,10 +17,10 @@ const MOUNT: &str = "/sys/fs/cgroup";
 
 impl CgroupPaths {
     /// The cgroups of the container's first process. A process that has ended already is in none, and its entry says `/`:
-    /// then they are looked up under `spec_path`, the spec's `linux.cgroupsPath`.
+    /// then they are looked up under `spec_path`, the spec's `linux.cgroupsPath`. So they are without a pid.
     #[must_use]
-    pub fn of(pid: u32, spec_path: &str) -> Option<Self> {
-        let table = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    pub fn of(pid: Option<u32>, spec_path: &str) -> Option<Self> {
+        let table = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()).unwrap_or_default();
         let unified = Path::new(MOUNT).join("cgroup.controllers").exists();
         Self::parse(&table, unified).or_else(|| Self::named(spec_path, unified))
     }
@@ -47,16 +47,16 @@ impl CgroupPaths {
         (!paths.is_empty()).then_some(Self::V1(paths))
     }
 
-    /// The existing cgroups of an absolute path as cgroupfs takes it.
+    /// The existing cgroups of a spec's path.
     fn named(spec_path: &str, unified: bool) -> Option<Self> {
-        let path = spec_path.strip_prefix('/').map(|path| path.trim_matches('/')).filter(|path| !path.is_empty())?;
+        let path = below_mount(spec_path)?;
         if unified {
             let dir = Path::new(MOUNT).join(path);
             return dir.is_dir().then_some(Self::V2(dir));
         }
         let mut paths = BTreeMap::new();
         for entry in fs::read_dir(MOUNT).ok()?.flatten() {
-            let dir = entry.path().join(path);
+            let dir = entry.path().join(&path);
             if dir.is_dir() {
                 for controller in entry.file_name().to_string_lossy().split(',') {
                     paths.insert(controller.to_owned(), dir.clone());
@@ -92,10 +92,6 @@ impl CgroupPaths {
     }
 }
 
-fn unified() -> bool {
-    Path::new(MOUNT).join("cgroup.controllers").exists()
-}
-
 /// A spec's cgroupsPath as the runtime places it: a path, or systemd's `slice:prefix:name`.
 fn below_mount(cgroups_path: &str) -> Option<PathBuf> {
     let path = match cgroups_path.split(':').collect::<Vec<_>>()[..] {
@@ -110,19 +106,6 @@ fn slice_path(slice: &str) -> Option<PathBuf> {
     let name = slice.strip_suffix(".slice")?;
     let ends = name.match_indices('-').map(|(at, _)| at).chain([name.len()]);
     Some(ends.map(|end| format!("{}.slice", &name[..end])).collect())
-}
-
-/// linux.cgroupsPath of an OCI spec, unless it is systemd's `slice:prefix:name`, whose place only systemd knows.
-fn configured(spec: &str) -> Option<String> {
-    let spec: serde_json::Value = serde_json::from_str(spec).ok()?;
-    let path = spec.pointer("/linux/cgroupsPath")?.as_str()?;
-    (!path.contains(':')).then(|| path.to_owned())
-}
-
-/// The table of a process that would be at `path` in every hierarchy.
-fn moved(table: &str, path: &str) -> String {
-    let line = |line: &str| Some(format!("{}:{path}\n", line.rsplit_once(':')?.0));
-    table.lines().filter_map(line).collect()
 }
 
 fn collect_pids(dir: &Path, found: &mut Vec<u32>) {
@@ -163,35 +146,7 @@ mod tests {
         let scope = "kubepods.slice/kubepods-burstable.slice/berth-c1.scope";
         assert_eq!(below_mount("kubepods-burstable.slice:berth:c1"), Some(scope.into()));
         assert_eq!(below_mount("broken:berth:c1"), None);
-    }
-
-    #[test]
-    fn the_root_is_no_containers_cgroup() {
-        assert_eq!(CgroupPaths::parse("0::/\n", true), None);
-        assert_eq!(CgroupPaths::parse("4:memory:/\n8:pids:/\n", false), None);
-        assert_eq!(CgroupPaths::named("/", false), None);
-        assert_eq!(CgroupPaths::named("", true), None);
-        assert_eq!(CgroupPaths::named("system.slice:berth:c1", true), None);
-    }
-
-    #[test]
-    fn the_root_is_no_containers_cgroup() {
-        let zombie = "4:memory:/\n8:pids:/\n0::/\n";
-        assert_eq!(CgroupPaths::parse(zombie, false), None);
-        assert_eq!(CgroupPaths::parse(zombie, true), None);
-        assert_eq!(CgroupPaths::parse("8:pids:/../x\n", false), None);
-    }
-
-    #[test]
-    fn the_spec_tells_where_a_container_was() {
-        let spec = |path: &str| format!(r#"{{"linux":{{"cgroupsPath":"{path}"}}}}"#);
-        let path = configured(&spec("/pods/c1")).expect("a path");
-        let Some(CgroupPaths::V1(paths)) = CgroupPaths::parse(&moved("8:pids:/own:odd\n0::/\n", &path), false) else {
-            panic!("v1")
-        };
-        assert_eq!(paths["pids"], Path::new("/sys/fs/cgroup/pids/pods/c1"));
-        assert_eq!(configured(&spec("pod.slice:berth:c1")), None);
-        assert_eq!(configured("{}"), None);
+        assert_eq!(below_mount(""), None);
     }
 
     #[test]

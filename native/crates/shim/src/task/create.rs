@@ -168,8 +168,8 @@ pub fn adopt_init(shim: &mut Shim, job: &Job) -> Result<(), Status> {
     let container = shim.held()?;
     container.init.pid = pid;
     // A pid that was reaped may be another process's by now.
-    let living = if ended { None } else { CgroupPaths::of(pid) };
-    container.cgroup = living.or_else(|| CgroupPaths::of_bundle(&container.bundle));
+    let living = (!ended).then_some(pid);
+    container.cgroup = CgroupPaths::of(living, &cgroups_path(&container.bundle));
     let sink = if container.log.is_some() {
         Sink::Log(crate::log_writer::Stream::Stdout)
     } else {
