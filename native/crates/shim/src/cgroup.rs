@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The cgroup directories of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl CgroupPaths {
             let mut parts = line.splitn(3, ':');
             Some((parts.next()?, parts.next()?, parts.next()?.trim_matches('/')))
         });
-        let entries = entries.filter(|(.., path)| !path.is_empty());
+        let entries = entries.filter(|(.., path)| is_below(Path::new(path)));
         if unified {
             return entries
                 .filter(|(id, ..)| *id == "0")
@@ -98,7 +98,12 @@ fn below_mount(cgroups_path: &str) -> Option<PathBuf> {
         [slice, prefix, name] => slice_path(slice)?.join(format!("{prefix}-{name}.scope")),
         _ => PathBuf::from(cgroups_path.trim_start_matches('/')),
     };
-    (!path.as_os_str().is_empty()).then_some(path)
+    is_below(&path).then_some(path)
+}
+
+/// Whether a relative path leads further down, which neither an empty one nor one with `..` or `.` in front does.
+fn is_below(path: &Path) -> bool {
+    path.components().next().is_some() && path.components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// `a-b.slice` lies in `a.slice`, as systemd.slice(5) tells.
@@ -146,7 +151,10 @@ mod tests {
         let scope = "kubepods.slice/kubepods-burstable.slice/berth-c1.scope";
         assert_eq!(below_mount("kubepods-burstable.slice:berth:c1"), Some(scope.into()));
         assert_eq!(below_mount("broken:berth:c1"), None);
-        assert_eq!(below_mount(""), None);
+        for root in ["", "/", ".", "/.", "..", "/pods/../..", "/../x"] {
+            assert_eq!(below_mount(root), None, "{root}");
+        }
+        assert_eq!(CgroupPaths::parse("8:pids:/../x\n", false), None);
     }
 
     #[test]
