@@ -16,7 +16,8 @@ export async function observed<Result>(parts: EngineParts, operation: Operation,
   }
 }
 
-/** Tells the observer where an operation's time went. */
+/** Tells the observer where an operation's time went, and how much it was in all. */
 export function observePhases(parts: EngineParts, operation: Operation, waterfall: Waterfall): void {
   for (const { name, durationMs } of waterfall.phases()) parts.observer.startPhase(operation, name, durationMs / 1000);
+  parts.observer.startPhase(operation, 'total', waterfall.elapsedMs() / 1000);
 }

@@ -56,7 +56,7 @@ test('create makes a snapshot and a bundle but no process', async () => {
   expect(world.shims.shims.size).toBe(0);
   expect(specOf(container.id)).toMatchObject({ process: { args: ['sh'], cwd: '/' }, linux: { cgroupsPath: `/berth/${container.id}` } });
   expect(specOf(container.id).process.env).toContain('HOSTNAME=web');
-  expect(container.waterfall.map(({ name }) => name)).toEqual(['snapshot', 'accounts', 'volumes', 'mounts', 'spec', 'bundle']);
+  expect(container.waterfall.map(({ name }) => name)).toEqual(['image', 'snapshot', 'accounts', 'volumes', 'mounts', 'spec', 'bundle']);
 });
 
 test('the user is looked up in the image, and its account files are read once', async () => {
@@ -195,7 +195,7 @@ test('start runs the process, with its log directory made, and explains the time
   expect(engine.containers.get(id)).toMatchObject({ state: 'running', task: { pid: 4242, handler: 'crun' } });
   expect(world.shims.logDirsSeen).toEqual([true]);
   await vi.waitFor(() => {
-    expect(engine.containers.get(id).waterfall.map(({ name }) => name)).toEqual(expect.arrayContaining(['snapshot', 'queue', 'launch', 'start', 'shim rootfs', 'shim runtime']));
+    expect(engine.containers.get(id).waterfall.map(({ name }) => name)).toEqual(expect.arrayContaining(['image', 'snapshot', 'queue', 'shim', 'oci-start', 'rootfs', 'runtime']));
   });
   await expect(engine.containers.start(id, signal())).rejects.toMatchObject({ kind: 'precondition' });
 });

@@ -28,7 +28,7 @@ async function makeContainer(parts: EngineParts, pod: Pod, config: ContainerConf
   const waterfall = new Waterfall(parts.clock);
   checkReady(parts, pod);
   checkName(parts, pod, config);
-  const image = parts.images.find(config.image);
+  const image = await waterfall.phase('image', async () => parts.images.find(config.image));
   if (image === undefined) throw new BerthError('not-found', `image "${config.image}" is not on this node`, { hint: 'pull it first' });
   checkContainerConfig(parts, pod, config);
   const creation: Creation = { id: newContainerId(), pod, config, image, waterfall };

@@ -33,8 +33,8 @@ test('a pod is ready with its address, namespaces, files and shared memory', asy
   expect(world.agent.mounts.get(join(directory, 'shm'))?.options).toEqual(['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${64 << 20}`]);
   expect(world.agent.namespaces.get(join(directory, 'ns'))).toMatchObject({ net: true, ipc: true, uts: true, pid: false, hostname: 'web' });
   expect(engine.pods.list(any)).toEqual([pod]);
-  expect(pod.waterfall.map(({ name }) => name).toSorted()).toEqual(['files', 'namespaces', 'network', 'shm']);
-  expect(world.phases).toContainEqual({ operation: 'run-pod', phase: 'network' });
+  expect(pod.waterfall.map(({ name }) => name).toSorted()).toEqual(['cni', 'files', 'namespaces', 'shm']);
+  expect(world.phases).toContainEqual({ operation: 'run-pod', phase: 'cni' });
 });
 
 test('sysctls: the defaults, and the request on top of them', async () => {

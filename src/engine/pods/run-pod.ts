@@ -70,7 +70,7 @@ async function makeNamespaces(parts: EngineParts, id: PodId, waterfall: Waterfal
 
 async function attachNetwork(parts: EngineParts, id: PodId, waterfall: Waterfall, signal: AbortSignal): Promise<void> {
   const pod = parts.pods.update(id, { networkHeld: true });
-  const network = await waterfall.phase('network', () => parts.network.attach(attachment(parts, pod, parts.paths.pin(id, 'net')), signal));
+  const network = await waterfall.phase('cni', () => parts.network.attach(attachment(parts, pod, parts.paths.pin(id, 'net')), signal));
   parts.pods.update(id, { network });
 }
 
