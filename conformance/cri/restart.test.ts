@@ -80,6 +80,18 @@ test('SIGTERM ends the daemon cleanly and containers go on', async () => {
   expect((await suite.cri.containerStatus(id)).state).toBe('CONTAINER_RUNNING');
 });
 
+test('an open event stream does not hold up SIGTERM; it ends', async () => {
+  const ended = (async () => {
+    for await (const _ of suite.cri.events()) void _;
+  })();
+  await suite.cri.version();
+  const began = Date.now();
+  expect(await suite.node.stop()).toBe(true);
+  expect(Date.now() - began).toBeLessThan(5000);
+  await ended;
+  await suite.node.startAgain();
+});
+
 test('a call that runs when SIGTERM comes is answered', async () => {
   const pod = await suite.pod();
   const id = await suite.run(pod, [...waiting]);
@@ -112,24 +124,30 @@ test('names stay taken over a restart, and addresses are not given twice', async
 
 test('killing the daemon in the middle of starts leaves nothing once the pods are removed', async () => {
   for (const delayMs of [5, 20, 40, 80]) {
-    const starts = Array.from({ length: 4 }, async (_, index) => suite.pod({ metadata: { name: `k${index}`, namespace: 'default', uid: `k${delayMs}-${index}`, attempt: 0 } }).then(async (pod) => suite.run(pod, [...waiting])));
+    const start = async (index: number) => suite.run(await suite.pod({ metadata: { name: `k${index}`, namespace: 'default', uid: `k${delayMs}-${index}`, attempt: 0 } }), [...waiting]);
+    const starts = Promise.allSettled([0, 1, 2, 3].map(start));
     await sleep(delayMs);
     await suite.node.kill();
-    await Promise.allSettled(starts);
+    await starts;
     await suite.node.startAgain();
     await suite.node.removePods();
     expect(await suite.node.leaks(), `killed after ${delayMs} ms`).toEqual(noHoldings);
   }
 });
 
-test('killing berth-agent hurts no container, and the next call works', async () => {
+test('killing berth-agent hurts no container; a call that it cuts off can be tried again', async () => {
   const pod = await suite.pod();
   const id = await suite.run(pod, [...waiting]);
   const agent = suite.node.pids.find((pid) => commandLine(String(pid)).includes('berth-agent'));
   process.kill(agent ?? 0, 'SIGKILL');
-  const again = await suite.pod();
+  const again = await suite.pod().catch(async (error: { code: number }) => {
+    expect(error.code).toBe(grpcStatus.UNAVAILABLE);
+    return suite.pod();
+  });
   expect((await suite.cri.podStatus(again.id)).state).toBe('SANDBOX_READY');
   expect((await suite.cri.execSync(id, ['echo', 'alive'])).stdout.toString()).toBe('alive\n');
+  await suite.node.removePods();
+  expect(await suite.node.leaks()).toEqual(noHoldings);
 });
 
 test('a record that cannot be read is put aside and the rest is served', async () => {

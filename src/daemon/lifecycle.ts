@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import type { Config } from '../config/schema.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { compose } from './compose.ts';
@@ -26,6 +27,8 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       log.warn({ err }, 'systemd could not be told that berthd is ready');
     });
     log.info({ socket: config.cri.socket, recoveryMs: Math.round(performance.now() - startedMs), rssMiB: Math.round(process.memoryUsage.rss() / (1 << 20)) }, 'berthd is ready');
+    // Otherwise written at a clean exit only; see bin/berthd.
+    flushCompileCache();
     return {
       stop: async (why) => {
         log.info({ why }, 'berthd stops; containers go on');

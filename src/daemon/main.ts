@@ -2,7 +2,6 @@ import { parseArgs } from 'node:util';
 import { defaultConfigPath, loadConfig } from '../config/load-config.ts';
 import { BerthError } from '../lib/errors.ts';
 import { createLogger } from '../telemetry/log.ts';
-import { startDaemon } from './lifecycle.ts';
 import { packageVersion } from './version.ts';
 
 const usage = `usage: berthd [--config FILE]
@@ -34,6 +33,8 @@ async function main(): Promise<void> {
     process.exit(1);
   };
   process.on('uncaughtException', die);
+  // Loaded late, so that a version or a mistake is told without it.
+  const { startDaemon } = await import('./lifecycle.ts');
   const daemon = await startDaemon(config, log);
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.once(name, () => {
