@@ -1,6 +1,8 @@
 import { BerthError } from '../../lib/errors.ts';
+import { handlerOf } from '../handlers/handler-of.ts';
 import type { PodConfig } from '../model/pod.ts';
 import type { UserNamespace } from '../model/security.ts';
+import type { EngineParts } from '../parts.ts';
 import { checkSysctls } from './sysctls.ts';
 
 const invalid = (message: string, hint?: string): BerthError => new BerthError('invalid', message, hint === undefined ? {} : { hint });
@@ -21,13 +23,20 @@ function checkUserNamespace({ mode, uidMappings, gidMappings }: UserNamespace): 
   if (uids.length < 1 || uids.containerId !== 0) throw invalid('the mapping of a user namespace must begin with container id 0');
 }
 
-/** Fails `invalid` on what no pod can be made of. */
-export function checkPodConfig(config: PodConfig, handlers: readonly string[]): void {
+/** Fails on what no pod can be made of, before anything is made. */
+export function checkPodConfig(parts: Pick<EngineParts, 'shims' | 'features' | 'config'>, config: PodConfig): void {
   const { network, ipc, pid, user } = config.security.namespaces;
-  checkHandler(config.runtimeHandler, handlers);
+  checkHandler(
+    config.runtimeHandler,
+    parts.shims.handlers().map(({ name }) => name),
+  );
   if (network !== 'pod' && network !== 'node') throw invalid(`a network namespace of mode ${network.toUpperCase()} is not supported`, 'use POD or NODE');
   if (ipc !== 'pod' && ipc !== 'node') throw invalid(`an IPC namespace of mode ${ipc.toUpperCase()} is not supported`, 'use POD or NODE');
   if (pid === 'target') throw invalid('the PID namespace of another container is for containers, not for a pod');
   if (user !== undefined) checkUserNamespace(user);
+  const handler = handlerOf(parts, { config });
+  if (user?.mode === 'pod' && !parts.features.of(handler).userNamespaces) {
+    throw new BerthError('precondition', `runtime handler ${handler} cannot give a pod a user namespace`, { hint: 'use a handler whose OCI runtime tells idmapped mounts among its features' });
+  }
   checkSysctls(config);
 }

@@ -95,11 +95,13 @@ test.each([
   await expect(engine.pods.run(podConfig('web', inNamespaces({ user })), signal())).rejects.toMatchObject({ kind: 'invalid' });
 });
 
-test('a good user namespace owns the others, and leaves ping_group_range alone', async () => {
+test('a user namespace needs a runtime that can; it owns the others, and leaves ping_group_range alone', async () => {
   const mapping = [{ containerId: 0, hostId: 100_000, length: 1000 }];
+  const user = { mode: 'pod', uidMappings: mapping, gidMappings: mapping } as const;
+  await expect(engine.pods.run(podConfig('web', inNamespaces({ user })), signal())).rejects.toMatchObject({ kind: 'precondition', message: expect.stringContaining('crun') });
   world.agent.features = JSON.stringify({ linux: { namespaces: ['user'], mountExtensions: { idmap: { enabled: true } } } });
   await engine.recover();
-  await engine.pods.run(podConfig('web', inNamespaces({ user: { mode: 'pod', uidMappings: mapping, gidMappings: mapping } })), signal());
+  await engine.pods.run(podConfig('web', inNamespaces({ user })), signal());
   expect([...world.agent.namespaces.values()]).toMatchObject([{ uidMappings: mapping, gidMappings: mapping, sysctls: { 'net.ipv4.ip_unprivileged_port_start': '0' } }]);
   expect([...world.agent.namespaces.values()][0]?.sysctls).not.toHaveProperty('net.ipv4.ping_group_range');
 });

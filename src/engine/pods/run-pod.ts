@@ -17,7 +17,7 @@ import { podName } from './pod-store.ts';
 /** See PodService.run. */
 export function runPod(parts: EngineParts, config: PodConfig, signal: AbortSignal): Promise<Pod> {
   return observed(parts, 'run-pod', async () => {
-    checkPodConfig(config, parts.shims.handlers().map(({ name }) => name));
+    checkPodConfig(parts, config);
     return parts.podRuns.run(podName(config.identity), (attempt) => makePod(parts, config, attempt), signal);
   });
 }
