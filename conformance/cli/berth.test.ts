@@ -1,0 +1,128 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { CriSuite, waiting, type SuitePod } from '../cri/suite.ts';
+
+const program = join(import.meta.dirname, '../../bin/berth');
+const run = promisify(execFile);
+
+let suite: CriSuite;
+let pod: SuitePod;
+let container: string;
+
+beforeAll(async () => {
+  suite = await CriSuite.start();
+  pod = await suite.pod();
+  container = await suite.run(pod, ['sh', '-c', `echo out; echo err >&2; ${waiting[2] ?? ''}`], { metadata: { name: 'main' } });
+  await vi.waitFor(async () => {
+    expect((await berth('logs', container)).stdout).toContain('out');
+  }, 5000);
+});
+
+afterAll(async () => suite?.close());
+
+/** Runs the tool against the suite's daemon. */
+async function berth(...args: readonly string[]): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  return run(program, ['--endpoint', suite.node.socket, ...args]);
+}
+
+/** Runs it with --json and parses what it prints. */
+async function json(...args: readonly string[]): Promise<unknown> {
+  return JSON.parse((await berth('--json', ...args)).stdout);
+}
+
+async function failure(...args: readonly string[]): Promise<{ readonly code: number; readonly stderr: string }> {
+  try {
+    await berth(...args);
+  } catch (error) {
+    return error as { code: number; stderr: string };
+  }
+  throw new Error(`berth ${args.join(' ')} did not fail`);
+}
+
+test('images, pods and ps list what is there, as a table and as JSON', async () => {
+  expect((await berth('images')).stdout).toContain(suite.busybox);
+  expect(await json('images')).toContainEqual(expect.objectContaining({ repo_tags: [suite.busybox] }));
+  expect((await berth('pods')).stdout).toMatch(new RegExp(`${pod.id.slice(0, 13)} .* ready `));
+  expect(await json('pods')).toContainEqual(expect.objectContaining({ id: pod.id }));
+  expect((await berth('ps')).stdout).toMatch(new RegExp(`${container.slice(0, 13)} .* running .* main `));
+  expect((await berth('ps', '--all', '--quiet')).stdout.trim()).toBe(container);
+});
+
+test('ps shows exited containers only when asked', async () => {
+  const { id } = await suite.finish(pod, ['true'], { metadata: { name: 'short' } });
+  expect((await berth('ps')).stdout).not.toContain(id.slice(0, 13));
+  expect((await berth('ps', '-a')).stdout).toContain(id.slice(0, 13));
+  await suite.cri.removeContainer(id);
+});
+
+test('logs keep both streams apart; a name finds its container', async () => {
+  const { stdout, stderr } = await berth('logs', 'main');
+  expect([stdout, stderr]).toEqual(['out\n', 'err\n']);
+});
+
+test('logs --follow ends with the container', async () => {
+  const id = await suite.run(pod, ['sh', '-c', 'for i in 1 2 3; do echo $i; sleep 0.2; done'], { metadata: { name: 'counting' }, log_path: 'counting.log' });
+  expect((await berth('logs', '--follow', id)).stdout).toBe('1\n2\n3\n');
+  await suite.cri.removeContainer(id);
+});
+
+test('exec hands on output and exit code', async () => {
+  expect((await berth('exec', container, 'echo', '-n', 'hi')).stdout).toBe('hi');
+  expect(await failure('exec', container, 'sh', '-c', 'echo no >&2; exit 3')).toMatchObject({ code: 3, stderr: 'no\n' });
+  expect((await failure('exec', container, 'absent')).code).not.toBe(0);
+});
+
+test('pull shows its phases and names the image', async () => {
+  const reference = await suite.registry.push('cli/pulled', '1', suite.images.busybox('cli-pulled'));
+  const { stdout, stderr } = await berth('pull', reference);
+  expect(stdout).toMatch(/^sha256:[0-9a-f]{64} {2}/);
+  expect(stderr).toContain('downloading');
+  expect((await failure('pull', `${suite.registry.host}/cli/absent:1`)).stderr).toContain('cli/absent:1');
+});
+
+test('trace draws the waterfall of a start', async () => {
+  const text = (await berth('trace', pod.id.slice(0, 13))).stdout;
+  for (const phase of ['namespaces', 'cni', 'snapshot', 'shim', 'oci-start']) expect(text).toMatch(new RegExp(`^ {2}${phase} +\\d+\\.\\d ms +█`, 'm'));
+  expect(await json('trace', container)).toMatchObject({ waterfalls: [{ kind: 'container', id: container }] });
+  expect((await failure('trace', 'nothing')).stderr).toContain('nothing');
+});
+
+test('info tells versions, conditions and the health of the agent', async () => {
+  const text = (await berth('info')).stdout;
+  expect(text).toMatch(/^berth \d+\.\d+/);
+  expect(text).toMatch(/RuntimeReady +yes/);
+  expect(await json('info')).toMatchObject({ version: { runtime_api_version: 'v1' }, daemon: { agent: expect.anything() } });
+});
+
+test('import loads an archive that is not there with an error that names it', async () => {
+  expect((await failure('import', '/nonexistent/image.tar')).stderr).toContain('/nonexistent/image.tar');
+});
+
+test('config check says what is wrong and where', async () => {
+  const file = join(suite.node.scratch.dir, 'wrong.toml');
+  writeFileSync(file, 'state_rot = "/x"\n');
+  const { code, stderr } = await failure('config', 'check', file);
+  expect(code).toBe(1);
+  expect(stderr).toContain('state_rot');
+  expect(stderr).toContain('state_root');
+  const good = join(suite.node.scratch.dir, 'config.toml');
+  expect((await berth('config', 'check', good)).stdout).toContain('good');
+});
+
+test.each(['bash', 'zsh', 'fish'])('the %s completion names every command', async (shell) => {
+  const script = (await berth('completion', shell)).stdout;
+  for (const command of ['images', 'pods', 'ps', 'logs', 'exec', 'pull', 'import', 'trace', 'info', 'config']) expect(script).toContain(command);
+});
+
+test('bash takes its completion', async () => {
+  const script = (await berth('completion', 'bash')).stdout;
+  const complete = `${script}\nCOMP_WORDS=(berth tr); COMP_CWORD=1; _berth; echo "\${COMPREPLY[@]}"`;
+  expect((await run('bash', ['-c', complete])).stdout).toBe('trace\n');
+});
+
+test('without a daemon it says so', async () => {
+  await expect(run(program, ['--endpoint', '/nonexistent/berth.sock', 'trace', 'x'])).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('/nonexistent') });
+});
