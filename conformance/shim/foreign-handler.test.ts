@@ -1,0 +1,62 @@
+/** containerd's own shim as a runtime handler of berthd, unchanged: whoever speaks the protocol can keep containers. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CriSuite, waiting } from '../cri/suite.ts';
+import { noHoldings } from '../fixtures/leaks.ts';
+import { buildPeers, peerPath, whyNotBuildable } from '../peers/build.ts';
+
+const unbuildable = whyNotBuildable();
+if (unbuildable !== undefined) console.log(`skipping containerd's shim under berthd: ${unbuildable}`);
+
+const handler = 'containerd-runc';
+
+describe.skipIf(unbuildable !== undefined)('berthd drives containerd-shim-runc-v2', () => {
+  let suite: CriSuite;
+
+  beforeAll(async () => {
+    await buildPeers(['containerd-shim-runc-v2']);
+    suite = await CriSuite.start({ runtimes: { [handler]: { shim: peerPath('containerd-shim-runc-v2'), runtime: '/usr/sbin/runc', protocol: 'containerd' } } });
+  }, 900_000);
+  afterAll(async () => suite?.close());
+
+  test('output, exit code, exec, stats and stop', async () => {
+    const pod = await suite.pod({}, handler);
+    const ended = await suite.finish(pod, ['sh', '-c', 'echo out; echo err >&2; exit 7'], { metadata: { name: 'short' } });
+    expect(ended).toMatchObject({ exit_code: 7, reason: 'Error' });
+    const log = readFileSync(ended.log_path, 'utf8');
+    expect(log).toMatch(/ stdout F out\n/);
+    expect(log).toMatch(/ stderr F err\n/);
+    const id = await suite.run(pod, waiting, { metadata: { name: 'long' } });
+    const result = await suite.cri.execSync(id, ['sh', '-c', 'echo hi; exit 3']);
+    expect([result.stdout.toString(), result.exit_code]).toEqual(['hi\n', 3]);
+    expect(Number((await suite.cri.containerStats(id)).memory?.working_set_bytes?.value)).toBeGreaterThan(0);
+    await suite.cri.stopContainer(id, 10);
+    expect(await suite.cri.containerStatus(id)).toMatchObject({ state: 'CONTAINER_EXITED', exit_code: 0 });
+  });
+
+  test('its containers outlive berthd, and an exit meanwhile is known', async () => {
+    const pod = await suite.pod({}, handler);
+    const long = await suite.run(pod, waiting, { metadata: { name: 'long' } });
+    const short = await suite.run(pod, ['sh', '-c', 'sleep 1; exit 4'], { metadata: { name: 'short' } });
+    await suite.node.kill();
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1500);
+    });
+    await suite.node.startAgain();
+    await expect.poll(async () => (await suite.cri.containerStatus(short)).exit_code).toBe(4);
+    expect(await suite.cri.containerStatus(long)).toMatchObject({ state: 'CONTAINER_RUNNING' });
+    expect((await suite.cri.execSync(long, ['echo', 'back'])).stdout.toString()).toBe('back\n');
+  });
+
+  test('running out of memory is told', async () => {
+    const resources = { memory_limit_in_bytes: String(15 << 20), memory_swap_limit_in_bytes: String(15 << 20) };
+    const pod = await suite.pod({}, handler);
+    const status = await suite.finish(pod, ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=100M'], { linux: { resources } });
+    expect(status).toMatchObject({ exit_code: 137, reason: 'OOMKilled' });
+  });
+
+  test('nothing is left', async () => {
+    await suite.node.removePods();
+    expect(await suite.node.leaks(5000)).toEqual(noHoldings);
+  });
+});
