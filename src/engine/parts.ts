@@ -1,6 +1,5 @@
 import type { ContainerId, PodId } from '../lib/ids.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
-import { createLimit, type Limit } from '../lib/limit.ts';
 import { AgentHealth } from './agent-health.ts';
 import { Background } from './background.ts';
 import type { EngineComponents } from './components.ts';
@@ -15,6 +14,7 @@ import type { Container } from './model/container.ts';
 import type { Pod } from './model/pod.ts';
 import { oomFloor } from './oom-floor.ts';
 import { EnginePaths } from './paths.ts';
+import { Places } from './places.ts';
 import { PodStore } from './pods/pod-store.ts';
 import { SharedAttempts } from './shared-attempts.ts';
 import { statsConcurrency } from './stats/container-stats.ts';
@@ -41,8 +41,8 @@ export interface EngineParts extends EngineComponents {
   readonly podRuns: SharedAttempts<Pod>;
   readonly creations: SharedAttempts<Container>;
   readonly removals: SharedAttempts<void>;
-  readonly starts: Limit;
-  readonly statsReads: Limit;
+  readonly starts: Places;
+  readonly statsReads: Places;
 }
 
 export function createParts(components: EngineComponents, config: EngineConfig): EngineParts {
@@ -66,7 +66,7 @@ export function createParts(components: EngineComponents, config: EngineConfig):
     podRuns: new SharedAttempts(),
     creations: new SharedAttempts(),
     removals: new SharedAttempts(),
-    starts: createLimit(config.startConcurrency),
-    statsReads: createLimit(statsConcurrency),
+    starts: new Places(config.startConcurrency),
+    statsReads: new Places(statsConcurrency),
   };
 }

@@ -1,11 +1,11 @@
-import { createLimit } from '../../lib/limit.ts';
 import type { EngineParts } from '../parts.ts';
+import { Places } from '../places.ts';
 
 const atOnce = 32;
 
 /** Works on all items, some at a time. One that fails is logged and keeps no other from its turn. */
 export async function forEach<Item>(parts: Pick<EngineParts, 'log'>, doing: string, items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
-  const limit = createLimit(atOnce);
+  const places = new Places(atOnce);
   const guarded = async (item: Item): Promise<void> => {
     try {
       await work(item);
@@ -13,5 +13,5 @@ export async function forEach<Item>(parts: Pick<EngineParts, 'log'>, doing: stri
       parts.log.warn({ item: String(item), err: error }, `${doing} failed`);
     }
   };
-  await Promise.all(items.map((item) => limit.run(() => guarded(item))));
+  await Promise.all(items.map((item) => places.run(() => guarded(item))));
 }
