@@ -142,6 +142,7 @@ test('an image can be mounted as a volume: read-only, runnable, by its id', asyn
   const volume = { host_path: '', image: { image: image?.id ?? '' }, readonly: true };
   const id = await suite.run(pod, [...waiting], withMount(volume));
   expect((await run(id, '/vol/bin/busybox echo runs')).text).toBe('runs\n');
+  expect((await suite.cri.containerStatus(id)).mounts).toMatchObject([{ container_path: '/vol', host_path: '', image: { image_ref: image?.id } }]);
   expect((await run(id, 'touch /vol/x')).text).toMatch(/Read-only file system/);
   await expect(suite.create(pod, ['true'], { metadata: { name: 'rw' }, ...withMount({ ...volume, readonly: false }) })).rejects.toThrow();
   const part = await suite.run(pod, [...waiting], { metadata: { name: 'part' }, ...withMount({ ...volume, image_sub_path: 'etc' }) });

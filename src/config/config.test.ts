@@ -40,7 +40,7 @@ test.each([
   ['state_root = 5', 'state_root in /etc/berth/config.toml must be an absolute path, not the number 5'],
   ['state_root = "var"', 'state_root in /etc/berth/config.toml must be an absolute path, not this string'],
   ['[log]\nlevel = "loud"', 'log.level in /etc/berth/config.toml must be one of "trace", "debug", "info", "warn", "error", not this string'],
-  ['[limits]\nstart_concurrency = 0', 'limits.start_concurrency in /etc/berth/config.toml must be a whole number from 1 to 1024, not the number 0'],
+  ['[limits]\nstart_concurrency = -1', 'limits.start_concurrency in /etc/berth/config.toml must be a whole number from 0 to 1024, not the number -1'],
   ['[limits]\ndrain_timeout = 30', 'limits.drain_timeout in /etc/berth/config.toml must be a duration such as "500ms", "30s" or "5m", not the number 30'],
   ['[cri]\nmode = "rw"', 'cri.mode in /etc/berth/config.toml must be an octal mode such as "0660", not this string'],
   ['[cni]\nbin_dirs = ["/a", 1]', 'cni.bin_dirs[1] in /etc/berth/config.toml must be an absolute path, not the number 1'],

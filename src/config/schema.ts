@@ -59,7 +59,7 @@ export const schema = table({
     shmSize: integer(64 << 20, { min: 1 << 16, max: 2 ** 40 }),
   }),
   tracing: table({ endpoint: text(''), sampling: fraction(1) }),
-  limits: table({ startConcurrency: integer(16, { min: 1, max: 1024 }), drainTimeout: duration(30_000) }),
+  limits: table({ startConcurrency: integer(0, { min: 0, max: 1024 }), drainTimeout: duration(30_000) }),
 });
 
 /** Settings as read at start; immutable. Durations are milliseconds. */

@@ -1,4 +1,5 @@
 import type { ImageService } from '../images/port.ts';
+import type { ImageIdOf } from './codec/container-config.ts';
 import { encodeImage } from './codec/image.ts';
 import type { Image, ListImagesRequest } from './messages/image.ts';
 
@@ -8,4 +9,9 @@ export function findImages(images: ImageService, filter: ListImagesRequest['filt
   if (wanted === '') return images.list().map(encodeImage);
   const image = images.find(wanted);
   return image === undefined ? [] : [encodeImage(image)];
+}
+
+/** Looks ids up among the images that are here now. */
+export function imageIdIn(images: ImageService): ImageIdOf {
+  return (reference) => images.find(reference)?.id ?? '';
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import type { EngineConfig } from '../engine/config.ts';
@@ -49,7 +50,7 @@ export function engineSettings(config: Config, host: EngineConfig['host']): Engi
     defaultCgroupParent: config.cgroup.parent === '' ? defaultParent[driver] : config.cgroup.parent,
     maxLogLineBytes,
     shmSizeBytes: shmSize,
-    startConcurrency: config.limits.startConcurrency,
+    startConcurrency: config.limits.startConcurrency === 0 ? 2 * availableParallelism() : config.limits.startConcurrency,
     enableUnprivilegedPorts,
     enableUnprivilegedIcmp,
     restrictOomScoreAdj,

@@ -164,7 +164,7 @@ const container = {
 } satisfies Container;
 
 test('a container status survives the wire to the nanosecond, with its mounts as asked', () => {
-  const status = received<ReturnType<typeof encodeContainerStatus>>('ContainerStatus', encodeContainerStatus(container));
+  const status = received<ReturnType<typeof encodeContainerStatus>>('ContainerStatus', encodeContainerStatus(container, () => ''));
   expect(status).toMatchObject({
     createdAt: 1_700_000_000_123_456_789n,
     startedAt: 0n,
@@ -176,6 +176,11 @@ test('a container status survives the wire to the nanosecond, with its mounts as
     user: { linux: { uid: 1000n, gid: 0n, supplementalGroups: [0n, 1234n] } },
     mounts: [{ containerPath: '/c', hostPath: '/h', readonly: true, propagation: 2, selinuxRelabel: false, image: null }],
   });
+});
+
+test('an image volume is shown with the id of its image', () => {
+  const config = decodeContainerConfig(containerMessage({ mounts: [{ containerPath: '/v', readonly: true, image: { image: 'busybox' } }] }));
+  expect(encodeContainerStatus({ ...container, config }, (reference) => `id-of-${reference}`).mounts).toMatchObject([{ hostPath: '', image: { image: 'busybox', imageRef: 'id-of-busybox' } }]);
 });
 
 test.each<[Container['state'], number]>([

@@ -26,13 +26,16 @@ function decodeMount(mount: wire.Mount): ContainerMount {
   };
 }
 
-/** The request's own mount list, as a status shows it. */
-export function encodeMount(mount: ContainerMount): Partial<wire.Mount> {
+/** Finds the id of an image that is here; empty for any other. */
+export type ImageIdOf = (reference: string) => string;
+
+/** A mount as it was asked for, with the id of the image that an image volume is made of. */
+export function encodeMount(mount: ContainerMount, imageIdOf: ImageIdOf): Partial<wire.Mount> {
   const { image, propagation, ...rest } = mount;
   return {
     ...rest,
     propagation: propagations.indexOf(propagation),
-    image: image === '' ? null : { image, annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: '' },
+    image: image === '' ? null : { image, annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: imageIdOf(image) },
   };
 }
 

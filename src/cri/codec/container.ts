@@ -1,6 +1,6 @@
 import type { Container } from '../../engine/model/container.ts';
 import { containerStates, type Container as WireContainer, type ContainerStatus } from '../messages/container.ts';
-import { encodeMount } from './container-config.ts';
+import { encodeMount, type ImageIdOf } from './container-config.ts';
 import { encodeResources } from './resources.ts';
 import { encodeStopSignal } from './stop-signal.ts';
 
@@ -26,7 +26,7 @@ export function encodeContainer(container: Container): WireContainer {
   };
 }
 
-export function encodeContainerStatus(container: Container): ContainerStatus {
+export function encodeContainerStatus(container: Container, imageIdOf: ImageIdOf): ContainerStatus {
   const { config, exit, user } = container;
   const { podSandboxId: _pod, ...shared } = encodeContainer(container);
   return {
@@ -37,7 +37,7 @@ export function encodeContainerStatus(container: Container): ContainerStatus {
     exitCode: exit?.exitCode ?? 0,
     reason: exit?.reason ?? '',
     message: exit?.message ?? '',
-    mounts: config.mounts.map(encodeMount),
+    mounts: config.mounts.map((mount) => encodeMount(mount, imageIdOf)),
     logPath: container.logPath,
     resources: { linux: encodeResources(container.resources) },
     user: { linux: { uid: BigInt(user.uid), gid: BigInt(user.gid), supplementalGroups: user.groups.map(BigInt) } },
