@@ -123,6 +123,19 @@ test('plugins are told what they declare to want, and nothing else', async () =>
   expect(two?.input['runtimeConfig']).toEqual({ 'io.kubernetes.cri.pod-annotations': { a: 'b' } });
 });
 
+test('a plugin that wants ports is not told of none', async () => {
+  plugin('one');
+  conf('10.conflist', list([{ type: 'one', capabilities: { portMappings: true } }]));
+  await open().attach(attachment());
+  expect(runs.at(-1)?.input).toEqual({ type: 'one', capabilities: { portMappings: true }, name: 'test', cniVersion: '1.0.0' });
+});
+
+test('the first file by name is taken, in whatever order the directory lists them', () => {
+  plugin('one');
+  for (let number = 99; number >= 50; number -= 1) conf(`${number}.conflist`, list(['one'], { name: `n${number}` }));
+  expect(open().status().configPath).toBe(join(dir, 'conf/50.conflist'));
+});
+
 test('DEL goes backwards with the stored config and result, whatever the directory holds now', async () => {
   plugin('one');
   plugin('two');

@@ -167,6 +167,17 @@ test('records come back after a restart', async () => {
   expect(state.quarantined).toEqual([]);
 });
 
+test('a parent stays until the last of its children is gone', async () => {
+  await layer('a');
+  for (const name of ['b', 'c', 'd']) await snapshotter.prepare(key(name), key('a'));
+  for (const name of ['c', 'b', 'd']) {
+    expect(isKind(await failure(snapshotter.remove(key('a'))), 'precondition')).toBe(true);
+    await snapshotter.remove(key(name));
+  }
+  await snapshotter.remove(key('a'));
+  expect(snapshotter.list()).toEqual([]);
+});
+
 test('layers that lost their files are quarantined with what stands on them', async () => {
   await layer('a');
   await layer('b', 'a');
