@@ -14,7 +14,7 @@ export interface ExecRequest {
   readonly cwd?: string;
   readonly stdin?: Uint8Array;
   readonly timeoutMs?: number;
-  /** The child may leave processes behind (a shim); otherwise its process group ends with the agent. */
+  /** The child may leave processes behind (a shim); otherwise an agent that starts waits for what the last one left running. */
   readonly detached?: boolean;
 }
 

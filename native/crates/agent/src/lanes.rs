@@ -19,8 +19,7 @@ pub enum Lane {
     Unpack,
 }
 
-/// A few long-lived threads for each lane. They live as long as the process, which matters to `Exec`: the kernel kills a
-/// child when the thread that started it ends.
+/// A few threads for each lane, which live as long as the process.
 pub struct Lanes {
     quick: Sender<Job>,
     namespaces: Sender<Job>,

@@ -7,6 +7,7 @@ mod failure;
 mod info;
 mod lanes;
 mod layers;
+mod leftovers;
 mod log;
 mod mounts;
 mod namespaces;
@@ -23,7 +24,6 @@ use rustix::fs::Mode;
 use serde_json::json;
 
 use args::Args;
-use exec::Groups;
 use service::Service;
 
 fn main() -> ExitCode {
@@ -51,10 +51,8 @@ fn serve(fd: i32, root: std::path::PathBuf) -> ExitCode {
     };
     // Modes given to mkdir and open are meant as they are, apart from what others may write.
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    let groups = Arc::new(Groups::default());
-    let served = ttrpc::serve(socket, &Arc::new(Service::new(groups.clone(), root)));
-    groups.kill_all();
-    match served {
+    leftovers::settle(&root);
+    match ttrpc::serve(socket, &Arc::new(Service::new(root))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error("the daemon's connection broke", &json!({ "error": error.to_string() }));

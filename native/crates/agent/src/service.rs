@@ -6,23 +6,24 @@ use prost::Message;
 use serde_json::json;
 use ttrpc::{Call, Handler, Status};
 
-use crate::exec::{self, Groups};
+use crate::exec;
 use crate::info::Info;
 use crate::lanes::{Lane, Lanes};
-use crate::{layers, log, mounts, namespaces, snapshot};
+use crate::{layers, leftovers, log, mounts, namespaces, snapshot};
 
 const SERVICE: &str = "berth.agent.v1.Agent";
 
 /// Answers the calls of the contract, each on its lane.
 pub struct Service {
     lanes: Lanes,
-    groups: Arc<Groups>,
+    /// Goes into the environment of programs.
+    mark: String,
     info: Info,
 }
 
 impl Service {
-    pub fn new(groups: Arc<Groups>, root: PathBuf) -> Self {
-        Self { lanes: Lanes::start(), groups, info: Info::new(root) }
+    pub fn new(root: PathBuf) -> Self {
+        Self { lanes: Lanes::start(), mark: leftovers::mark(&root), info: Info::new(root) }
     }
 
     fn answer(&self, call: &Call) -> Result<Vec<u8>, Status> {
@@ -31,7 +32,7 @@ impl Service {
         }
         match call.method.as_str() {
             "Info" => run(call, |_: crate::proto::InfoRequest| Ok(self.info.answer())),
-            "Exec" => run(call, |request| exec::run(request, &self.groups)),
+            "Exec" => run(call, |request| exec::run(request, &self.mark)),
             "CreateNamespaces" => run(call, |request| namespaces::create(&request)),
             "ReleaseNamespaces" => run(call, |request| namespaces::release(&request)),
             "NetworkStats" => run(call, |request| namespaces::network_stats(&request)),

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::proto::{ExecRequest, ExecResponse};
+use support::proto::{ExecRequest, ExecResponse, InfoRequest, InfoResponse};
 use support::{Agent, Scratch, assert_fails, eventually, is_running, text};
 use ttrpc::Code;
 
@@ -21,7 +21,7 @@ fn a_program_gets_its_input_and_environment_and_its_outputs_come_back() {
         env: vec!["GREETING=hello".into()],
         cwd: "/proc".into(),
         stdin: b"input".to_vec(),
-        ..sh("pwd; env | grep -v -e PWD -e SHLVL -e _=; cat; echo problem >&2; exit 3")
+        ..sh("pwd; env | grep -v -e PWD -e SHLVL -e _= -e BERTH_AGENT_ROOT; cat; echo problem >&2; exit 3")
     };
     let answer: ExecResponse = agent.call("Exec", &request);
     assert_eq!(String::from_utf8(answer.stdout).unwrap(), "/proc\nGREETING=hello\ninput");
@@ -71,22 +71,45 @@ fn a_detached_program_may_leave_a_process_that_holds_its_outputs() {
 }
 
 #[test]
-fn programs_end_with_the_agent_whether_it_hangs_up_or_is_killed() {
+fn the_next_agent_waits_for_programs_of_the_last_one_whether_that_hung_up_or_was_killed() {
     for abrupt in [false, true] {
-        let mut agent = Agent::start();
-        let scratch = Scratch::new();
-        let file = scratch.path("pid");
-        let script = format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 60", text(&file));
-        agent.send("Exec", &sh(&script));
-        eventually("the program runs", || file.exists());
+        let root = Scratch::new();
+        let mut agent = Agent::start_on(&root.path(""));
+        let (begun, ended) = (root.path("begun"), root.path("ended"));
+        agent.send("Exec", &sh(&format!("touch {}; sleep 0.5; touch {}", text(&begun), text(&ended))));
+        eventually("the program runs", || begun.exists());
         if abrupt {
             agent.kill();
         } else {
             assert_eq!(agent.hang_up(), 0);
         }
-        let pid = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
-        eventually("the program is gone", || !is_running(pid));
+        let mut next = Agent::start_on(&root.path(""));
+        let _: InfoResponse = next.call("Info", &InfoRequest {});
+        assert!(ended.exists());
     }
+}
+
+#[test]
+fn a_program_of_the_last_agent_that_does_not_end_is_killed_with_its_children() {
+    let root = Scratch::new();
+    let mut agent = Agent::start_on(&root.path(""));
+    let file = root.path("pids");
+    agent.send("Exec", &sh(&format!("sleep 60 & echo $$ $! > {0}.new; mv {0}.new {0}; wait", text(&file))));
+    eventually("the program runs", || file.exists());
+    agent.kill();
+    let mut next = Agent::start_on(&root.path(""));
+    let _: InfoResponse = next.call("Info", &InfoRequest {});
+    let pids = std::fs::read_to_string(&file).unwrap();
+    assert!(pids.split_whitespace().all(|pid| !is_running(pid.parse().unwrap())));
+}
+
+#[test]
+fn two_agents_never_serve_one_root() {
+    let root = Scratch::new();
+    let mut first = Agent::start_on(&root.path(""));
+    let mut second = Agent::start_on(&root.path(""));
+    let _: InfoResponse = second.call("Info", &InfoRequest {});
+    assert_eq!(first.hang_up(), -1);
 }
 
 #[test]

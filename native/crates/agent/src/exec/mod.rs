@@ -1,9 +1,6 @@
 //! Running programs to their end.
 
-mod groups;
 mod pump;
-
-pub use groups::Groups;
 
 use std::ffi::CString;
 use std::fs::File;
@@ -22,19 +19,20 @@ use pump::{End, Pump};
 
 const DEFAULT_MAX_OUTPUT: usize = 1 << 20;
 
-/// Runs a program and returns what it wrote. Its own failures are an exit code, not an error.
-pub fn run(request: ExecRequest, groups: &Groups) -> Result<ExecResponse, Status> {
+/// Runs a program and returns what it wrote. Its own failures are an exit code, not an error. `mark` goes into the
+/// environment of what must not outlive the next agent's start.
+pub fn run(mut request: ExecRequest, mark: &str) -> Result<ExecResponse, Status> {
     let program = program_of(&request)?;
     let deadline = deadline_of(&request);
+    if !request.detached {
+        request.env.push(mark.to_owned());
+    }
     let (child, mut pump) = start(&request).map_err(failure::on("exec", &program))?;
-    let group = if request.detached { None } else { Some(groups.enter(child.pid)) };
     let end = pump.run(child.pidfd.as_fd(), deadline);
     if !matches!(end, Ok(End::Exited)) {
         // Whatever went wrong, nobody waits for this program any more.
         let _ = kill_process_group(child.pid, Signal::KILL);
     }
-    // From here on the number may be used anew.
-    drop(group);
     let exit_code = reap(&child).map_err(failure::on("wait for", &program))?;
     match end.map_err(failure::on("read the output of", &program))? {
         End::Exited => Ok(ExecResponse { stdout: pump.stdout(), stderr: pump.stderr(), exit_code }),
@@ -70,7 +68,7 @@ fn start(request: &ExecRequest) -> rustix::io::Result<(Child, Pump)> {
         stdio: [stdin.child_end(), child_stdout.as_fd(), child_stderr.as_fd()],
         session: false,
         pid_namespace: false,
-        die_with_thread: !request.detached,
+        die_with_thread: false,
     })?;
     let max_output = match request.max_output_bytes {
         0 => DEFAULT_MAX_OUTPUT,

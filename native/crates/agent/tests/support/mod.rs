@@ -31,10 +31,18 @@ pub struct Agent {
 }
 
 impl Agent {
+    /// On /tmp, spelt as nobody else does: agents of other tests must be left alone.
     pub fn start() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let dots = "./".repeat(COUNT.fetch_add(1, Ordering::Relaxed) as usize);
+        Self::start_on(Path::new(&format!("/proc/{}/root/{dots}tmp", std::process::id())))
+    }
+
+    pub fn start_on(root: &Path) -> Self {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let process = Command::new("/bin/sh")
-            .args(["-c", "exec \"$0\" --fd 3 --root /tmp 3<&0 </dev/null", env!("CARGO_BIN_EXE_berth-agent")])
+            .args(["-c", "exec \"$0\" --fd 3 --root \"$1\" 3<&0 </dev/null", env!("CARGO_BIN_EXE_berth-agent")])
+            .arg(root)
             .stdin(OwnedFd::from(theirs))
             .stderr(Stdio::null())
             .spawn()
