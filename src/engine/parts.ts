@@ -19,6 +19,7 @@ import { PodStore } from './pods/pod-store.ts';
 import { SharedAttempts } from './shared-attempts.ts';
 import { statsConcurrency } from './stats/container-stats.ts';
 import { CpuRates } from './stats/cpu-rates.ts';
+import { LayerUsages } from './stats/layer-usages.ts';
 
 /** What every verb works with. */
 export interface EngineParts extends EngineComponents {
@@ -34,6 +35,7 @@ export interface EngineParts extends EngineComponents {
   readonly collector: ImageCollector;
   readonly health: AgentHealth;
   readonly cpuRates: CpuRates;
+  readonly layerUsages: LayerUsages;
   /** Held while a pod's network and namespaces are released. Never over a grace period or an exit. */
   readonly podLocks: KeyedMutex<PodId>;
   /** Held while a container starts, changes or goes. Never over a grace period or an exit. */
@@ -61,6 +63,7 @@ export function createParts(components: EngineComponents, config: EngineConfig):
     collector: new ImageCollector(components.images, background),
     health: new AgentHealth(components.agent, background),
     cpuRates: new CpuRates(),
+    layerUsages: new LayerUsages(components.snapshotter, background),
     podLocks: new KeyedMutex(),
     containerLocks: new KeyedMutex(),
     podRuns: new SharedAttempts(),

@@ -2,8 +2,9 @@ import type { ContainerId } from '../../lib/ids.ts';
 import type { Task, TaskHandle } from '../../shim/port.ts';
 import type { Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
+import { buryLost } from './bury-lost.ts';
 import { deleteTask } from './delete-task.ts';
-import { recordExit, recordTaskExit } from './record-exit.ts';
+import { recordExit } from './record-exit.ts';
 import { watchExit } from './watch-exit.ts';
 
 /** What a start that a crash cut short counts as. */
@@ -20,14 +21,6 @@ export async function adoptTask(parts: EngineParts, container: Container, handle
   if (container.startedAtNs === undefined && status === 'created') return dropUnstarted(parts, container.id, task);
   if (container.state !== 'running') parts.containers.transition(container.id, 'running', { startedAtNs: container.startedAtNs ?? parts.clock.nowNs(), task: task.handle });
   watchExit(parts, container.id, parts.tasks.add(container.id, task));
-}
-
-/** Records the exit of a container whose shim is gone, as far as it is known, after killing what it left. */
-export async function buryLost(parts: EngineParts, id: ContainerId, handle: TaskHandle, signal: AbortSignal): Promise<void> {
-  const exit = parts.shims.exitRecord(handle.bundle);
-  await parts.shims.bury(handle, signal);
-  parts.containers.update(id, { task: undefined });
-  recordTaskExit(parts, id, exit);
 }
 
 async function dropUnstarted(parts: EngineParts, id: ContainerId, task: Task): Promise<void> {

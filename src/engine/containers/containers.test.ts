@@ -244,6 +244,16 @@ test('a lost shim: what it left is killed before the container counts as ended',
   expect(engine.containers.get(id).exit).toMatchObject({ exitCode: 255, reason: 'Unknown' });
 });
 
+test('a frozen shim does not keep its container from being killed, also for two callers at once', async () => {
+  const id = await running();
+  Object.assign(world.shims.get(id), { frozen: true, callMs: 30 });
+  await Promise.all([engine.containers.stop(id, 0, signal()), engine.containers.stop(id, 0, signal())]);
+  expect(new Set(world.shims.buried)).toEqual(new Set([id]));
+  expect(engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { exitCode: 255, reason: 'Unknown' } });
+  await engine.containers.remove(id, signal());
+  expect(world.warnings).not.toContain('watching a container failed');
+});
+
 test('stop: TERM once, then nothing more if that is enough', async () => {
   const id = await running();
   const shim = world.shims.get(id);

@@ -28,6 +28,7 @@ async function remove(parts: EngineParts, id: ContainerId, signal: AbortSignal):
       await releaseContainer(parts, id, signal);
       parts.containers.delete(id);
       parts.cpuRates.forget(id);
+      parts.layerUsages.forget(id);
       publishContainer(parts, 'deleted', container);
       parts.collector.request();
     },

@@ -1,7 +1,8 @@
 import { BerthError } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import type { EngineParts } from '../parts.ts';
-import { adoptTask, buryLost } from './adopt-task.ts';
+import { adoptTask } from './adopt-task.ts';
+import { buryLost } from './bury-lost.ts';
 
 /** A shim that does not answer within this time is given up by whoever wants the container's end. */
 const attachMs = 5000;

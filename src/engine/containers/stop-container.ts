@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isKind } from '../../lib/errors.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
+import type { ContainerId } from '../../lib/ids.ts';
 import type { Container } from '../model/container.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
+import { buryLost } from './bury-lost.ts';
 import { resolveUnknown } from './resolve-unknown.ts';
 import { signalNumber } from './stop-signal.ts';
 import type { LiveTask } from './task-table.ts';
@@ -41,8 +43,10 @@ async function endTask(parts: EngineParts, target: Target, graceMs: number, sign
     // Without a PID namespace of its own, the end of a container's main process does not end its others.
     await live.task.kill(sigkill, { all: container.config.security.namespaces.pid !== 'container' }, signal);
   } catch (error) {
+    signal.throwIfAborted();
+    if (isKind(error, 'timeout')) await buryFrozen(parts, container.id, live, signal);
     // A shim that is gone is noticed by whoever watches the container, and buried with what it left.
-    if (!isKind(error, 'unavailable')) throw error;
+    else if (!isKind(error, 'unavailable')) throw error;
   }
   await abortable(live.exited, signal);
 }
@@ -68,4 +72,13 @@ async function sendStopSignal(parts: EngineParts, { container, live }: Target, s
     signal.throwIfAborted();
     parts.log.warn({ container: container.id, err: error }, `${container.stopSignal} could not be sent`);
   }
+}
+
+/** A shim that does not even answer to a kill cannot keep its container alive: it is killed past the shim. */
+async function buryFrozen(parts: EngineParts, id: ContainerId, live: LiveTask, signal: AbortSignal): Promise<void> {
+  parts.log.warn({ container: id }, 'the shim of a container that is to be killed does not answer; it is buried');
+  live.abandoned.abort();
+  await buryLost(parts, id, live.task.handle, signal);
+  parts.tasks.delete(id);
+  live.markExited();
 }

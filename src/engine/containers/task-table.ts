@@ -7,6 +7,8 @@ export interface LiveTask {
   /** Resolves when the exit is recorded. */
   readonly exited: Promise<void>;
   readonly markExited: () => void;
+  /** Aborts when the task is given up: its shim is buried and will not tell of the exit. */
+  readonly abandoned: AbortController;
   /** The stop signal is sent once in a container's life, however often it is stopped. */
   stopSignalSent: boolean;
   /** The deletion of the task, once it is under way. */
@@ -19,7 +21,7 @@ export class TaskTable {
 
   add(id: ContainerId, task: Task): LiveTask {
     const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();
-    const live: LiveTask = { task, exited, markExited, stopSignalSent: false, removed: undefined };
+    const live: LiveTask = { task, exited, markExited, abandoned: new AbortController(), stopSignalSent: false, removed: undefined };
     this.#tasks.set(id, live);
     return live;
   }

@@ -12,14 +12,22 @@ const pauseMs = 1000;
 
 /** Waits in the background for a container's end, records it and deletes the task. */
 export function watchExit(parts: EngineParts, id: ContainerId, live: LiveTask): void {
-  parts.background.run('watching a container', { container: id }, async (signal) => {
-    const exit = await waitForExit(parts, live.task, signal);
-    // Deleting first kills what a lost shim left running: the container must not seem ended before it is.
-    if (exit === undefined) await deleteAtLast(parts, id, live, signal);
-    recordTaskExit(parts, id, exit);
-    live.markExited();
-    await deleteTask(parts, id, live);
+  parts.background.run('watching a container', { container: id }, async (closing) => {
+    try {
+      await watch(parts, id, live, AbortSignal.any([closing, live.abandoned.signal]));
+    } catch (error) {
+      if (!live.abandoned.signal.aborted) throw error;
+    }
   });
+}
+
+async function watch(parts: EngineParts, id: ContainerId, live: LiveTask, signal: AbortSignal): Promise<void> {
+  const exit = await waitForExit(parts, live.task, signal);
+  // Deleting first kills what a lost shim left running: the container must not seem ended before it is.
+  if (exit === undefined) await deleteAtLast(parts, id, live, signal);
+  recordTaskExit(parts, id, exit);
+  live.markExited();
+  await deleteTask(parts, id, live);
 }
 
 async function deleteAtLast(parts: EngineParts, id: ContainerId, live: LiveTask, signal: AbortSignal): Promise<void> {

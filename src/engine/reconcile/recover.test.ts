@@ -91,19 +91,12 @@ test('without a shim and a record nobody knows: 255, and what it left is buried'
 
 test('a shim that does not answer makes its container unknown, holds up no other, and can be removed', async () => {
   const [frozen, fine] = [await running('frozen'), await running('fine')];
-  world.shims.get(frozen).frozen = true;
-  vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
-    const abort = new AbortController();
-    setTimeout(() => {
-      abort.abort(new Error('too slow'));
-    }, Math.min(ms, 50)).unref();
-    return abort.signal;
-  });
+  Object.assign(world.shims.get(frozen), { frozen: true, callMs: 30 });
   const engine = await restart();
   expect(engine.containers.get(frozen).state).toBe('unknown');
   expect(engine.containers.get(fine).state).toBe('running');
   expect(engine.containers.list({ ...anyContainer, state: 'unknown' })).toHaveLength(1);
-  await engine.containers.remove(frozen, new AbortController().signal);
+  await engine.containers.remove(frozen, signal());
   expect(world.shims.buried).toEqual([frozen]);
 });
 

@@ -1,4 +1,3 @@
-import type { SnapshotKey } from '../../lib/ids.ts';
 import { runningTask } from '../containers/running-task.ts';
 import type { Container, ContainerFilter } from '../model/container.ts';
 import type { ContainerStats } from '../model/stats.ts';
@@ -13,7 +12,7 @@ const deadlineMs = 2000;
 export async function containerStats(parts: EngineParts, idOrPrefix: string, signal: AbortSignal): Promise<ContainerStats> {
   const { container, task } = runningTask(parts, idOrPrefix);
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
-  const [stats, writableLayer] = await Promise.all([task.stats(bounded), parts.snapshotter.usage(container.id as string as SnapshotKey, bounded)]);
+  const [stats, writableLayer] = await Promise.all([task.stats(bounded), parts.layerUsages.of(container.id)]);
   return {
     id: container.id,
     task: stats,

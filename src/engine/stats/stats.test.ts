@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { RunningEngine } from '../engine.ts';
 import type { Pod } from '../model/pod.ts';
 import { containerConfig, podConfig } from '../testing/configs.ts';
@@ -36,6 +36,19 @@ test('readings of a container, with its rate once two of them are a second apart
   await expect(engine.containers.stats(id, signal())).resolves.toMatchObject({ id, usageNanoCores: undefined, writableLayer: { bytes: 4096, inodes: 3 }, writableLayerMountpoint: world.config.stateRoot });
   shim.readings = { atNs: 12n * second, cpuNs: 2n * second };
   await expect(engine.containers.stats(id, signal())).resolves.toMatchObject({ usageNanoCores: second / 2n, task: { memory: { workingSetBytes: 8n } } });
+});
+
+test('a layer that takes long to measure delays no statistics, and is known the next time', async () => {
+  const id = await running('app');
+  const gate = Promise.withResolvers<void>();
+  vi.spyOn(world.snapshotter, 'usage').mockImplementation(async () => {
+    await gate.promise;
+    return { bytes: 1 << 30, inodes: 9 };
+  });
+  await expect(engine.containers.stats(id, signal())).resolves.toMatchObject({ writableLayer: { bytes: 0, inodes: 0 } });
+  gate.resolve();
+  await expect(engine.containers.stats(id, signal())).resolves.toMatchObject({ writableLayer: { bytes: 1 << 30, inodes: 9 } });
+  expect(world.snapshotter.usage).toHaveBeenCalledTimes(1);
 });
 
 test('rates: a short window repeats the last one, a counter that went back begins anew', () => {

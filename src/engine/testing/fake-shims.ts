@@ -21,6 +21,8 @@ export class FakeShim {
   pid = 0;
   exit: TaskExit | undefined;
   frozen = false;
+  /** A frozen shim's callers give up after this long. */
+  callMs = 10_000;
   lost = false;
   obeysTerm = true;
   refusesUpdates = false;

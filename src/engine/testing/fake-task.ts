@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError } from '../../lib/errors.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
 import type { ExecOutcome, ExecSpec, Task, TaskExit, TaskHandle, TaskState, TaskStats } from '../../shim/port.ts';
@@ -95,6 +96,8 @@ export class FakeTask implements Task {
   /** A frozen shim answers never, a lost one refuses. */
   async #answers(signal: AbortSignal | undefined): Promise<void> {
     if (this.#shim.lost) throw gone(this.#shim.handle.id);
-    if (this.#shim.frozen) await abortable(new Promise<never>(() => undefined), signal ?? AbortSignal.timeout(200));
+    if (!this.#shim.frozen) return;
+    await abortable(sleep(this.#shim.callMs), signal);
+    throw new BerthError('timeout', `the shim of ${this.#shim.handle.id} did not answer`);
   }
 }
