@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startContainerd } from '../fixtures/containerd.ts';
+import { grpcStatus } from '../fixtures/cri.ts';
 import { startBerth } from '../fixtures/daemon.ts';
 import { freePort } from '../fixtures/free-port.ts';
 import { noHoldings } from '../fixtures/leaks.ts';
@@ -79,6 +80,13 @@ describe.skipIf(unbuildable !== undefined)(`a real kubelet on ${runtime}`, () =>
     expect(await kubelet.api.logs(full, 'web')).toBe('web starts\n');
     expect(await kubelet.api.logs(full, 'side', '?tailLines=1')).toBe('side starts\n');
     expect(await kubelet.api.run(full, 'side', ['hostname'])).toBe('full\n');
+  });
+
+  test('exec through the kubelet\'s streaming', async ({ skip }) => {
+    const pod = await kubelet.until(full, isReady);
+    const id = containers(pod)[0]?.containerID?.replace(/^.*:\/\//, '');
+    const probe = await node.cri.call('Exec', { container_id: id, cmd: ['true'], stdout: true }).catch((error: unknown) => error);
+    if (probe instanceof Error && 'code' in probe && probe.code === grpcStatus.UNIMPLEMENTED) skip(`${runtime} does not stream: ${probe.message}`);
     expect(await kubelet.api.exec(full, 'web', ['sh', '-c', 'cat /data/index.html; cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null'])).toBe(`from init\n${64 << 20}\n`);
   });
 
@@ -100,8 +108,8 @@ describe.skipIf(unbuildable !== undefined)(`a real kubelet on ${runtime}`, () =>
   test('a crashing container is restarted with back-off and keeps its last log', async () => {
     const name = kubelet.apply('crash', crashingPod({ busybox }));
     await kubelet.until(name, (seen) => containers(seen)[0]?.state.waiting?.reason === 'CrashLoopBackOff');
-    const pod = await kubelet.until(name, (seen) => (containers(seen)[0]?.restartCount ?? 0) >= 2);
-    expect(containers(pod)[0]?.lastState.terminated).toMatchObject({ exitCode: 7, reason: 'Error' });
+    const again = await kubelet.until(name, (seen) => (containers(seen)[0]?.restartCount ?? 0) >= 2 && containers(seen)[0]?.state.running !== undefined);
+    expect(containers(again)[0]?.lastState.terminated).toMatchObject({ exitCode: 7, reason: 'Error' });
     expect(await kubelet.api.logs(name, 'crash', '?previous=true')).toBe('about to fail\n');
     kubelet.withdraw('crash');
   });

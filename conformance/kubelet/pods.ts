@@ -35,10 +35,10 @@ export function fullPod({ busybox }: PodImages, hostPort: number): object {
   };
 }
 
-/** A container that says which try it is, and fails. */
+/** A container that fails after two seconds: long enough to find it running, with its predecessor dead beside it. */
 export const crashingPod = ({ busybox }: PodImages): object => ({
   terminationGracePeriodSeconds: 0,
-  containers: [{ name: 'crash', image: busybox, command: ['sh', '-c', 'echo about to fail; exit 7'] }],
+  containers: [{ name: 'crash', image: busybox, command: ['sh', '-c', 'echo about to fail; sleep 2; exit 7'] }],
 });
 
 /** A container that wants more memory than it may have. */
