@@ -1,12 +1,12 @@
 import { BerthError } from '../lib/errors.ts';
+import { hasWork } from './has-work.ts';
 import { type Chain, invokePlugin, parseResult } from './invoke-plugin.ts';
-import { isLoopback } from './loopback.ts';
 
 /** Runs ADD of each plugin in order, handing on the results; resolves with the last one, verbatim JSON. */
 export async function addChain(chain: Chain, signal: AbortSignal | undefined): Promise<string> {
   let result: string | undefined;
   for (const plugin of chain.list.plugins) {
-    if (isLoopback(plugin)) continue;
+    if (!hasWork(plugin, chain.attachment)) continue;
     signal?.throwIfAborted();
     result = await invokePlugin(chain, 'ADD', plugin, result);
     parseResult(result, `the result of CNI plugin "${plugin.type}"`);

@@ -1,5 +1,5 @@
+import { hasWork } from './has-work.ts';
 import { type Chain, invokePlugin } from './invoke-plugin.ts';
-import { isLoopback } from './loopback.ts';
 import { PluginFailure } from './plugin-failure.ts';
 import { isAtLeast } from './versions.ts';
 
@@ -11,7 +11,7 @@ export async function delChain(chain: Chain, result: string | undefined, signal:
   const prevResult = isAtLeast(chain.version, '0.4.0') ? result : undefined;
   const failures: unknown[] = [];
   for (const plugin of chain.list.plugins.toReversed()) {
-    if (isLoopback(plugin)) continue;
+    if (!hasWork(plugin, chain.attachment)) continue;
     signal?.throwIfAborted();
     try {
       await invokePlugin(chain, 'DEL', plugin, prevResult);

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { BerthError } from '../lib/errors.ts';
 import { asObject, stringsField } from '../lib/json-fields.ts';
 import type { ConfigList } from './config-list.ts';
-import { isLoopback } from './loopback.ts';
+import { isLoopback } from './has-work.ts';
 import { PluginFailure } from './plugin-failure.ts';
 import type { PluginRunner } from './plugin-runner.ts';
 import { spokenVersions, type CniVersion } from './versions.ts';

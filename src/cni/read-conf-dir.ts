@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { parseConfigList, parseSingleConfig, type ConfigList } from './config-list.ts';
-import { isLoopback } from './loopback.ts';
+import { isLoopback } from './has-work.ts';
 
 /** What the config directory says: a network, or why there is none. */
 export type Configured =

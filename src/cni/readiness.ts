@@ -1,6 +1,6 @@
 import { asBerthError } from '../lib/errors.ts';
 import type { ConfigList } from './config-list.ts';
-import { isLoopback } from './loopback.ts';
+import { isLoopback } from './has-work.ts';
 import type { PluginRunner } from './plugin-runner.ts';
 import type { PluginVersions } from './plugin-versions.ts';
 import { isAtLeast } from './versions.ts';
