@@ -51,6 +51,13 @@ test.each([
   expect(() => read(source)).toThrow(expect.objectContaining({ kind: 'invalid', message }));
 });
 
+test('paths that no socket can have are refused before anything starts', () => {
+  const deep = `/${'d'.repeat(100)}`;
+  expect(() => read(`run_root = "${deep}"`)).toThrow(expect.objectContaining({ kind: 'invalid', hint: 'shorten [cri] socket in /etc/berth/config.toml' }));
+  expect(() => read(`run_root = "${deep}"\n[cri]\nsocket = "/s"`)).toThrow(expect.objectContaining({ kind: 'invalid', hint: 'shorten run_root in /etc/berth/config.toml' }));
+  expect(read(`run_root = "/${'d'.repeat(94)}"`).cri.socket).toHaveLength(106);
+});
+
 test('a syntax error names the line and does not quote it', () => {
   const source = '[registries.r]\npassword = "hunter2" x\n';
   expect(() => read(source)).toThrow(/^\/etc\/berth\/config\.toml:2:\d+: /);

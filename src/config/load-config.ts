@@ -19,7 +19,19 @@ export function parseConfig(source: string, file: string, stat: () => { readonly
   const config = schema.parse(parseToml(source, file), { file, key: '' });
   if (holdsSecrets(config)) requirePrivate(file, stat());
   requireKnownDefault(config, file);
-  return config.cri.socket === '' ? Object.freeze({ ...config, cri: Object.freeze({ ...config.cri, socket: defaultCriSocket(config) }) }) : config;
+  const socket = config.cri.socket === '' ? defaultCriSocket(config) : config.cri.socket;
+  requireShort(socket, `[cri] socket in ${file}`);
+  // The longest name of a socket that berthd itself makes there.
+  requireShort(`${config.runRoot}/events.sock`, `run_root in ${file}`);
+  return Object.freeze({ ...config, cri: Object.freeze({ ...config.cri, socket }) });
+}
+
+/** The length of sun_path without its NUL. */
+const maxSocketPath = 107;
+
+function requireShort(path: string, origin: string): void {
+  if (Buffer.byteLength(path) <= maxSocketPath) return;
+  throw new BerthError('invalid', `the socket path ${path} is longer than ${maxSocketPath} bytes, which the kernel refuses`, { hint: `shorten ${origin}` });
 }
 
 function readText(file: string): string {

@@ -1,4 +1,5 @@
 import { rename, chmod, chown, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { BerthError } from '../lib/errors.ts';
 import { CriContract, imageService, runtimeService } from './contract.ts';
@@ -10,8 +11,6 @@ import { buildService } from './service.ts';
 
 /** What clients are built for; theirs is the same. */
 const maxMessageBytes = 16 << 20;
-/** sun_path without its NUL. */
-const maxSocketPath = 107;
 
 export interface SocketOptions {
   readonly path: string;
@@ -27,9 +26,6 @@ export class CriServer {
   readonly #socket: SocketOptions;
 
   constructor(door: Door, parts: PipelineParts, socket: SocketOptions) {
-    if (Buffer.byteLength(socket.path) > maxSocketPath) {
-      throw new BerthError('invalid', `the socket path ${socket.path} is longer than ${maxSocketPath} bytes`, { hint: 'set a shorter run_root or [cri] socket' });
-    }
     this.#socket = socket;
     const contract = new CriContract();
     const runtime = buildService(contract, runtimeService, runtimeRoutes(door, contract, this.#closing.signal), parts);
@@ -41,7 +37,7 @@ export class CriServer {
   /** Takes calls on the socket. It appears under its name only with its final mode, and replaces a stale one. */
   async listen(): Promise<void> {
     const { path, mode, gid } = this.#socket;
-    const early = `${path}.new`;
+    const early = join(dirname(path), '.cri');
     await rm(early, { force: true });
     await this.#bind(early);
     await chmod(early, mode);

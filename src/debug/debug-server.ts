@@ -1,5 +1,6 @@
 import { chmod, rename, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { dirname, join } from 'node:path';
 import type { Engine } from '../engine/port.ts';
 import { BerthError } from '../lib/errors.ts';
 import { stringField } from '../lib/json-fields.ts';
@@ -45,7 +46,7 @@ export class DebugServer {
   }
 
   async listen(): Promise<void> {
-    const early = `${this.#path}.new`;
+    const early = join(dirname(this.#path), '.dbg');
     await rm(early, { force: true });
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
