@@ -8,6 +8,7 @@ export interface HostReadings {
   readonly apparmor: boolean;
   readonly selinux: boolean;
   readonly minOomScoreAdj: number;
+  readonly boundingCapabilities: bigint;
 }
 
 function read(path: string): string {
@@ -20,10 +21,15 @@ function read(path: string): string {
 
 const capSysResource = 24n;
 
-function hasSysResource(): boolean {
-  const mask = /^CapEff:\s*([0-9a-f]+)/m.exec(read('/proc/self/status'))?.[1] ?? '0';
-  return ((BigInt(`0x${mask}`) >> capSysResource) & 1n) === 1n;
+/** One of this process's capability sets as the kernel writes it: a bit for each capability number. */
+function capabilityMask(set: 'CapEff' | 'CapBnd'): bigint {
+  const line = read('/proc/self/status')
+    .split('\n')
+    .find((entry) => entry.startsWith(`${set}:`));
+  return BigInt(`0x${line?.slice(set.length + 1).trim() ?? '0'}`);
 }
+
+const hasSysResource = (): boolean => ((capabilityMask('CapEff') >> capSysResource) & 1n) === 1n;
 
 /** Reads what this host offers to containers. Done once, at start. */
 export function readHostFacts(): HostReadings {
@@ -36,6 +42,7 @@ export function readHostFacts(): HostReadings {
     apparmor: read('/sys/module/apparmor/parameters/enabled') === 'Y',
     selinux: existsSync('/sys/fs/selinux/enforce'),
     minOomScoreAdj: hasSysResource() ? -1000 : Number(read('/proc/self/oom_score_adj') || '0'),
+    boundingCapabilities: capabilityMask('CapBnd'),
   };
 }
 

@@ -48,7 +48,7 @@ export async function composeSpec(
 
 function specInput(parts: EngineParts, { id, pod, config, image }: Creation, user: ResolvedUser, binds: readonly BindInput[]): SpecInput {
   const { security } = config;
-  const capabilities = effectiveCapabilities(security.capabilities, security.privileged);
+  const capabilities = effectiveCapabilities(security.capabilities, security.privileged, parts.config.host.boundingCapabilities);
   return {
     containerId: id,
     cgroupsPath: cgroupsPath(parts.config.cgroupDriver, cgroupParent(parts.config, pod.config), id),

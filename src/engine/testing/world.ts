@@ -107,7 +107,7 @@ export class World {
       enableUnprivilegedIcmp: true,
       restrictOomScoreAdj: false,
       cgroupRoot: join(this.root, 'cgroup'),
-      host: { cgroupVersion: 1, swapControl: true, hugetlbControl: false, apparmor: false, selinux: false, minOomScoreAdj: -1000 },
+      host: { cgroupVersion: 1, swapControl: true, hugetlbControl: false, apparmor: false, selinux: false, minOomScoreAdj: -1000, boundingCapabilities: (1n << 41n) - 1n },
     };
   }
 }

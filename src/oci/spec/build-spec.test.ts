@@ -43,7 +43,7 @@ const input: SpecInput = {
   devices: [],
   seccomp: undefined,
   annotations: {},
-  host: { cgroupVersion: 1, swapControl: false, hugetlbControl: false, apparmor: false, selinux: false, minOomScoreAdj: 0 },
+  host: { cgroupVersion: 1, swapControl: false, hugetlbControl: false, apparmor: false, selinux: false, minOomScoreAdj: 0, boundingCapabilities: (1n << 41n) - 1n },
 };
 const withInput = (change: Partial<SpecInput>): SpecInput => ({ ...input, ...change });
 const secure = (change: Partial<SpecInput['security']>): SpecInput => withInput({ security: { ...input.security, ...change } });
@@ -109,6 +109,15 @@ test('capabilities: add, drop, ALL and single names; a wrong name is an error', 
   expect(sets(['CHOWN'], ['ALL'])).toEqual(['CAP_CHOWN']);
   expect(sets(['ALL'], ['SYS_ADMIN'])).toHaveLength(40);
   expect(() => sets(['NET_ADMYN'], [])).toThrow('NET_ADMYN');
+});
+
+test('a capability that the host cannot pass on is left out, so that the container starts without it', () => {
+  const chownAndKill = 0b100001n;
+  const bounded = (change: Partial<SpecInput['security']>): readonly string[] =>
+    buildSpec({ ...secure(change), host: { ...input.host, boundingCapabilities: chownAndKill } }).process.capabilities.bounding;
+  expect(bounded({})).toEqual(['CAP_CHOWN', 'CAP_KILL']);
+  expect(bounded({ privileged: true })).toEqual(['CAP_CHOWN', 'CAP_KILL']);
+  expect(bounded({ capabilities: { add: ['SYS_ADMIN'], drop: ['KILL'], addAmbient: [] } })).toEqual(['CAP_CHOWN']);
 });
 
 test('ambient capabilities are raised only when also effective', () => {

@@ -36,7 +36,7 @@ function buildProcess(input: SpecInput): OciProcess {
     args: processArgs(process),
     env: processEnv(process),
     cwd: process.workingDir || process.image.workingDir || '/',
-    capabilities: capabilitySets(effectiveCapabilities(security.capabilities, security.privileged), security.capabilities?.addAmbient),
+    capabilities: capabilitySets(effectiveCapabilities(security.capabilities, security.privileged, input.host.boundingCapabilities), security.capabilities?.addAmbient),
     noNewPrivileges: security.noNewPrivileges,
     ...(score === undefined ? {} : { oomScoreAdj: score }),
     ...(profile === undefined ? {} : { apparmorProfile: profile }),

@@ -32,14 +32,13 @@ function requestedSet({ add, drop }: CapabilityInput): ReadonlySet<string> {
   return new Set([...base, ...added]).difference(new Set(dropped));
 }
 
-/** The names among `available` (the host's bounding set) that a request leads to. */
-export function effectiveCapabilities(
-  request: CapabilityInput | undefined,
-  privileged: boolean,
-  available: ReadonlySet<string> = new Set(all),
-): readonly string[] {
+/**
+ * The names that a request leads to, by number. What is not in the host's `bounding` set (a bit for each number) is left
+ * out, also when it is asked for by name: the OCI runtime could not grant it and would start nothing.
+ */
+export function effectiveCapabilities(request: CapabilityInput | undefined, privileged: boolean, bounding: bigint): readonly string[] {
   const inOrder = (wanted: ReadonlySet<string>): readonly string[] =>
-    all.filter((name) => wanted.has(name) && available.has(name));
+    all.filter((name, number) => wanted.has(name) && ((bounding >> BigInt(number)) & 1n) === 1n);
   if (privileged) return inOrder(new Set(all));
   return inOrder(requestedSet(request ?? { add: [], drop: [], addAmbient: [] }));
 }

@@ -11,6 +11,8 @@ export interface HostFacts {
   readonly selinux: boolean;
   /** The lowest oom_score_adj that this process may give a child. */
   readonly minOomScoreAdj: number;
+  /** Capabilities that this process can pass on, a bit for each number of capability.h. No container gets others. */
+  readonly boundingCapabilities: bigint;
 }
 
 export type SpecNamespaceMode = 'pod' | 'container' | 'node' | 'target';
