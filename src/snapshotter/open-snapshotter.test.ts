@@ -18,6 +18,8 @@ class RecordingState implements StateStore {
   readonly quarantined: string[] = [];
   full = false;
 
+  bootSeen(): void {}
+
   load(): readonly { readonly id: string; readonly value: unknown }[] {
     return [...this.values].map(([id, value]) => ({ id, value }));
   }

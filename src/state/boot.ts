@@ -4,10 +4,15 @@ import { readMeta, writeMeta } from './meta.ts';
 
 const key = 'boot_id';
 
-/** Whether the kernel booted since the database was last opened. Remembers this boot. */
-export function noteBoot(db: DatabaseSync): boolean {
-  const current = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+const currentBoot = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+
+/** Whether the kernel booted since the boot that the database remembers. */
+export function hasRebooted(db: DatabaseSync): boolean {
   const last = readMeta(db, key);
-  if (last !== current) writeMeta(db, key, current);
-  return last !== undefined && last !== current;
+  return last !== undefined && last !== currentBoot();
+}
+
+/** Remembers this boot. */
+export function rememberBoot(db: DatabaseSync): void {
+  writeMeta(db, key, currentBoot());
 }

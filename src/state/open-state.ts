@@ -1,11 +1,10 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../lib/log.ts';
-import { noteBoot } from './boot.ts';
+import { hasRebooted } from './boot.ts';
 import { openDatabase } from './open-database.ts';
 import type { StateStore } from './port.ts';
 import { SqliteState } from './sqlite-state.ts';
-
 
 /**
  * Opens `<root>/meta.db`, made when absent. The caller holds the root's lock (lockRoot). A damaged database is replaced
@@ -16,7 +15,7 @@ export function openState(root: string, log: Pick<Log, 'warn' | 'error'>): State
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const db = openDatabase(join(root, 'meta.db'), log);
   syncDirectory(root);
-  return new SqliteState({ db, log }, { rebooted: noteBoot(db) });
+  return new SqliteState({ db, log }, { rebooted: hasRebooted(db) });
 }
 
 /** The database's own name must survive a power cut as its content does. */

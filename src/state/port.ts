@@ -25,7 +25,9 @@ export interface StateStore {
   quarantine(kind: RecordKind, id: string, reason: string): void;
   /** Groups writes into one commit, as durable as the most demanding of them. If `work` throws, none is made. */
   transaction(work: () => void): void;
-  /** True when the kernel's boot_id differs from the one of the last run. */
+  /** True when the kernel's boot_id differs from the last one that bootSeen() remembered. */
   readonly rebooted: boolean;
+  /** The consequences of a reboot are drawn: the next start, even after a crash, is told of none. */
+  bootSeen(): void;
   close(): void;
 }

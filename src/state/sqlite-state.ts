@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Log } from '../lib/log.ts';
+import { rememberBoot } from './boot.ts';
 import type { Durability, RecordKind, StateStore, StoredRecord } from './port.ts';
 import { asStateError } from './sqlite-error.ts';
 
@@ -39,6 +40,10 @@ export class SqliteState implements StateStore {
     this.#copyAside = this.#db.prepare(
       'INSERT INTO quarantine (kind, id, value, reason, at) SELECT kind, id, value, ?, unixepoch() FROM record WHERE kind = ? AND id = ?',
     );
+  }
+
+  bootSeen(): void {
+    rememberBoot(this.#db);
   }
 
   load(kind: RecordKind): readonly StoredRecord[] {

@@ -163,10 +163,16 @@ test('an owner can put a record into quarantine', () => {
 });
 
 test('a boot in between is noticed once', () => {
-  expect(open().rebooted).toBe(false);
+  const first = open();
+  expect(first.rebooted).toBe(false);
+  first.bootSeen();
   expect(open().rebooted).toBe(false);
   withDatabase((db) => db.exec("UPDATE meta SET value = 'other' WHERE key = 'boot_id'"));
   expect(open().rebooted).toBe(true);
+  // Whoever crashed before it drew the consequences is told again.
+  const again = open();
+  expect(again.rebooted).toBe(true);
+  again.bootSeen();
   expect(open().rebooted).toBe(false);
 });
 

@@ -12,6 +12,7 @@ export async function recover(parts: EngineParts): Promise<void> {
   loadRecords(parts);
   const orphans = await findOrphans(parts);
   await Promise.all([recoverPods(parts), recoverContainers(parts), parts.features.load(parts, AbortSignal.timeout(featuresMs))]);
+  parts.state.bootSeen();
   parts.background.run('cleaning up what no record names', {}, () => sweepOrphans(parts, orphans));
   parts.log.info(
     { pods: parts.pods.all().length, containers: parts.containers.all().length, rebooted: parts.state.rebooted, ms: Math.round(parts.clock.monotonicMs() - startMs) },

@@ -9,6 +9,10 @@ export class MemoryState implements StateStore {
   /** Writes that succeed before the disk is full; undefined: it never is. */
   writesLeft: number | undefined;
 
+  bootSeen(): void {
+    this.rebooted = false;
+  }
+
   load(kind: RecordKind): readonly StoredRecord[] {
     return [...this.#records]
       .filter(([key]) => key.startsWith(`${kind}/`))

@@ -11,6 +11,7 @@ let catalog: ImageCatalog;
 
 const state: StateStore = {
   rebooted: false,
+  bootSeen: () => undefined,
   load: (kind: RecordKind) => (kind === 'image' ? [...stored].map(([id, value]) => ({ id, value })) : []),
   put: (_kind, id, value) => stored.set(id, JSON.parse(JSON.stringify(value))),
   delete: (_kind, id) => stored.delete(id),

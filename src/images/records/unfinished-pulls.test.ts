@@ -11,6 +11,7 @@ let nowNs = 0n;
 
 const state: StateStore = {
   rebooted: false,
+  bootSeen: () => undefined,
   load: () => [...stored].map(([id, value]) => ({ id, value })),
   put: (_kind, id, value) => stored.set(id, JSON.parse(JSON.stringify(value))),
   delete: (_kind, id) => stored.delete(id),
