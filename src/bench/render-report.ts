@@ -6,9 +6,10 @@ const ms = (value: number): string => (Number.isNaN(value) ? '–' : value.toFix
 const times = (value: number): string => (Number.isNaN(value) ? '–' : `${value.toFixed(1)}×`);
 const mib = (value: number | undefined): string => (value === undefined ? '–' : (value / (1 << 20)).toFixed(2));
 
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+/** The first `words` columns hold words, the others numbers. */
+function table(header: readonly string[], rows: readonly (readonly string[])[], words = 1): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(header), line(header.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
+  return [line(header), line(header.map((_, index) => (index < words ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
 function latencies(title: string, subjects: readonly SubjectReport[], pick: (subject: SubjectReport) => Summary): string {
@@ -41,7 +42,7 @@ function memory(subjects: readonly SubjectReport[]): string {
 
 function waterfalls(subjects: readonly SubjectReport[]): string {
   const rows = subjects.flatMap(({ name, waterfall }) => waterfall.map((phase) => [name, phase.kind, phase.name, ms(phase.startMs), ms(phase.durationMs)]));
-  return rows.length === 0 ? 'No subject with a waterfall was measured.' : table(['', 'of', 'phase', 'begins at ms', 'takes ms'], rows);
+  return rows.length === 0 ? 'No subject with a waterfall was measured.' : table(['', 'of', 'phase', 'begins at ms', 'takes ms'], rows, 3);
 }
 
 /** The report for people. */
@@ -50,7 +51,7 @@ export function renderReport(report: Report): string {
   const sections = [
     '# Benchmark',
     `${machineLines(report.machine)}\n- load while measuring: ${report.load.min.toFixed(1)} to ${report.load.max.toFixed(1)}\n- ${options.rounds} rounds, subjects interleaved; in each ${options.pods} pods one after another, ${options.concurrency} at once, ${options.execs} execs`,
-    'The same image (present), seccomp profile kind, CNI plugins and configuration for all. Times are the client\'s. containerd writes ociVersion 1.3.0, which crun before 1.20 refuses, so containerd+crun runs crun through a static C wrapper that lowers the version in the bundle and executes crun.',
+    'The same image (present), RuntimeDefault seccomp, masked paths, CNI plugins and network configuration for all. Times are the client\'s. containerd writes ociVersion 1.3.0, which crun before 1.20 refuses, so containerd+crun runs crun through a static C wrapper that lowers the version in the bundle and executes crun.',
     `## How many times faster (medians of each round's ratio)\n\n${ratios(report)}`,
     latencies('## Pod start: RunPodSandbox, CreateContainer, StartContainer', subjects, ({ start }) => start),
     phases(subjects),
