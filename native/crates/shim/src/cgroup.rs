@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The cgroup directories of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +18,8 @@ pub enum CgroupPaths {
 }
 
 const MOUNT: &str = "/sys/fs/cgroup";
+const ROUNDS: usize = 200;
+const PAUSE: Duration = Duration::from_millis(10);
 
 impl CgroupPaths {
     /// The cgroups of the container's first process. A process that has ended already is in none, and its entry says `/`:
@@ -77,6 +83,25 @@ impl CgroupPaths {
         text.lines().any(|line| line.strip_prefix("oom_kill ").is_some_and(|count| count.trim() != "0"))
     }
 
+    /// Kills every process in the cgroup and removes it, as far as that succeeds within two seconds.
+    pub fn remove(&self) {
+        let dirs: Vec<&Path> = match self {
+            Self::V1(paths) => paths.values().map(PathBuf::as_path).collect(),
+            Self::V2(path) => vec![path],
+        };
+        for _ in 0..ROUNDS {
+            for pid in self.pids() {
+                let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+                let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
+            }
+            dirs.iter().for_each(|dir| remove_tree(dir));
+            if dirs.iter().all(|dir| !dir.exists()) {
+                return;
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
     /// Every process in the cgroup and below it.
     #[must_use]
     pub fn pids(&self) -> Vec<u32> {
@@ -90,6 +115,14 @@ impl CgroupPaths {
         }
         found
     }
+}
+
+/// `linux.cgroupsPath` of the bundle's spec; empty when it says none.
+#[must_use]
+pub fn spec_path(bundle: &Path) -> String {
+    let text = fs::read(bundle.join("config.json")).unwrap_or_default();
+    let spec: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    spec.pointer("/linux/cgroupsPath").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// A spec's cgroupsPath as the runtime places it: a path, or systemd's `slice:prefix:name`.
@@ -111,6 +144,16 @@ fn slice_path(slice: &str) -> Option<PathBuf> {
     let name = slice.strip_suffix(".slice")?;
     let ends = name.match_indices('-').map(|(at, _)| at).chain([name.len()]);
     Some(ends.map(|end| format!("{}.slice", &name[..end])).collect())
+}
+
+/// Children first. A group that a process is still leaving stays for the next round.
+fn remove_tree(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_tree(&entry.path());
+        }
+    }
+    let _ = fs::remove_dir(dir);
 }
 
 fn collect_pids(dir: &Path, found: &mut Vec<u32>) {

@@ -1,20 +1,25 @@
-//! `delete`: clears up after a shim that is gone.
+//! `delete`: clears up after a shim that is gone, or that nobody can talk to any more.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use prost::Message;
 
 use crate::args::Args;
+use crate::cgroup::{CgroupPaths, spec_path};
 use crate::clock;
+use crate::processes;
 use crate::proto::task;
 use crate::rootfs;
 
 /// The exit code of a container that nobody saw ending.
 const KILLED: u32 = 137;
+/// A runtime that is cut off leaves what its own `delete` does not find.
+const RUNTIME_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Kills what the container left, unmounts its root filesystem and prints a DeleteResponse.
+/// Kills the shim if it lives and what the container left, unmounts its root filesystem and prints a DeleteResponse.
 ///
 /// # Errors
 /// That of unmounting or of writing the answer.
@@ -23,12 +28,22 @@ pub fn delete(args: &Args) -> io::Result<()> {
         Some(bundle) => bundle.clone(),
         None => std::env::current_dir()?,
     };
-    let recorded = Runtime::recorded(&bundle);
-    // It may be gone already, or never have been made.
-    let _ = recorded.command(&args.id).status();
+    let own = std::env::args().next().unwrap_or_default();
+    // A shim that was just being started has told nobody its number.
+    processes::kill_all(|words| is_shim(words, &own, args));
+    Runtime::recorded(&bundle).remove(&args.id);
+    if let Some(cgroup) = CgroupPaths::of(None, &spec_path(&bundle)) {
+        cgroup.remove();
+    }
     rootfs::unmount_all(&bundle.join("rootfs"))?;
     let answer = task::DeleteResponse { pid: 0, exit_status: KILLED, exited_at: Some(clock::now()) };
     io::stdout().write_all(&answer.encode_to_vec())
+}
+
+/// Whether these words start the container's shim, or are those of the shim, which shares them.
+fn is_shim(words: &[&str], own: &str, args: &Args) -> bool {
+    let flag = |name: &str, value: &str| words.windows(2).any(|pair| pair == [name, value]);
+    words[0] == own && words.last() == Some(&"start") && flag("-id", &args.id) && flag("-namespace", &args.namespace)
 }
 
 /// Which runtime the dead shim used; it wrote that down at Create.
@@ -65,6 +80,18 @@ impl Runtime {
         }
     }
 
+    /// Removes the container with all its processes; it may be gone already, or never have been made.
+    fn remove(&self, id: &str) {
+        let at_work = |words: &[&str]| words[0] == self.binary && words.contains(&id);
+        processes::wait_for_end(at_work, RUNTIME_PATIENCE);
+        processes::kill_all(at_work);
+        let _ = self.command(id).status();
+        if !self.root.is_empty() {
+            // What a runtime that was killed midway has written does not count as a container to `delete`.
+            let _ = std::fs::remove_dir_all(Path::new(&self.root).join(id));
+        }
+    }
+
     fn command(&self, id: &str) -> Command {
         let mut command = Command::new(PathBuf::from(&self.binary));
         if !self.root.is_empty() {
@@ -75,5 +102,22 @@ impl Runtime {
         }
         command.args(["delete", "--force", id]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shim_is_known_by_its_program_container_and_namespace() {
+        let line = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let args = Args::parse(line("-namespace berth -id c1 -bundle /b delete")).expect("parses");
+        let matches = |text: &str| is_shim(&text.split(' ').collect::<Vec<_>>(), "/bin/shim", &args);
+        assert!(matches("/bin/shim -namespace berth -address  -id c1 start"));
+        assert!(!matches("/bin/shim -namespace berth -id c1 -bundle /b delete"));
+        assert!(!matches("/bin/shim -namespace k8s.io -id c1 start"));
+        assert!(!matches("/bin/shim -namespace berth -id c10 start"));
+        assert!(!matches("/bin/other -namespace berth -id c1 start"));
     }
 }

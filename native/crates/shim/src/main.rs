@@ -14,6 +14,7 @@ mod log_mode;
 mod log_writer;
 mod options;
 mod process;
+mod processes;
 mod proto;
 mod pump;
 mod reactor;

@@ -78,6 +78,8 @@ pub struct Shim {
     /// Runtime processes under way, by pid.
     pub jobs: HashMap<u32, Job>,
     pub waiters: Vec<Waiter>,
+    /// Calls that are answered once it is known whether the main process runs.
+    pub deferred: Vec<(Reply, Call)>,
     pub publisher: Publisher,
     /// Numbers the files of runtime calls.
     pub serial: u64,
@@ -111,6 +113,7 @@ impl Shim {
             container: None,
             jobs: HashMap::new(),
             waiters: Vec::new(),
+            deferred: Vec::new(),
             publisher,
             serial: 0,
             stopping: false,
@@ -180,6 +183,9 @@ impl Shim {
     fn on_reaped(&mut self, pid: u32, status: ExitStatus) {
         if let Some(job) = self.jobs.remove(&pid) {
             task::finish_job(self, job, status);
+            for (reply, call) in std::mem::take(&mut self.deferred) {
+                self.answer(reply, &call);
+            }
         } else if !task::exit::reaped(self, pid, status) {
             if self.unclaimed.len() >= MAX_UNCLAIMED {
                 self.unclaimed.pop_first();

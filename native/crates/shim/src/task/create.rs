@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use prost::Message;
 use ttrpc::{Code, Status};
 
-use crate::cgroup::CgroupPaths;
+use crate::cgroup::{CgroupPaths, spec_path};
 use crate::console::Console;
 use crate::container::Container;
 use crate::delete::Runtime;
@@ -169,20 +169,13 @@ pub fn adopt_init(shim: &mut Shim, job: &Job) -> Result<(), Status> {
     container.init.pid = pid;
     // A pid that was reaped may be another process's by now.
     let living = (!ended).then_some(pid);
-    container.cgroup = CgroupPaths::of(living, &cgroups_path(&container.bundle));
+    container.cgroup = CgroupPaths::of(living, &spec_path(&container.bundle));
     let sink = if container.log.is_some() {
         Sink::Log(crate::log_writer::Stream::Stdout)
     } else {
         stdio::terminal_sink(&container.init.stdio)?
     };
     adopt_terminal(shim, "", job, sink)
-}
-
-/// The spec's `linux.cgroupsPath`; empty when it says none.
-fn cgroups_path(bundle: &Path) -> String {
-    let text = std::fs::read(bundle.join("config.json")).unwrap_or_default();
-    let spec: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-    spec.pointer("/linux/cgroupsPath").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// Takes the terminal from the console socket, if the process has one, and watches its output.
@@ -209,7 +202,7 @@ pub fn adopt_terminal(shim: &mut Shim, exec_id: &str, job: &Job, sink: Sink) -> 
 /// # Errors
 /// [`Code::Internal`] when there is no pid in it.
 pub fn read_pid(job: &Job) -> Result<u32, Status> {
-    let path = job.pid_file.as_deref().unwrap_or_else(|| Path::new(""));
+    let path = job.pid_file.as_deref().unwrap_or_else(|| std::path::Path::new(""));
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let _ = std::fs::remove_file(path);
     text.trim()

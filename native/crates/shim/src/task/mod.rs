@@ -35,6 +35,11 @@ pub fn dispatch(shim: &mut Shim, reply: Reply, call: &Call) -> Result<Outcome, S
 }
 
 fn task(shim: &mut Shim, reply: Reply, call: &Call, method: &str) -> Result<Outcome, Status> {
+    if matches!(method, "Start" | "Delete" | "Kill" | "State") && is_being_made(shim) {
+        // Whether there is a process is open: a daemon that comes back in this moment must not be told either.
+        shim.deferred.push((reply, call.clone()));
+        return Ok(Outcome::Later);
+    }
     match method {
         "Create" => create::create(shim, reply, call.decode()?),
         "Start" => start::start(shim, reply, &call.decode()?),
@@ -54,6 +59,10 @@ fn task(shim: &mut Shim, reply: Reply, call: &Call, method: &str) -> Result<Outc
         "Shutdown" => delete::shutdown(shim),
         _ => Err(Status::unimplemented(&call.service, method)),
     }
+}
+
+fn is_being_made(shim: &Shim) -> bool {
+    shim.jobs.values().any(|job| matches!(job.verb, Verb::Create | Verb::Start | Verb::Run))
 }
 
 /// A runtime process ended: goes on with what it was for and answers the call.
