@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -382,18 +380,4 @@ test.each(['0.log', `${'long'.repeat(30)}.log`])('the log writer of a foreign sh
   written.reject(new BerthError('unimplemented', 'no method Describe'));
   expect(await wait).toMatchObject({ exitCode: 1 });
   await expect.poll(() => writer.connections).toBe(0);
-});
-
-test('a shim that hangs is killed when it is buried, but no stranger with its pid', async () => {
-  const shim = await shimOf();
-  const hung = spawn('sleep', ['1000'], { argv0: 'c1' });
-  const stranger = spawn('sleep', ['1000']);
-  const pids = [stranger.pid, hung.pid];
-  for (const pid of pids) {
-    writeFileSync(join(bundle('c1'), 'shim.pid'), String(pid));
-    await launcher.bury(handleOf(shim));
-  }
-  await once(hung, 'exit');
-  expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
-  stranger.kill();
 });

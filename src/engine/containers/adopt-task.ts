@@ -1,9 +1,12 @@
 import type { ContainerId } from '../../lib/ids.ts';
-import type { Task, TaskHandle } from '../../shim/port.ts';
+import { abortable } from '../../lib/keyed-mutex.ts';
+import type { Task } from '../../shim/port.ts';
+import { handlerOf } from '../handlers/handler-of.ts';
 import type { Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
 import { buryLost } from './bury-lost.ts';
 import { deleteTask } from './delete-task.ts';
+import { endShim } from './end-shim.ts';
 import { recordExit } from './record-exit.ts';
 import { watchExit } from './watch-exit.ts';
 
@@ -11,16 +14,27 @@ import { watchExit } from './watch-exit.ts';
 const startErrorCode = 128;
 
 /**
- * Takes over the task of a container that an earlier berthd started: watches it on, or records how it ended. Rejects when
- * the shim does not answer, and nothing is changed then.
+ * Takes over the task of a container that an earlier berthd started: watches it on, or records how it ended. A start that
+ * was cut short is undone. Rejects when the shim does not answer, and nothing is changed then.
  */
-export async function adoptTask(parts: EngineParts, container: Container, handle: TaskHandle, signal: AbortSignal): Promise<void> {
+export async function adoptTask(parts: EngineParts, container: Container, signal: AbortSignal): Promise<void> {
+  const { id, task: handle, startedAtNs } = container;
+  if (handle === undefined) return dropUnrecorded(parts, container, signal);
   const task = await parts.shims.attach(handle, signal);
-  if (task === undefined) return buryLost(parts, container.id, handle, signal);
+  if (task === undefined) return buryLost(parts, id, handle, signal);
   const { status } = await task.state(signal);
-  if (container.startedAtNs === undefined && status === 'created') return dropUnstarted(parts, container.id, task);
-  if (container.state !== 'running') parts.containers.transition(container.id, 'running', { startedAtNs: container.startedAtNs ?? parts.clock.nowNs(), task: task.handle });
-  watchExit(parts, container.id, parts.tasks.add(container.id, task));
+  if (startedAtNs === undefined && status === 'created') return dropUnstarted(parts, id, task);
+  if (container.state !== 'running') parts.containers.transition(id, 'running', { startedAtNs: startedAtNs ?? parts.clock.nowNs(), task: task.handle });
+  const live = parts.tasks.add(id, task);
+  watchExit(parts, id, live);
+  // Clients shall not see it running any more; if the exit takes long to tell, they do for a while.
+  if (status === 'stopped') await abortable(live.exited, signal).catch(() => undefined);
+}
+
+/** Cut short before the shim was known: whatever the start had got to is cleaned up. */
+async function dropUnrecorded(parts: EngineParts, { id, podId }: Container, signal: AbortSignal): Promise<void> {
+  await endShim(parts, { id, handler: handlerOf(parts, parts.pods.required(podId)) }, signal);
+  recordCutStart(parts, id);
 }
 
 async function dropUnstarted(parts: EngineParts, id: ContainerId, task: Task): Promise<void> {
@@ -29,6 +43,6 @@ async function dropUnstarted(parts: EngineParts, id: ContainerId, task: Task): P
 }
 
 /** The client's StartContainer failed when the connection broke; now the container says so, too. */
-export function recordCutStart(parts: EngineParts, id: ContainerId): void {
+function recordCutStart(parts: EngineParts, id: ContainerId): void {
   recordExit(parts, id, { exitCode: startErrorCode, finishedAtNs: parts.clock.nowNs(), reason: 'StartError', message: 'berthd was restarted while the container started' });
 }

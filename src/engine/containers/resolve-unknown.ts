@@ -1,4 +1,3 @@
-import { BerthError } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import type { EngineParts } from '../parts.ts';
 import { adoptTask } from './adopt-task.ts';
@@ -18,11 +17,11 @@ export function resolveUnknown(parts: EngineParts, id: ContainerId, signal: Abor
       const container = parts.containers.peek(id);
       if (container?.state !== 'unknown') return;
       const { task } = container;
-      if (task === undefined) throw new BerthError('internal', `container ${id} is unknown and names no task`);
       try {
-        await adoptTask(parts, container, task, AbortSignal.any([signal, AbortSignal.timeout(attachMs)]));
+        await adoptTask(parts, container, AbortSignal.any([signal, AbortSignal.timeout(attachMs)]));
       } catch (error) {
         signal.throwIfAborted();
+        if (task === undefined) throw error;
         parts.log.warn({ container: id, err: error }, 'a shim does not answer; it is buried');
         await buryLost(parts, id, task, signal);
       }

@@ -1,14 +1,14 @@
-import { adoptTask, recordCutStart } from '../containers/adopt-task.ts';
+import { adoptTask } from '../containers/adopt-task.ts';
 import { endTask } from '../containers/end-task.ts';
 import { recordExit } from '../containers/record-exit.ts';
 import { removeContainer } from '../containers/remove-container.ts';
-import { handlerOf } from '../handlers/handler-of.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import type { Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
 import { forEach } from './for-each.ts';
 
-const attachMs = 10_000;
+/** The doors stay closed for this long when a shim does not answer. */
+const attachMs = 5000;
 /** What an exit counts as that nobody saw. */
 const rebootedCode = 255;
 
@@ -38,10 +38,9 @@ async function endWithNode(parts: EngineParts, { id }: Container): Promise<void>
 }
 
 async function takeOver(parts: EngineParts, container: Container): Promise<void> {
-  const { id, task, state } = container;
-  if (task === undefined) return dropStart(parts, container);
+  const { id, state } = container;
   try {
-    await adoptTask(parts, container, task, AbortSignal.timeout(attachMs));
+    await adoptTask(parts, container, AbortSignal.timeout(attachMs));
   } catch (error) {
     parts.log.warn({ container: id, err: error }, 'the shim of a container does not answer; its state is unknown for now');
     if (state !== 'unknown') parts.containers.transition(id, 'unknown');
@@ -49,21 +48,13 @@ async function takeOver(parts: EngineParts, container: Container): Promise<void>
   }
 }
 
-/** Killed before its shim was known: whatever it had got to is cleaned up. */
-async function dropStart(parts: EngineParts, { id, podId }: Container): Promise<void> {
-  const handler = handlerOf(parts, parts.pods.required(podId));
-  const handle = { id, handler, address: '', version: 3, bundle: parts.paths.bundle(id), pid: 0 };
-  await parts.shims.bury(handle, AbortSignal.timeout(attachMs));
-  recordCutStart(parts, id);
-}
-
 function adoptLater(parts: EngineParts, id: ContainerId, signal: AbortSignal): Promise<void> {
   return parts.containerLocks.run(
     id,
     async () => {
       const container = parts.containers.peek(id);
-      if (container?.state !== 'unknown' || container.task === undefined) return;
-      await adoptTask(parts, container, container.task, AbortSignal.any([signal, AbortSignal.timeout(attachMs)]));
+      if (container?.state !== 'unknown') return;
+      await adoptTask(parts, container, AbortSignal.any([signal, AbortSignal.timeout(attachMs)]));
     },
     signal,
   );

@@ -1,15 +1,13 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import type { ContainerId, PodId, SnapshotKey } from '../../lib/ids.ts';
-import type { TaskHandle } from '../../shim/port.ts';
+import { endShim } from '../containers/end-shim.ts';
 import { releaseContainer } from '../containers/release-container.ts';
 import type { EngineParts } from '../parts.ts';
 import { forEach } from './for-each.ts';
 import { lostSnapshots } from './lost-snapshots.ts';
 
 const buryMs = 10_000;
-const sigkill = 9;
 
 /** What no record names: left by a crash between a step and its record, or by a record that was set aside. */
 export interface Orphans {
@@ -48,30 +46,9 @@ async function namesIn(directory: string): Promise<readonly string[]> {
 
 async function buryContainer(parts: EngineParts, id: ContainerId): Promise<void> {
   parts.log.info({ container: id }, 'what is left of a container without a record is removed');
-  const bundle = parts.paths.bundle(id);
   const signal = AbortSignal.timeout(buryMs);
-  if (existsSync(bundle)) await endShim(parts, { id, handler: parts.config.defaultHandler, address: await shimAddress(bundle), version: 3, bundle, pid: 0 }, signal);
+  if (existsSync(parts.paths.bundle(id))) await endShim(parts, { id, handler: parts.config.defaultHandler }, signal);
   await releaseContainer(parts, id, signal);
-}
-
-/** Where the shim serves, if one was started: every shim leaves its address in the bundle. */
-async function shimAddress(bundle: string): Promise<string> {
-  try {
-    return (await readFile(join(bundle, 'address'), 'utf8')).trim();
-  } catch {
-    return '';
-  }
-}
-
-async function endShim({ shims }: EngineParts, handle: TaskHandle, signal: AbortSignal): Promise<void> {
-  const task = handle.address === '' ? undefined : await shims.attach(handle, signal);
-  if (task === undefined) {
-    await shims.bury(handle, signal);
-    return;
-  }
-  await task.kill(sigkill, { all: false }, signal);
-  await task.wait(signal);
-  await task.remove(signal);
 }
 
 /** The network is detached with what is known: id and namespace. That is what plugins key their addresses by. */
