@@ -1,0 +1,68 @@
+//! How containers end, and shims.
+
+use prost::Message;
+use rustix::process::Signal;
+use ttrpc::Code;
+
+use crate::bundle::Wish;
+use crate::fixture::{Shim, eventually, lives, signal};
+use crate::proto::containerd::task::v3 as task;
+
+#[test]
+fn signals_arrive_and_an_ended_container_takes_none() {
+    let script = "trap 'exit 3' TERM; echo ready; while :; do sleep 0.02; done";
+    let Some(mut shim) = Shim::start(&Wish { script, ..Wish::default() }) else { return };
+    let options = shim.options();
+    shim.run(&options, false);
+    eventually("the trap is set", || shim.log() == ["stdout F ready"]);
+    assert_eq!(shim.kill("", 99, false).expect_err("no signal").code, Code::InvalidArgument);
+    shim.kill("", 15, false).expect("killed");
+    assert_eq!(shim.wait(""), 3);
+    assert_eq!(shim.kill("", 15, false).expect_err("gone").code, Code::NotFound);
+}
+
+#[test]
+fn running_out_of_memory_is_recorded_before_anyone_hears_of_the_exit() {
+    let wish = Wish { script: "dd if=/dev/zero of=/dev/null bs=40M", memory_limit: Some(16 << 20), ..Wish::default() };
+    let Some(mut shim) = Shim::start(&wish) else { return };
+    let options = shim.options();
+    shim.run(&options, false);
+    assert_eq!(shim.wait(""), 137);
+    assert_eq!(shim.exit_record()["oomKilled"], true);
+}
+
+#[test]
+fn a_kill_alone_is_not_taken_for_running_out_of_memory() {
+    let wish = Wish { script: "sleep 1000", memory_limit: Some(16 << 20), ..Wish::default() };
+    let Some(mut shim) = Shim::start(&wish) else { return };
+    let options = shim.options();
+    shim.run(&options, false);
+    shim.kill("", 9, true).expect("killed");
+    assert_eq!(shim.wait(""), 137);
+    assert_eq!(shim.exit_record()["oomKilled"], false);
+}
+
+#[test]
+fn the_exit_of_a_container_without_a_listener_is_on_disk() {
+    let Some(mut shim) = Shim::start(&Wish { script: "exit 9", ..Wish::default() }) else { return };
+    let options = shim.options();
+    shim.run(&options, false);
+    eventually("the record", || shim.exit_record()["exitCode"] == 9);
+    assert_eq!(shim.wait(""), 9);
+}
+
+#[test]
+fn delete_clears_up_after_a_shim_that_was_killed() {
+    let Some(mut shim) = Shim::start(&Wish { script: "sleep 1000", ..Wish::default() }) else { return };
+    let options = shim.options();
+    let pid = shim.run(&options, false);
+    signal(shim.pid, Signal::KILL);
+    eventually("the shim is gone", || !shim.alive());
+    let output = shim.delete_command();
+    assert!(output.status.success(), "{output:?}");
+    let answer = task::DeleteResponse::decode(output.stdout.as_slice()).expect("a DeleteResponse");
+    assert_eq!(answer.exit_status, 137);
+    assert!(answer.exited_at.is_some());
+    eventually("the container is gone", || !lives(pid));
+    assert!(shim.delete_command().status.success(), "a second time");
+}

@@ -1,0 +1,117 @@
+//! Exec: output, exit codes, limits, and children that stay behind.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use prost_types::Any;
+use ttrpc::{Code, Status};
+
+use crate::bundle::{Wish, process};
+use crate::fixture::{Shim, eventually};
+use crate::proto::containerd::task::v3 as task;
+
+/// A container that waits for execs.
+fn idle() -> Option<Shim> {
+    let mut shim = Shim::start(&Wish { script: "sleep 1000", ..Wish::default() })?;
+    let options = shim.options();
+    shim.run(&options, false);
+    Some(shim)
+}
+
+/// Where an exec's output goes.
+fn output(shim: &Shim, exec_id: &str, stream: &str) -> PathBuf {
+    shim.dir.join(format!("{exec_id}.{stream}"))
+}
+
+fn exec(shim: &mut Shim, exec_id: &str, script: &str, limit: u64) -> Result<u32, Status> {
+    let uri = |shim: &Shim, stream| format!("file://{}?limit={limit}", output(shim, exec_id, stream).display());
+    let spec = Any { type_url: "oci".into(), value: process(script, false).to_string().into() };
+    let request = task::ExecProcessRequest {
+        id: shim.id.clone(),
+        exec_id: exec_id.into(),
+        stdout: uri(shim, "out"),
+        stderr: uri(shim, "err"),
+        spec: Some(spec),
+        ..Default::default()
+    };
+    let _: () = shim.try_call("Exec", &request)?;
+    start(shim, exec_id)
+}
+
+fn start(shim: &mut Shim, exec_id: &str) -> Result<u32, Status> {
+    let request = task::StartRequest { id: shim.id.clone(), exec_id: exec_id.into() };
+    shim.try_call::<_, task::StartResponse>("Start", &request).map(|started| started.pid)
+}
+
+fn read(shim: &Shim, exec_id: &str, stream: &str) -> String {
+    fs::read_to_string(output(shim, exec_id, stream)).expect("output")
+}
+
+#[test]
+fn both_outputs_and_the_exit_code_arrive() {
+    let Some(mut shim) = idle() else { return };
+    exec(&mut shim, "e1", "echo out; echo err >&2; exit 5", 100).expect("started");
+    assert_eq!(shim.wait("e1"), 5);
+    assert_eq!((read(&shim, "e1", "out").as_str(), read(&shim, "e1", "err").as_str()), ("out\n", "err\n"));
+    assert_eq!(shim.delete("e1").expect("deleted").exit_status, 5);
+    assert_eq!(shim.delete("e1").expect_err("gone").code, Code::NotFound);
+    let left = fs::read_dir(&shim.bundle).expect("bundle").flatten().map(|entry| entry.file_name());
+    assert_eq!(left.filter(|name| name.to_string_lossy().starts_with("exec-")).count(), 0);
+}
+
+#[test]
+fn output_over_the_limit_is_drained_and_dropped() {
+    let Some(mut shim) = idle() else { return };
+    exec(&mut shim, "e1", "yes | head -c 3000000; exit 2", 100_000).expect("started");
+    assert_eq!(shim.wait("e1"), 2);
+    assert_eq!(read(&shim, "e1", "out").len(), 100_000);
+}
+
+#[test]
+fn a_background_child_holds_an_exit_back_for_a_moment_only() {
+    let Some(mut shim) = idle() else { return };
+    let began = Instant::now();
+    exec(&mut shim, "e1", "(sleep 1; echo late; sleep 1000) & echo first", 1000).expect("started");
+    assert_eq!(shim.wait("e1"), 0);
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    assert_eq!(read(&shim, "e1", "out"), "first\n");
+    // What it writes later is still taken: a full pipe would stop it.
+    eventually("the late line", || read(&shim, "e1", "out") == "first\nlate\n");
+}
+
+#[test]
+fn kill_reaches_an_exec_alone() {
+    let Some(mut shim) = idle() else { return };
+    exec(&mut shim, "e1", "exec sleep 1000", 10).expect("started");
+    shim.kill("e1", 9, true).expect("killed");
+    assert_eq!(shim.wait("e1"), 137);
+    assert_eq!(shim.kill("e1", 9, false).expect_err("gone").code, Code::NotFound);
+    exec(&mut shim, "e2", "true", 10).expect("the container still runs");
+    assert_eq!(shim.wait("e2"), 0);
+}
+
+#[test]
+fn a_program_that_does_not_exist_is_named() {
+    let Some(mut shim) = idle() else { return };
+    let mut missing = process("", false);
+    missing["args"] = serde_json::json!(["/bin/absent"]);
+    let spec = Some(Any { type_url: "oci".into(), value: missing.to_string().into() });
+    let request = task::ExecProcessRequest { id: shim.id.clone(), exec_id: "e1".into(), spec, ..Default::default() };
+    let _: () = shim.call("Exec", &request);
+    let failed = start(&mut shim, "e1").expect_err("cannot start");
+    assert!(failed.message.contains("/bin/absent"), "{failed}");
+    shim.delete("e1").expect("deleted");
+}
+
+#[test]
+fn many_at_once_do_not_mix() {
+    let Some(mut shim) = idle() else { return };
+    for number in 0..8 {
+        exec(&mut shim, &format!("e{number}"), &format!("echo {number}; exit {number}"), 10).expect("started");
+    }
+    for number in 0..8 {
+        assert_eq!(shim.wait(&format!("e{number}")), number);
+        assert_eq!(read(&shim, &format!("e{number}"), "out"), format!("{number}\n"));
+    }
+}

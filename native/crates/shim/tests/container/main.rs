@@ -1,0 +1,14 @@
+//! The real berth-shim with the real crun and kernel: driven over ttrpc as berthd and containerd do. Needs root.
+
+mod bundle;
+mod endings;
+mod execs;
+mod fixture;
+mod lifecycle;
+mod output;
+
+/// The contracts, generated as for the shim itself.
+mod proto {
+    #![allow(clippy::all, dead_code)]
+    include!(concat!(env!("OUT_DIR"), "/contracts.rs"));
+}
