@@ -7,8 +7,9 @@ import { eventually } from './eventually.ts';
 
 /** What became of one short-lived pod. */
 export interface ChurnOutcome {
+  readonly number: number;
   readonly expectedCode: number;
-  /** Whether StartContainer ever answered OK: only then must the exit be known exactly. */
+  /** Whether StartContainer answered OK: then the exit must be known exactly. */
   readonly started: boolean;
   readonly status: ContainerStatus;
   /** Numbers that the program printed, as its log has them. */
@@ -16,6 +17,8 @@ export interface ChurnOutcome {
 }
 
 const lineCount = 20;
+
+const codeOf = (number: number): number => (number % 120) + 1;
 
 /** Prints numbered lines over a fifth of a second and ends with a code of its own. */
 const script = (code: number): string => `i=0; while [ $i -lt ${lineCount} ]; do i=$((i+1)); echo $i; sleep 0.01; done; exit ${code}`;
@@ -29,9 +32,19 @@ export function numbersIn(path: string): readonly number[] {
   return lines.map((line) => Number(/^\S+ stdout F (\d+)$/.exec(line)?.[1] ?? Number.NaN));
 }
 
+/** Every third pod shares its PID namespace. */
+function namespaces(number: number): { readonly security_context: object } {
+  return { security_context: { namespace_options: { network: 'POD', pid: number % 3 === 0 ? 'POD' : 'CONTAINER', ipc: 'POD' } } };
+}
+
+/** Every fourth pod publishes a port of its own. */
+function churnConfig(node: NodeDaemon, number: number): PodConfig {
+  const config = podConfig(node.scratch, `churn-${number}`, { linux: { cgroup_parent: node.scratch.cgroup, ...namespaces(number) } });
+  return number % 4 === 0 ? { ...config, port_mappings: [{ protocol: 'TCP', container_port: 80, host_port: 20_000 + (number % 10_000) }] } : config;
+}
+
 /** Runs a pod, trying anew under the next attempt when a crash came between, as the kubelet does. */
-async function runPod(node: NodeDaemon, name: string): Promise<{ readonly id: string; readonly config: PodConfig }> {
-  const base = podConfig(node.scratch, name);
+async function runPod(node: NodeDaemon, base: PodConfig): Promise<{ readonly id: string; readonly config: PodConfig }> {
   let attempt = 0;
   return eventually(async () => {
     const config = { ...base, metadata: { ...base.metadata, attempt } };
@@ -40,10 +53,11 @@ async function runPod(node: NodeDaemon, name: string): Promise<{ readonly id: st
   });
 }
 
-async function createContainer(node: NodeDaemon, pod: { readonly id: string; readonly config: PodConfig }, code: number, image: string): Promise<string> {
+async function createContainer(node: NodeDaemon, pod: { readonly id: string; readonly config: PodConfig }, number: number, image: string): Promise<string> {
   let attempt = 0;
   return eventually(async () => {
-    const config = containerConfig(image, ['sh', '-c', script(code)], { metadata: { name: 'main', attempt }, log_path: `main-${attempt}.log` });
+    const over = { metadata: { name: 'main', attempt }, log_path: `main-${attempt}.log`, linux: namespaces(number) };
+    const config = containerConfig(image, ['sh', '-c', script(codeOf(number))], over);
     attempt += 1;
     return node.cri.createContainer(pod.id, config, pod.config);
   });
@@ -74,15 +88,15 @@ async function remove(node: NodeDaemon, podId: string): Promise<void> {
 
 /** One short pod's whole life, whatever dies meanwhile. Rejects when the node cannot be made to end it. */
 export async function churnPod(node: NodeDaemon, number: number, image: string): Promise<ChurnOutcome> {
-  const expectedCode = (number % 200) + 1;
+  const expectedCode = codeOf(number);
   await sleep(Math.random() * 200);
-  const pod = await runPod(node, `churn-${number}`);
-  const id = await createContainer(node, pod, expectedCode, image);
+  const pod = await runPod(node, churnConfig(node, number));
+  const id = await createContainer(node, pod, number, image);
   const started = await start(node, id);
   const status = await exited(node, id);
   const lines = numbersIn(status.log_path);
   await remove(node, pod.id);
-  return { expectedCode, started, status, lines };
+  return { number, expectedCode, started, status, lines };
 }
 
 /** Removes what failed attempts left visible. */
