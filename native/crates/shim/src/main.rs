@@ -9,6 +9,7 @@ mod container;
 mod delete;
 mod events;
 mod exit;
+mod info;
 mod job;
 mod log_mode;
 mod log_writer;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     match args.action.as_str() {
         "start" => report(start::start(&args)),
         "delete" => report(delete::delete(&args)),
+        "info" => report(info::info()),
         "v" | "version" => {
             println!("berth-shim {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS

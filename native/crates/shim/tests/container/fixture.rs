@@ -15,7 +15,7 @@ use crate::proto::berth::shim::v1 as berth;
 use crate::proto::containerd::task::v3 as task;
 use crate::proto::containerd::types::Mount;
 
-const SHIM: &str = env!("CARGO_BIN_EXE_berth-shim");
+pub const SHIM: &str = env!("CARGO_BIN_EXE_berth-shim");
 const RUNTIME: &str = "/usr/bin/crun";
 pub const TASK: &str = "containerd.task.v3.Task";
 const TIMEOUT: Duration = Duration::from_secs(30);

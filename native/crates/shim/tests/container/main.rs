@@ -4,6 +4,7 @@ mod bundle;
 mod endings;
 mod execs;
 mod fixture;
+mod info;
 mod lifecycle;
 mod output;
 
