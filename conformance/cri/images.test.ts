@@ -94,13 +94,16 @@ test.each([
   expect(await suite.cri.imageStatus(reference)).toMatchObject(expected);
 });
 
-test('ListImages with a filter is one look-up', async () => {
+test('ListImages with a filter shows what it names, by a bare name every tag of the repository', async () => {
   const reference = await suite.pull('filtered', suite.images.busybox('filtered'));
-  await suite.pull('beside', suite.images.busybox('beside'));
+  const other = await suite.registry.push('filtered', '2', suite.images.busybox('beside'));
+  await suite.cri.pullImage(other);
+  await suite.pull('filtered-not', suite.images.busybox('not'));
   const tags = async (image: string) => (await suite.cri.call<{ images: readonly { repo_tags: readonly string[] }[] }>('ListImages', { filter: { image: { image } } })).images.flatMap(({ repo_tags: all }) => all);
   expect(await tags(reference)).toEqual([reference]);
   expect(await tags('registry.invalid/none:1')).toEqual([]);
-  expect(await tags('')).toHaveLength(2);
+  expect((await tags(reference.slice(0, reference.lastIndexOf(':')))).toSorted()).toEqual([reference, other]);
+  expect(await tags('')).toHaveLength(3);
 });
 
 test('StreamImages sends every image once', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatReference, parseReference, repositoryOf } from './reference.ts';
+import { bareRepository, formatReference, parseReference, repositoryOf } from './reference.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const full = (text: string, defaultRegistry = 'registry.example'): string => formatReference(parseReference(text, defaultRegistry));
@@ -42,4 +42,15 @@ test('without a default registry, names need a host', () => {
 
 test('the repository has neither tag nor digest', () => {
   expect(repositoryOf(parseReference('other.example:5000/a/b:c', ''))).toBe('other.example:5000/a/b');
+});
+
+test.each([
+  ['app', 'registry.example/app'],
+  ['other.example:5000/a/b', 'other.example:5000/a/b'],
+  ['app:1', undefined],
+  [`app@sha256:${'a'.repeat(64)}`, undefined],
+  ['App!', undefined],
+  ['', undefined],
+])('the bare name "%s" stands for %s', (text, repository) => {
+  expect(bareRepository(text, 'registry.example')).toBe(repository);
 });

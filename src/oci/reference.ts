@@ -79,3 +79,15 @@ export function formatReference(reference: Reference): string {
   const suffix = reference.digest === undefined ? `:${reference.tag}` : `@${reference.digest}`;
   return `${repositoryOf(reference)}${suffix}`;
 }
+
+/** The repository that a bare name stands for; undefined where `text` has a tag or a digest, or is no name at all. */
+export function bareRepository(text: string, defaultRegistry: string): string | undefined {
+  const { tag, digest } = splitSuffixes(text);
+  if (tag !== undefined || digest !== undefined) return undefined;
+  try {
+    return repositoryOf(parseReference(text, defaultRegistry));
+  } catch (error) {
+    if (error instanceof BerthError) return undefined;
+    throw error;
+  }
+}

@@ -3,5 +3,5 @@ import type { ListImagesRequest, ListImagesResponse } from '../messages/image.ts
 import { findImages } from '../find-images.ts';
 
 export const listImages =
-  ({ engine }: Door): Unary<ListImagesRequest, ListImagesResponse> =>
-  ({ filter }) => ({ images: findImages(engine.images, filter) });
+  (door: Door): Unary<ListImagesRequest, ListImagesResponse> =>
+  ({ filter }) => ({ images: findImages(door, filter) });
