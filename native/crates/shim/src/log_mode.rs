@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use rustix::process::Signal;
+use sys::SignalFd;
 use ttrpc::{Code, Status, decode_call, encode_reply};
 
 use crate::connection::Connection;
@@ -18,11 +20,15 @@ const STDOUT: i32 = 3;
 const STDERR: i32 = 4;
 const READY: i32 = 5;
 const BUFFER_BYTES: usize = 64 << 10;
+/// Reads that empty a pipe of the largest size there is by default, one MiB.
+const LAST_STEPS: usize = 17;
 
 /// The logger's loop: two outputs and the socket for ReopenLog.
 struct Logger {
     log: LogWriter,
     reactor: Reactor,
+    signals: SignalFd,
+    signal_token: Token,
     pumps: Vec<(Token, Pump)>,
     listener: UnixListener,
     listener_token: Token,
@@ -30,7 +36,7 @@ struct Logger {
     buffer: Vec<u8>,
 }
 
-/// Copies both outputs until they end. Reopens the log when asked on `<log>.sock`'s short path.
+/// Copies both outputs until they end, or what is there when SIGTERM comes. Reopens the log when asked on `<log>.sock`'s short path.
 ///
 /// # Errors
 /// Those of opening the log and its socket.
@@ -58,6 +64,8 @@ impl Logger {
     fn open(path: &Path, socket_path: &Path) -> io::Result<Self> {
         let log = LogWriter::open(path, 0)?;
         let mut reactor = Reactor::new()?;
+        let signals = SignalFd::new(&[Signal::TERM, Signal::INT, Signal::HUP].map(Signal::as_raw))?;
+        let signal_token = reactor.add(&signals, EventFlags::IN)?;
         let listener = UnixListener::bind(socket_path)?;
         listener.set_nonblocking(true)?;
         let listener_token = reactor.add(&listener, EventFlags::IN)?;
@@ -69,13 +77,19 @@ impl Logger {
             pumps.push((token, Pump::new(source, Sink::Log(stream))));
         }
         let buffer = vec![0; BUFFER_BYTES];
-        Ok(Self { log, reactor, pumps, listener, listener_token, connections: Vec::new(), buffer })
+        let connections = Vec::new();
+        Ok(Self { log, reactor, signals, signal_token, pumps, listener, listener_token, connections, buffer })
     }
 
     fn serve(&mut self) -> io::Result<()> {
         while !self.pumps.is_empty() {
             for (token, _) in self.reactor.wait(None)? {
-                if token == self.listener_token {
+                if token == self.signal_token {
+                    if self.signals.take() == Some(Signal::TERM.as_raw()) {
+                        self.finish();
+                        return Ok(());
+                    }
+                } else if token == self.listener_token {
                     self.accept();
                 } else if self.pumps.iter().any(|(own, _)| *own == token) {
                     self.move_output(token);
@@ -85,6 +99,18 @@ impl Logger {
             }
         }
         Ok(())
+    }
+
+    /// The container is gone, though a straggler may still write: takes what is there and closes the last lines.
+    fn finish(&mut self) {
+        for (_, pump) in &mut self.pumps {
+            for _ in 0..LAST_STEPS {
+                if pump.step(&mut self.buffer, Some(&mut self.log)) != Progress::Moved {
+                    break;
+                }
+            }
+            pump.abandon(Some(&mut self.log));
+        }
     }
 
     fn accept(&mut self) {

@@ -6,6 +6,7 @@ mod execs;
 mod fixture;
 mod info;
 mod lifecycle;
+mod logger;
 mod output;
 
 /// The contracts, generated as for the shim itself.
