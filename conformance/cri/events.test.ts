@@ -69,6 +69,14 @@ test('an exit by itself is told, with the code', async () => {
   expect(stopped?.containers_statuses).toMatchObject([{ id, state: 'CONTAINER_EXITED', exit_code: 9, reason: 'Error' }]);
 });
 
+test('a pod that is stopped is told of after the containers that ran in it', async () => {
+  const pod = await suite.pod();
+  const id = await suite.run(pod, [...waiting]);
+  const seen = await watch((events) => types(events, pod.id).includes('STOPPED'), async () => suite.cri.stopPod(pod.id));
+  expect(seen.map((event) => event.container_id)).toEqual([id, pod.id]);
+  expect(seen[1]?.containers_statuses).toMatchObject([{ id, state: 'CONTAINER_EXITED' }]);
+});
+
 test('every subscriber hears every event', async () => {
   const pod = await suite.pod({ metadata: { name: 'both', namespace: 'default', uid: 'both', attempt: 0 } });
   let id = '';

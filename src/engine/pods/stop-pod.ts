@@ -14,11 +14,14 @@ export async function stopPod(parts: EngineParts, id: string, signal: AbortSigna
 
 async function stopFoundPod(parts: EngineParts, { id }: Pod, signal: AbortSignal): Promise<void> {
   // First of all, so that no container starts in it any more.
-  if (parts.pods.peek(id)?.state === 'ready') {
-    parts.pods.transition(id, 'notready');
-    publishPod(parts, 'stopped', id);
+  const first = parts.pods.peek(id)?.state === 'ready';
+  if (first) parts.pods.transition(id, 'notready');
+  try {
+    await Promise.all(parts.containers.ofPod(id).map((container) => stopContainer(parts, container.id, 0, signal)));
+  } finally {
+    // After the ends of its containers are told; also after a failure, since a later call is not the first.
+    if (first) publishPod(parts, 'stopped', id);
   }
-  await Promise.all(parts.containers.ofPod(id).map((container) => stopContainer(parts, container.id, 0, signal)));
   await parts.podLocks.run(
     id,
     async () => {
