@@ -186,7 +186,11 @@ impl Shim {
             for (reply, call) in std::mem::take(&mut self.deferred) {
                 self.answer(reply, &call);
             }
-        } else if !task::exit::reaped(self, pid, status) {
+            if self.jobs.is_empty() {
+                // Whoever was not claimed by now never will be, and another process may get the number.
+                self.unclaimed.clear();
+            }
+        } else if !task::exit::reaped(self, pid, status) && !self.jobs.is_empty() {
             if self.unclaimed.len() >= MAX_UNCLAIMED {
                 self.unclaimed.pop_first();
             }

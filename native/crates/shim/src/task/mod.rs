@@ -15,6 +15,7 @@ use std::process::ExitStatus;
 use ttrpc::{Call, Code, Status};
 
 use crate::job::{Job, Verb};
+use crate::proto::task;
 use crate::shim::{Outcome, Reply, Shim};
 
 const TASK_V2: &str = "containerd.task.v2.Task";
@@ -35,7 +36,10 @@ pub fn dispatch(shim: &mut Shim, reply: Reply, call: &Call) -> Result<Outcome, S
 }
 
 fn task(shim: &mut Shim, reply: Reply, call: &Call, method: &str) -> Result<Outcome, Status> {
-    if matches!(method, "Start" | "Delete" | "Kill" | "State") && is_being_made(shim) {
+    // The four requests begin alike, with the ids.
+    if matches!(method, "Start" | "Delete" | "Kill" | "State")
+        && is_being_made(shim, &call.decode::<task::StartRequest>()?.exec_id)
+    {
         // Whether there is a process is open: a daemon that comes back in this moment must not be told either.
         shim.deferred.push((reply, call.clone()));
         return Ok(Outcome::Later);
@@ -61,8 +65,13 @@ fn task(shim: &mut Shim, reply: Reply, call: &Call, method: &str) -> Result<Outc
     }
 }
 
-fn is_being_made(shim: &Shim) -> bool {
-    shim.jobs.values().any(|job| matches!(job.verb, Verb::Create | Verb::Start | Verb::Run))
+/// Whether the runtime is at work on this process, the main one for an empty id.
+fn is_being_made(shim: &Shim, exec_id: &str) -> bool {
+    shim.jobs.values().any(|job| match &job.verb {
+        Verb::Create | Verb::Start | Verb::Run => exec_id.is_empty(),
+        Verb::Exec(id) => id == exec_id,
+        _ => false,
+    })
 }
 
 /// A runtime process ended: goes on with what it was for and answers the call.

@@ -1,8 +1,11 @@
 //! Pause, Resume and Update, which the runtime carries out.
 
-use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::fd::OwnedFd;
 use std::time::Instant;
 
+use rustix::fs::{MemfdFlags, memfd_create};
 use ttrpc::{Code, Status};
 
 use crate::job::{Job, Verb};
@@ -15,7 +18,7 @@ use crate::shim::{Outcome, Reply, Shim};
 /// # Errors
 /// [`Code::NotFound`] and that of starting the runtime.
 pub fn pause(shim: &mut Shim, reply: Reply) -> Result<Outcome, Status> {
-    ask(shim, reply, Verb::Pause, &["pause".into()])
+    ask(shim, reply, Verb::Pause, (&["pause"], Streams::default()))
 }
 
 /// Answers Resume.
@@ -23,7 +26,7 @@ pub fn pause(shim: &mut Shim, reply: Reply) -> Result<Outcome, Status> {
 /// # Errors
 /// [`Code::NotFound`] and that of starting the runtime.
 pub fn resume(shim: &mut Shim, reply: Reply) -> Result<Outcome, Status> {
-    ask(shim, reply, Verb::Resume, &["resume".into()])
+    ask(shim, reply, Verb::Resume, (&["resume"], Streams::default()))
 }
 
 /// Answers Update. `resources` is the OCI spec's LinuxResources as JSON.
@@ -34,19 +37,27 @@ pub fn update(shim: &mut Shim, reply: Reply, request: &task::UpdateTaskRequest) 
     let Some(resources) = &request.resources else {
         return Err(Status::new(Code::InvalidArgument, "update without resources"));
     };
-    let path = shim.held()?.bundle.join("resources.json");
-    std::fs::write(&path, &resources.value)
-        .map_err(|error| Status::new(Code::Internal, format!("{}: {error}", path.display())))?;
-    ask(shim, reply, Verb::Update, &["update".into(), "--resources".into(), path.into()])
+    let document = in_memory(&resources.value)
+        .map_err(|error| Status::new(Code::Internal, format!("resources of container {}: {error}", request.id)))?;
+    let streams = Streams { stdin: Some(document), ..Streams::default() };
+    ask(shim, reply, Verb::Update, (&["update", "--resources", "-"], streams))
 }
 
-fn ask(shim: &mut Shim, reply: Reply, verb: Verb, args: &[OsString]) -> Result<Outcome, Status> {
+/// A file without a name that holds these bytes and is read from their start.
+fn in_memory(bytes: &[u8]) -> io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create(c"resources", MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+fn ask(shim: &mut Shim, reply: Reply, verb: Verb, call: (&[&str], Streams)) -> Result<Outcome, Status> {
     let serial = shim.next_serial();
     let container = shim.held()?;
-    let mut args = args.to_vec();
-    args.push(container.id.clone().into());
+    let (args, streams) = call;
+    let args = [args, &[container.id.as_str()]].concat();
     let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options, log, &args, Streams::default())
+    let invocation = Invocation::start(&container.options, log, &args, streams)
         .map_err(|error| Status::new(Code::NotFound, error.to_string()))?;
     let job = Job { verb, reply, began: Instant::now(), pid_file: None, console: None, invocation };
     shim.jobs.insert(job.invocation.pid, job);

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use prost_types::Any;
-use ttrpc::{Code, Status};
+use rustix::process::Signal;
+use ttrpc::{Client, Code, Status};
 
 use crate::bundle::{Wish, process};
-use crate::fixture::{Shim, eventually};
+use crate::fixture::{Shim, TASK, eventually, signal};
 use crate::proto::containerd::task::v3 as task;
 
 /// A container that waits for execs.
@@ -25,6 +26,11 @@ fn output(shim: &Shim, exec_id: &str, stream: &str) -> PathBuf {
 }
 
 fn exec(shim: &mut Shim, exec_id: &str, script: &str, limit: u64) -> Result<u32, Status> {
+    prepare(shim, exec_id, script, limit)?;
+    start(shim, exec_id)
+}
+
+fn prepare(shim: &mut Shim, exec_id: &str, script: &str, limit: u64) -> Result<(), Status> {
     let uri = |shim: &Shim, stream| format!("file://{}?limit={limit}", output(shim, exec_id, stream).display());
     let spec = Any { type_url: "oci".into(), value: process(script, false).to_string().into() };
     let request = task::ExecProcessRequest {
@@ -35,8 +41,7 @@ fn exec(shim: &mut Shim, exec_id: &str, script: &str, limit: u64) -> Result<u32,
         spec: Some(spec),
         ..Default::default()
     };
-    let _: () = shim.try_call("Exec", &request)?;
-    start(shim, exec_id)
+    shim.try_call("Exec", &request)
 }
 
 fn start(shim: &mut Shim, exec_id: &str) -> Result<u32, Status> {
@@ -89,6 +94,33 @@ fn kill_reaches_an_exec_alone() {
     assert_eq!(shim.kill("e1", 9, false).expect_err("gone").code, Code::NotFound);
     exec(&mut shim, "e2", "true", 10).expect("the container still runs");
     assert_eq!(shim.wait("e2"), 0);
+}
+
+/// berthd may give up on an exec while the runtime still starts it.
+#[test]
+fn kill_reaches_an_exec_that_is_just_starting() {
+    let Some(mut shim) = idle() else { return };
+    prepare(&mut shim, "e1", "exec sleep 1000", 10).expect("prepared");
+    let [mut starter, mut killer] = [(); 2].map(|()| Client::connect(&shim.socket).expect("connects"));
+    let request = task::StartRequest { id: shim.id.clone(), exec_id: "e1".into() };
+    let kill = task::KillRequest { id: shim.id.clone(), exec_id: "e1".into(), signal: 9, all: false };
+    let init = shim.state().pid;
+    std::thread::scope(|scope| {
+        let started = scope.spawn(|| starter.call::<_, task::StartResponse>(TASK, "Start", &request, None));
+        let mut runtime = None;
+        eventually("the runtime runs", || {
+            runtime = shim.children().into_iter().find(|pid| *pid != init);
+            runtime.is_some()
+        });
+        signal(runtime.expect("found"), Signal::STOP);
+        let killed = scope.spawn(|| killer.call::<_, ()>(TASK, "Kill", &kill, None));
+        std::thread::sleep(Duration::from_millis(50));
+        signal(runtime.expect("found"), Signal::CONT);
+        killed.join().expect("no panic").expect("killed");
+        started.join().expect("no panic").expect("started");
+    });
+    assert_eq!(shim.wait("e1"), 137);
+    assert_eq!(start(&mut shim, "e1").expect_err("a second time").code, Code::FailedPrecondition);
 }
 
 #[test]

@@ -265,6 +265,6 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         if Instant::now() >= end {
             return;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
