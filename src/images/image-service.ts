@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
-import type { Digest, SnapshotKey } from '../lib/ids.ts';
+import type { Digest, ImageId, SnapshotKey } from '../lib/ids.ts';
 import { abortable, KeyedMutex } from '../lib/keyed-mutex.ts';
 import type { Log } from '../lib/log.ts';
 import type { Agent } from '../native/port.ts';
@@ -125,6 +125,11 @@ export class ImageStore implements ImageService {
 
   find(reference: string): Image | undefined {
     return this.#parts.components.catalog.find(reference);
+  }
+
+  configDocument(id: ImageId): Promise<Uint8Array | undefined> {
+    // An image's id is its config's digest.
+    return this.#parts.components.content.read(id as string as Digest);
   }
 
   async remove(reference: string): Promise<void> {

@@ -56,6 +56,8 @@ export interface ImageService {
   list(): readonly Image[];
   /** By id, id prefix, tag, digest or short name. */
   find(reference: string): Image | undefined;
+  /** An image's whole config as its author wrote it: JSON. undefined when it is not on disk any more. */
+  configDocument(id: ImageId): Promise<Uint8Array | undefined>;
   /** Removes the image with all its tags. Unknown is success. Snapshots in use stay until they are free. */
   remove(reference: string): Promise<void>;
   usage(signal?: AbortSignal): Promise<StoreUsage>;

@@ -7,7 +7,8 @@ import { imageInfo } from '../verbose/image-info.ts';
 /** An unknown image is an answer without an image, not an error. */
 export const imageStatus =
   ({ engine }: Door): Unary<ImageStatusRequest, ImageStatusResponse> =>
-  ({ image: spec, verbose }) => {
+  async ({ image: spec, verbose }) => {
     const image = engine.images.find(nonEmpty(required(spec, 'image').image, 'image.image'));
-    return image === undefined ? { image: null, info: {} } : { image: encodeImage(image), info: verbose ? imageInfo(image) : {} };
+    if (image === undefined) return { image: null, info: {} };
+    return { image: encodeImage(image), info: verbose ? imageInfo(image, await engine.images.configDocument(image.id)) : {} };
   };

@@ -2,27 +2,14 @@ import type { Image } from '../../images/port.ts';
 import { infoJson } from '../codec/json.ts';
 import type { StringMap } from '../messages/common.ts';
 
-/** What `crictl inspecti` prints under `info`. */
-export function imageInfo(image: Image): StringMap {
-  const { user, env, entrypoint, cmd, workingDir, volumes, stopSignal, labels } = image.config;
+/** What `crictl inspecti` prints under `info`. `document` is the image's config as its author wrote it. */
+export function imageInfo(image: Image, document: Uint8Array | undefined): StringMap {
   return {
     info: infoJson({
       chainID: image.topSnapshot ?? '',
       manifestDigest: image.manifestDigest,
       layers: image.layers,
-      imageSpec: {
-        config: {
-          User: user,
-          Env: env,
-          Entrypoint: entrypoint,
-          Cmd: cmd,
-          WorkingDir: workingDir,
-          Volumes: Object.fromEntries(volumes.map((volume) => [volume, {}])),
-          StopSignal: stopSignal,
-          Labels: labels,
-        },
-        rootfs: { type: 'layers', diff_ids: image.layers.map(({ diffId }) => diffId) },
-      },
+      imageSpec: document === undefined ? null : JSON.parse(new TextDecoder().decode(document)),
     }),
   };
 }

@@ -42,6 +42,10 @@ export class FakeImages implements ImageService {
     return this.images.find(({ id, repoTags }) => id === reference || repoTags.includes(reference));
   }
 
+  async configDocument(): Promise<undefined> {
+    return undefined;
+  }
+
   async remove(reference: string): Promise<void> {
     const image = this.find(reference);
     if (image !== undefined) this.images.splice(this.images.indexOf(image), 1);
