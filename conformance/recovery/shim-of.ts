@@ -1,0 +1,16 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+function words(pid: string): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
+}
+
+/** The pid of the shim that keeps a container. */
+export function shimOf(containerId: string): number {
+  const found = readdirSync('/proc').find((name) => /^\d+$/.test(name) && words(name)[0]?.endsWith('berth-shim') === true && words(name).includes(containerId));
+  if (found === undefined) throw new Error(`container ${containerId} has no shim`);
+  return Number(found);
+}
