@@ -30,3 +30,9 @@ test('the network’s own word is passed on', () => {
   world.network.ready = false;
   expect(engine.status().network).toMatchObject({ ready: false, reason: 'no config' });
 });
+
+test('many looks at once ask the agent once', () => {
+  const info = vi.spyOn(world.agent, 'info');
+  for (let look = 0; look < 5; look += 1) engine.status();
+  expect(info).toHaveBeenCalledTimes(1);
+});

@@ -165,6 +165,25 @@ test('an image volume is mounted read-only once for the pod, keeps its image, an
   expect(world.leftovers()).toEqual([]);
 });
 
+test('an image volume whose mount failed is made anew for the next container', async () => {
+  const mounts = [{ ...mount, readonly: true, image: 'registry.test/app:1' }];
+  vi.spyOn(world.agent, 'mount').mockRejectedValueOnce(new Error('busy'));
+  await expect(create({ mounts })).rejects.toThrow('busy');
+  await expect(create({ mounts })).resolves.toMatchObject({ state: 'created' });
+});
+
+test('in a pod with its own user namespace a container cannot ask for the node’s', async () => {
+  world.agent.features = JSON.stringify({ linux: { namespaces: ['user'], mountExtensions: { idmap: { enabled: true } } } });
+  await engine.recover();
+  const mapping = [{ containerId: 0, hostId: 100_000, length: 1000 }];
+  const user = { mode: 'pod', uidMappings: mapping, gidMappings: mapping } as const;
+  const own = await engine.pods.run(podConfig('own', inNamespaces({ user })), signal());
+  const ask = (asked: NamespaceOptions['user'], attempt: number) => engine.containers.create(own.id, containerConfig('app', { attempt, ...inNamespaces({ user: asked }) }), signal());
+  await expect(ask({ mode: 'node', uidMappings: [], gidMappings: [] }, 0)).rejects.toMatchObject({ kind: 'invalid' });
+  const { id } = await ask(user, 1);
+  expect(specOf(id).linux.uidMappings).toEqual([{ containerID: 0, hostID: 100_000, size: 1000 }]);
+});
+
 test('a privileged container of a privileged pod gets the host’s devices', async () => {
   const privileged = security({ privileged: true });
   const big = await engine.pods.run(podConfig('big', { security: privileged }), signal());
@@ -232,16 +251,70 @@ test.each([
 
 test('a lost shim: what it left is killed before the container counts as ended', async () => {
   const id = await running();
-  const removed = vi.fn<() => void>();
   const shim = world.shims.get(id);
+  const end = shim.end.bind(shim);
+  let stateAtEnd = '';
   vi.spyOn(shim, 'end').mockImplementation(() => {
-    removed();
-    expect(engine.containers.get(id).state).toBe('running');
+    stateAtEnd = engine.containers.get(id).state;
+    end();
   });
   shim.vanish();
   await exited(id);
-  expect(removed).toHaveBeenCalled();
+  expect(stateAtEnd).toBe('running');
   expect(engine.containers.get(id).exit).toMatchObject({ exitCode: 255, reason: 'Unknown' });
+});
+
+test('what a lost shim left is tried to be killed until it is', async () => {
+  const id = await running();
+  const shim = world.shims.get(id);
+  vi.spyOn(shim, 'end').mockImplementationOnce(() => {
+    throw new Error('busy');
+  });
+  shim.vanish();
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  expect(engine.containers.get(id).state).toBe('running');
+  await vi.waitFor(() => {
+    expect(engine.containers.get(id).state).toBe('exited');
+  }, 3000);
+});
+
+test('a task that could not be deleted at the exit is deleted at the removal', async () => {
+  const id = await running();
+  const shim = world.shims.get(id);
+  vi.spyOn(shim, 'end').mockImplementationOnce(() => {
+    throw new Error('busy');
+  });
+  shim.finish(0);
+  await exited(id);
+  await vi.waitFor(() => {
+    expect(world.warnings).toContain('watching a container failed');
+  });
+  await engine.containers.remove(id, signal());
+  expect(world.shims.shims.size).toBe(0);
+});
+
+test('an exit never seems to come before the start', async () => {
+  const id = await running();
+  const shim = world.shims.get(id);
+  shim.finish(0);
+  shim.exit = { exitCode: 0, exitedAtNs: 1n, oomKilled: false };
+  await exited(id);
+  const { exit, startedAtNs } = engine.containers.get(id);
+  expect(exit?.finishedAtNs).toBe(startedAtNs);
+});
+
+test('a stop signal that could not be sent is sent by the next stop', async () => {
+  const id = await running();
+  const shim = world.shims.get(id);
+  vi.spyOn(shim, 'deliver').mockImplementationOnce(() => {
+    throw new BerthError('internal', 'no');
+  });
+  await expect(engine.containers.stop(id, 5000, AbortSignal.timeout(30))).rejects.toThrow();
+  expect(engine.containers.get(id).state).toBe('running');
+  await engine.containers.stop(id, 5000, signal());
+  expect(shim.signals.map(({ signalNumber }) => signalNumber)).toEqual([15, 15]);
 });
 
 test('a frozen shim does not keep its container from being killed, also for two callers at once', async () => {

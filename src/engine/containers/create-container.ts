@@ -6,6 +6,7 @@ import { cleanUpSignal } from '../clean-up-signal.ts';
 import { publishContainer } from '../events/publish.ts';
 import type { Container, ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
+import { handlerOf } from '../handlers/handler-of.ts';
 import { observed, observePhases } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { checkContainerConfig } from './check-container-config.ts';
@@ -65,7 +66,8 @@ async function build(parts: EngineParts, creation: Creation, signal: AbortSignal
   const rootfs = await waterfall.phase('snapshot', () => parts.snapshotter.prepare(id as string as SnapshotKey, image.topSnapshot, signal));
   const { spec, user } = await composeSpec(parts, creation, rootfs, signal);
   await waterfall.phase('bundle', async () => {
-    writeBundle(parts.paths.bundle(id), spec);
+    const hints = parts.shims.specAnnotations(handlerOf(parts, pod), spec.linux.seccomp);
+    writeBundle(parts.paths.bundle(id), { ...spec, annotations: { ...spec.annotations, ...hints } });
   });
   return {
     id,

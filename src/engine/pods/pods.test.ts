@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { RunningEngine } from '../engine.ts';
 import type { NamespaceOptions } from '../model/security.ts';
@@ -72,6 +73,8 @@ test('a shared PID namespace gets a pause process, accounted in the pod’s cgro
   const pod = await engine.pods.run(podConfig('web', inNamespaces({ pid: 'pod' })), signal());
   expect(pod.pausePid).toBe(process.pid);
   expect([...world.agent.namespaces.values()]).toMatchObject([{ pid: true, pauseCgroups: [join(world.config.cgroupRoot, `memory/berth/berth-pause-${pod.id}`)] }]);
+  await engine.pods.stop(pod.id, signal());
+  expect(engine.pods.get(pod.id).pausePid).toBe(0);
   await engine.pods.remove(pod.id, signal());
   expect(world.leftovers()).toEqual([]);
 });
@@ -158,6 +161,7 @@ test('stop gives back network, namespaces and mounts, keeps the record, and may 
   await engine.pods.stop(pod.id, signal());
   await engine.pods.stop(pod.id, signal());
   expect(engine.pods.get(pod.id)).toMatchObject({ state: 'notready', networkHeld: false });
+  expect(engine.pods.get(pod.id).network).toBeUndefined();
   expect(world.network.detached).toEqual([{ id: pod.id, netnsPath: join(world.config.runRoot, 'pods', pod.id, 'ns/net'), hadResult: true }]);
   expect(world.leftovers()).toEqual([`record pod/${pod.id}`, `run ${pod.id}`]);
 });
@@ -205,6 +209,21 @@ test('a failed undo leaves the pod visible as notready, and the background relea
   await engine.pods.stop(pod?.id ?? '', signal());
   await engine.pods.remove(pod?.id ?? '', signal());
   expect(world.leftovers()).toEqual([]);
+  await sleep(1200);
+  expect(world.warnings.filter((text) => text.includes('once more'))).toEqual([]);
+});
+
+test('a stop that comes while the pod is being removed is content', async () => {
+  const pod = await engine.pods.run(podConfig('web'), signal());
+  const removeTree = world.agent.removeTree.bind(world.agent);
+  let stop: Promise<void> | undefined;
+  vi.spyOn(world.agent, 'removeTree').mockImplementationOnce(async (path) => {
+    stop = engine.pods.stop(pod.id, signal());
+    await removeTree(path);
+  });
+  await engine.pods.remove(pod.id, signal());
+  await stop;
+  expect(stop).toBeDefined();
 });
 
 test('a failed undo is tried again without anybody asking', async () => {
@@ -235,5 +254,6 @@ test('new resources of a pod are recorded', async () => {
   const pod = await engine.pods.run(podConfig('web'), signal());
   const resources = { cpuShares: 512, memoryLimitBytes: 1 << 20 } as never;
   engine.pods.updateResources(pod.id, { overhead: undefined, resources });
-  expect(engine.pods.get(pod.id).config.resources).toMatchObject({ cpuShares: 512 });
+  engine.pods.updateResources(pod.id, { overhead: { cpuShares: 2 } as never, resources: undefined });
+  expect(engine.pods.get(pod.id).config).toMatchObject({ resources: { cpuShares: 512 }, overhead: { cpuShares: 2 } });
 });

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { RunningEngine } from '../engine.ts';
 import type { Pod } from '../model/pod.ts';
-import { containerConfig, podConfig } from '../testing/configs.ts';
+import { containerConfig, kubeNamespaces, podConfig, security } from '../testing/configs.ts';
 import { World } from '../testing/world.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(5000);
@@ -185,6 +185,45 @@ test('what no record names is removed, also a shim that still runs; images’ sn
   expect(signals).toEqual([{ signalNumber: 9, all: false }]);
   expect(world.snapshotter.stat('unpack-sha256:1' as SnapshotKey)).toBeDefined();
   expect(engine.pods.list(anyPod)).toHaveLength(1);
+});
+
+test('the task of an ended container that was not deleted is deleted now', async () => {
+  const id = await running();
+  const shim = world.shims.get(id);
+  const end = vi.spyOn(shim, 'end').mockImplementation(() => {
+    throw new Error('busy');
+  });
+  shim.finish(0);
+  await exited(first, id);
+  await first.close();
+  end.mockRestore();
+  await restart();
+  await vi.waitFor(() => {
+    expect(world.shims.shims.size).toBe(0);
+  });
+});
+
+test('a pod whose pause process is gone is notready', async () => {
+  const shared = await first.pods.run(podConfig('shared', { security: security({ namespaces: { ...kubeNamespaces, pid: 'pod' } }) }), signal());
+  await first.close();
+  const record = world.state.load('pod').find(({ id }) => id === shared.id);
+  world.state.put('pod', shared.id, { ...(record?.value as object), pausePid: 2 ** 30 });
+  const engine = await restart();
+  expect(engine.pods.get(shared.id).state).toBe('notready');
+  expect(engine.pods.get(pod.id).state).toBe('ready');
+});
+
+test('after a reboot image volumes let go of their images', async () => {
+  const volume = { containerPath: '/v', hostPath: '', readonly: true, recursiveReadOnly: false, selinuxRelabel: false, propagation: 'private', uidMappings: [], gidMappings: [], image: 'registry.test/app:1', imageSubPath: '' } as const;
+  await first.containers.create(pod.id, containerConfig('app', { mounts: [volume] }), signal());
+  const volumes = (): readonly string[] => [...world.snapshotter.snapshots.keys()].filter((key) => key.startsWith('volume-'));
+  expect(volumes()).toHaveLength(1);
+  await first.close();
+  world.reboot();
+  await restart();
+  await vi.waitFor(() => {
+    expect(volumes()).toEqual([]);
+  });
 });
 
 test('a half-removed container is removed to the end', async () => {

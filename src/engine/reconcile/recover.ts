@@ -10,9 +10,9 @@ const featuresMs = 10_000;
 export async function recover(parts: EngineParts): Promise<void> {
   const startMs = parts.clock.monotonicMs();
   loadRecords(parts);
-  const orphans = await findOrphans(parts);
   await Promise.all([recoverPods(parts), recoverContainers(parts), parts.features.load(parts, AbortSignal.timeout(featuresMs))]);
   parts.state.bootSeen();
+  const orphans = await findOrphans(parts);
   parts.background.run('cleaning up what no record names', {}, () => sweepOrphans(parts, orphans));
   parts.log.info(
     { pods: parts.pods.all().length, containers: parts.containers.all().length, rebooted: parts.state.rebooted, ms: Math.round(parts.clock.monotonicMs() - startMs) },

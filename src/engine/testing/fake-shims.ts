@@ -101,6 +101,10 @@ export class FakeShims implements ShimLauncher {
     return task;
   }
 
+  specAnnotations(): Readonly<Record<string, string>> {
+    return {};
+  }
+
   exitRecord(bundle: string): TaskExit | undefined {
     return this.records.get(bundle);
   }
