@@ -6,7 +6,7 @@ import { findOrphans, sweepOrphans } from './sweep-orphans.ts';
 
 const featuresMs = 10_000;
 
-/** See RunningEngine.recover. Pods come first: whether a container's pod is ready decides what becomes of it. */
+/** See RunningEngine.recover. Orphans are looked for last, since what a pod loses by the recovery is one too. */
 export async function recover(parts: EngineParts): Promise<void> {
   const startMs = parts.clock.monotonicMs();
   loadRecords(parts);
