@@ -18,6 +18,8 @@ pub enum CgroupPaths {
 }
 
 const MOUNT: &str = "/sys/fs/cgroup";
+const V1_MAGIC: i64 = 0x0027_e0eb;
+const V2_MAGIC: i64 = 0x6367_7270;
 const ROUNDS: usize = 200;
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -58,12 +60,12 @@ impl CgroupPaths {
         let path = below_mount(spec_path)?;
         if unified {
             let dir = Path::new(MOUNT).join(path);
-            return dir.is_dir().then_some(Self::V2(dir));
+            return is_cgroup(&dir).then_some(Self::V2(dir));
         }
         let mut paths = BTreeMap::new();
         for entry in fs::read_dir(MOUNT).ok()?.flatten() {
             let dir = entry.path().join(&path);
-            if dir.is_dir() {
+            if is_cgroup(&dir) {
                 for controller in entry.file_name().to_string_lossy().split(',') {
                     paths.insert(controller.to_owned(), dir.clone());
                 }
@@ -115,6 +117,11 @@ impl CgroupPaths {
         }
         found
     }
+}
+
+/// A plain directory below the mount point of a hierarchy that is not mounted is none.
+fn is_cgroup(dir: &Path) -> bool {
+    rustix::fs::statfs(dir).is_ok_and(|stat| matches!(stat.f_type, V1_MAGIC | V2_MAGIC))
 }
 
 /// `linux.cgroupsPath` of the bundle's spec; empty when it says none.
