@@ -28,9 +28,17 @@ function timeOf(line: string): number {
   return new Date(now.getFullYear(), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second), Number(micros) / 1000).getTime();
 }
 
+/** How long gRPC may go on failing calls at once before it dials again, in milliseconds. */
+const redialMs = 5000;
+
+function causedBy({ from, to }: Outage, line: string): boolean {
+  const time = timeOf(line);
+  return time >= from && (time <= to || (time <= to + redialMs && line.includes('connection refused')));
+}
+
 /** The error lines of a kubelet's log that are neither the environment's nor those of a daemon that was down on purpose. */
 export function runtimeErrors(log: string, outages: readonly Outage[]): readonly string[] {
   const errors = log.split('\n').filter((line) => /^[EF]\d{4} /.test(line));
-  const duringOutage = (line: string): boolean => outages.some(({ from, to }) => timeOf(line) >= from && timeOf(line) <= to);
+  const duringOutage = (line: string): boolean => outages.some((outage) => causedBy(outage, line));
   return errors.filter((line) => !environment.some(({ pattern }) => pattern.test(line)) && !duringOutage(line));
 }
