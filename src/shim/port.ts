@@ -1,5 +1,8 @@
 import type { FilesystemMount } from '../native/port.ts';
 
+/** Annotations of a spec whose names begin so are between berth and the runtime, and nobody's to see. */
+export const runtimeAnnotations = 'run.oci.';
+
 /** One configured runtime handler ([runtimes.NAME] in the config). */
 export interface RuntimeHandler {
   readonly name: string;
@@ -113,6 +116,8 @@ export interface Task {
 
 export interface ShimLauncher {
   handlers(): readonly RuntimeHandler[];
+  /** What to add to the annotations of a spec with this `linux.seccomp`, so that the handler's runtime starts it sooner. */
+  specAnnotations(handler: string, seccomp: unknown): Readonly<Record<string, string>>;
   /** Spawns the shim and creates the task. Nothing is left when it fails. */
   launch(handler: string, spec: TaskSpec, signal?: AbortSignal): Promise<Task>;
   /** Connects to a task that an earlier berthd launched. `undefined` when its shim is gone (read exitRecord then). */

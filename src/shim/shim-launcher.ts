@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { asBerthError, BerthError, isKind } from '../lib/errors.ts';
 import type { Agent } from '../native/port.ts';
 import { buryShim } from './bury-shim.ts';
+import { CompiledSeccomp } from './compiled-seccomp.ts';
 import { readExitRecord } from './exit-record.ts';
 import { rememberLog } from './log-control.ts';
 import { shimMethods } from './methods.ts';
@@ -43,6 +44,7 @@ export class TtrpcShimLauncher implements ShimLauncher {
       methods,
       connections: new ShimConnections({ maxIdle: maxIdleConnections }),
       oom: new OomEvents(eventsPath, methods),
+      seccomp: new CompiledSeccomp(),
       places: { socketDir: join(init.runRoot, 's'), eventsAddress: `unix://${eventsPath}` },
     };
   }
@@ -61,6 +63,10 @@ export class TtrpcShimLauncher implements ShimLauncher {
 
   handlers(): readonly RuntimeHandler[] {
     return [...this.#handlers.values()];
+  }
+
+  specAnnotations(handler: string, seccomp: unknown): Readonly<Record<string, string>> {
+    return this.#parts.seccomp.annotations(this.#handler(handler), seccomp);
   }
 
   async launch(handlerName: string, spec: TaskSpec, signal?: AbortSignal): Promise<Task> {

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Agent } from '../native/port.ts';
+import type { CompiledSeccomp } from './compiled-seccomp.ts';
 import type { ShimMethods, TaskMethods } from './methods.ts';
 import type { OomEvents } from './oom-events.ts';
 import type { RuntimeHandler, TaskHandle } from './port.ts';
@@ -13,6 +14,7 @@ export interface ShimParts {
   readonly connections: ShimConnections;
   readonly methods: ShimMethods;
   readonly oom: OomEvents;
+  readonly seccomp: CompiledSeccomp;
   readonly places: ShimPlaces;
 }
 

@@ -49,6 +49,7 @@ export class ShimTask implements Task {
   async start(signal?: AbortSignal): Promise<{ readonly pid: number }> {
     const { pid } = await this.#call(this.#methods.start, this.#main, { signal, timeoutMs: callMs.start });
     this.#pid = pid;
+    void this.#parts.seccomp.learn(this.#target.handler, this.#target.handle);
     return { pid };
   }
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container } from '../../engine/model/container.ts';
+import { runtimeAnnotations } from '../../shim/port.ts';
 import { infoJson } from '../codec/json.ts';
 import type { StringMap } from '../messages/common.ts';
 
@@ -8,11 +9,17 @@ import type { StringMap } from '../messages/common.ts';
 async function runtimeSpec(bundle: string | undefined): Promise<unknown> {
   if (bundle === undefined) return null;
   try {
-    return JSON.parse(await readFile(join(bundle, 'config.json'), 'utf8'));
+    const spec = JSON.parse(await readFile(join(bundle, 'config.json'), 'utf8')) as { readonly annotations?: StringMap };
+    return { ...spec, annotations: withoutRuntimeHints(spec.annotations ?? {}) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
+}
+
+/** Long programs that only the runtime reads would hide everything else. */
+function withoutRuntimeHints(annotations: StringMap): StringMap {
+  return Object.fromEntries(Object.entries(annotations).filter(([name]) => !name.startsWith(runtimeAnnotations)));
 }
 
 /** What `crictl inspect` prints under `info`. */
