@@ -12,6 +12,7 @@ import type { EngineParts } from '../parts.ts';
 import { checkContainerConfig } from './check-container-config.ts';
 import { containerName } from './container-store.ts';
 import { releaseContainer } from './release-container.ts';
+import { idShift } from './rootfs-mounts.ts';
 import { composeSpec, type Creation } from './compose-spec.ts';
 import { stopSignalName } from './stop-signal.ts';
 import { writeBundle } from './bundle.ts';
@@ -63,7 +64,7 @@ function checkName(parts: EngineParts, pod: Pod, config: ContainerConfig): void 
 async function build(parts: EngineParts, creation: Creation, signal: AbortSignal): Promise<Container> {
   const { id, pod, config, image, waterfall } = creation;
   const stopSignal = stopSignalName(config.stopSignal, image.config.stopSignal);
-  const rootfs = await waterfall.phase('snapshot', () => parts.snapshotter.prepare(id as string as SnapshotKey, image.topSnapshot, signal));
+  const rootfs = await waterfall.phase('snapshot', () => parts.snapshotter.prepare(id as string as SnapshotKey, image.topSnapshot, signal, idShift(pod)));
   const { spec, user } = await composeSpec(parts, creation, rootfs, signal);
   await waterfall.phase('bundle', async () => {
     const hints = parts.shims.specAnnotations(handlerOf(parts, pod), spec.linux.seccomp);

@@ -1,17 +1,19 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { asBerthError, BerthError } from '../../lib/errors.ts';
-import type { ContainerId, SnapshotKey } from '../../lib/ids.ts';
+import type { ContainerId } from '../../lib/ids.ts';
 import { Waterfall, type Phase } from '../../lib/waterfall.ts';
 import type { Task, TaskSpec } from '../../shim/port.ts';
 import { publishContainer } from '../events/publish.ts';
 import type { Container } from '../model/container.ts';
+import type { Pod } from '../model/pod.ts';
 import { observed, observePhases } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
 import { deleteTask } from './delete-task.ts';
 import { checkPidTarget } from './pid-target.ts';
 import { recordExit } from './record-exit.ts';
+import { rootfsMounts } from './rootfs-mounts.ts';
 import { watchExit } from './watch-exit.ts';
 
 /** What a failed start counts as, by custom of the peers. */
@@ -66,16 +68,16 @@ async function startNow(parts: EngineParts, id: ContainerId, waterfall: Waterfal
 function launch(parts: EngineParts, container: Container, signal: AbortSignal): Promise<Task> {
   if (container.logPath !== '') mkdirSync(dirname(container.logPath), { recursive: true, mode: 0o755 });
   const pod = parts.pods.required(container.podId);
-  return parts.shims.launch(handlerOf(parts, pod), taskSpec(parts, container), signal);
+  return parts.shims.launch(handlerOf(parts, pod), taskSpec(parts, pod, container), signal);
 }
 
-function taskSpec({ paths, snapshotter, config }: EngineParts, container: Container): TaskSpec {
+function taskSpec({ paths, snapshotter, config }: EngineParts, pod: Pod, container: Container): TaskSpec {
   const { id, logPath } = container;
   const { tty, stdin, stdinOnce } = container.config;
   return {
     id,
     bundle: paths.bundle(id),
-    rootfs: snapshotter.mounts(id as string as SnapshotKey),
+    rootfs: rootfsMounts(snapshotter, pod, id),
     terminal: tty,
     stdin,
     stdinOnce,

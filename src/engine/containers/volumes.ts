@@ -12,12 +12,15 @@ export async function copyVolumes(parts: EngineParts, creation: Creation, rootfs
   const { id, config, image } = creation;
   const taken = new Set(config.mounts.map(({ containerPath }) => normal(containerPath)));
   const wanted = image.config.volumes.map(normal).filter((path) => !taken.has(path));
+  const { user } = creation.pod.config.security.namespaces;
+  // The copy keeps the owners that the image has; the mount shows them as the container's users.
+  const mappings = user?.mode === 'pod' ? user : { uidMappings: [], gidMappings: [] };
   const binds: BindInput[] = [];
   for (const [index, path] of wanted.entries()) {
     const target = parts.paths.volume(id, index);
     mkdirSync(target, { recursive: true });
     await parts.agent.copySnapshotTree(rootfs, { path, target }, signal);
-    binds.push({ destination: path, source: target, readonly: false, recursiveReadOnly: false, propagation: 'private', uidMappings: [], gidMappings: [] });
+    binds.push({ destination: path, source: target, readonly: false, recursiveReadOnly: false, propagation: 'private', uidMappings: mappings.uidMappings, gidMappings: mappings.gidMappings });
   }
   return binds;
 }

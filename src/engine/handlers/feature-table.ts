@@ -25,7 +25,10 @@ async function ask({ agent, log }: { readonly agent: Agent; readonly log: Log },
   if (runtime === '') return none;
   try {
     const { stdout, exitCode } = await agent.exec({ argv: [runtime, 'features'], env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, timeoutMs: featuresMs }, signal);
-    return exitCode === 0 ? parseFeatures(stdout) : none;
+    if (exitCode !== 0) return none;
+    const features = parseFeatures(stdout);
+    // The runtime maps volumes; the root file system is for the shim to map, which takes more of the kernel.
+    return { ...features, userNamespaces: features.userNamespaces && (await agent.info(signal)).idmappedMounts };
   } catch (error) {
     log.warn({ handler: name, runtime, err: error }, 'an OCI runtime does not tell its features');
     return none;

@@ -17,11 +17,12 @@ export class FakeAgent implements Agent {
     ['/etc/group', 'root:x:0:\nweb:x:1000:\nextra:x:50000:web\n'],
   ]);
   features = '{}';
+  idmappedMounts = true;
   answers = true;
 
   async info(): Promise<AgentInfo> {
     if (!this.answers) throw new BerthError('unavailable', 'the agent is away');
-    return { version: '1', pid: 1, overlayfs: true, idmappedMounts: true, cgroupMode: 'hybrid' };
+    return { version: '1', pid: 1, overlayfs: true, idmappedMounts: this.idmappedMounts, cgroupMode: 'hybrid' };
   }
 
   async exec(request: ExecRequest): Promise<ExecResult> {
