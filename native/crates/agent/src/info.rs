@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rustix::fs::{CWD, statfs};
-use rustix::mount::{FsOpenFlags, OpenTreeFlags, fsopen, open_tree};
+use rustix::mount::{FsOpenFlags, OpenTreeFlags, fsconfig_set_fd, fsopen, open_tree};
 use ttrpc::Status;
 
 use crate::namespaces::user_namespace;
@@ -34,13 +34,15 @@ impl Info {
     }
 }
 
-/// Tries it on a mount that nobody sees.
+/// Tries it on a mount that nobody sees, and whether overlayfs takes such a mount for a layer, as Linux 6.13 does.
 fn maps_ids(root: &Path) -> Result<(), Status> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let shown = root.display().to_string();
     let tree = open_tree(CWD, root, flags).map_err(crate::failure::on("clone the mount of", &shown))?;
     let namespace = user_namespace()?;
-    sys::map_ids(tree, namespace).map_err(crate::failure::on("map the ids of", &shown))
+    sys::map_ids(&tree, namespace).map_err(crate::failure::on("map the ids of", &shown))?;
+    let overlay = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(crate::failure::on("open", "overlay"))?;
+    fsconfig_set_fd(&overlay, "lowerdir+", &tree).map_err(crate::failure::on("lay an overlay on", &shown))
 }
 
 fn cgroup_mode(root: &Path) -> &'static str {

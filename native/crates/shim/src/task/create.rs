@@ -74,7 +74,7 @@ fn prepare(shim: &Shim, request: task::CreateTaskRequest) -> Result<Container, S
         .map_err(|error| Status::new(Code::Internal, format!("bundle {}: {error}", container.bundle.display())))?;
     let began = Instant::now();
     if !request.rootfs.is_empty() {
-        rootfs::mount_all(&request.rootfs, &container.rootfs())
+        rootfs::mount_all(&request.rootfs, &container.bundle, &container.rootfs())
             .map_err(|error| Status::new(Code::Internal, format!("container {}: {error}", shim.id)))?;
     }
     container.measured("rootfs", began.elapsed());

@@ -8,6 +8,7 @@ mod info;
 mod lifecycle;
 mod logger;
 mod output;
+mod rootfs;
 
 /// The contracts, generated as for the shim itself.
 mod proto {
