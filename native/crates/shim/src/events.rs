@@ -25,6 +25,12 @@ impl Publisher {
         Self { address, namespace: namespace.to_owned() }
     }
 
+    /// containerd's namespace of the container.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Sends one event. A listener that is away misses it; it asks for the state when it is back.
     pub fn publish<E: Message + Named>(&self, topic: &str, event: &E) {
         let Some(address) = &self.address else { return };

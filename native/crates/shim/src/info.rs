@@ -44,7 +44,7 @@ pub fn info() -> io::Result<()> {
     io::stdin().read_to_end(&mut input)?;
     let invalid = |error: String| io::Error::new(io::ErrorKind::InvalidInput, error);
     let any = prost_types::Any::decode(input.as_slice()).map_err(|error| invalid(error.to_string()))?;
-    let options = Options::decode(Some(&any)).map_err(|status| invalid(status.message))?;
+    let options = Options::decode(Some(&any), "").map_err(|status| invalid(status.message))?;
     let answer = RuntimeInfo {
         name: "io.containerd.berth.v1".to_owned(),
         version: Some(RuntimeVersion { version: env!("CARGO_PKG_VERSION").to_owned(), revision: String::new() }),

@@ -25,20 +25,23 @@ pub struct Options {
 }
 
 const DEFAULT_RUNTIME: &str = "crun";
+/// Where a runtime keeps the containers of clients that name no place.
+const DEFAULT_ROOT: &str = "/run/berth-shims/runtime";
 
 impl Options {
-    /// Reads the options of a Create request; none at all means the defaults.
+    /// Reads the options of a Create request; none at all means the defaults. containerd's namespaces may hold containers
+    /// of equal ids, so each gets a directory of its own below the runtime's root.
     ///
     /// # Errors
     /// [`Code::InvalidArgument`] for a type that is neither of the two.
-    pub fn decode(any: Option<&prost_types::Any>) -> Result<Self, Status> {
+    pub fn decode(any: Option<&prost_types::Any>, namespace: &str) -> Result<Self, Status> {
         let Some(any) = any.filter(|any| !any.type_url.is_empty()) else {
-            return Ok(Self { runtime: DEFAULT_RUNTIME.to_owned(), ..Self::default() });
+            return Ok(Self::from_runc(runc::Options::default(), namespace));
         };
         let name = any.type_url.rsplit('/').next().unwrap_or_default();
         match name {
             "berth.shim.v1.Options" => Ok(Self::from_berth(decode(any)?)),
-            "containerd.runc.v1.Options" => Ok(Self::from_runc(decode(any)?)),
+            "containerd.runc.v1.Options" => Ok(Self::from_runc(decode(any)?, namespace)),
             other => Err(Status::new(
                 Code::InvalidArgument,
                 format!("options of type {other}; berth.shim.v1.Options and containerd.runc.v1.Options are known"),
@@ -59,9 +62,14 @@ impl Options {
         }
     }
 
-    fn from_runc(options: runc::Options) -> Self {
-        let runtime = if options.binary_name.is_empty() { DEFAULT_RUNTIME.to_owned() } else { options.binary_name };
-        Self { runtime, runtime_root: options.root, systemd_cgroup: options.systemd_cgroup, ..Self::default() }
+    fn from_runc(options: runc::Options, namespace: &str) -> Self {
+        let or_default = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
+        Self {
+            runtime: or_default(options.binary_name, DEFAULT_RUNTIME),
+            runtime_root: format!("{}/{namespace}", or_default(options.root, DEFAULT_ROOT)),
+            systemd_cgroup: options.systemd_cgroup,
+            ..Self::default()
+        }
     }
 }
 

@@ -49,7 +49,7 @@ pub fn create(shim: &mut Shim, reply: Reply, request: task::CreateTaskRequest) -
 }
 
 fn prepare(shim: &Shim, request: task::CreateTaskRequest) -> Result<Container, Status> {
-    let options = Options::decode(request.options.as_ref())?;
+    let options = Options::decode(request.options.as_ref(), shim.publisher.namespace())?;
     let log = match &options.log {
         Some((path, limit)) => Some(
             LogWriter::open(path, *limit)

@@ -10,6 +10,7 @@ use ttrpc::{Client, Code};
 use crate::bundle::Wish;
 use crate::fixture::{Shim, TASK, eventually, lives, signal, status};
 use crate::proto::berth::shim::v1 as berth;
+use crate::proto::containerd::runc::v1 as runc;
 use crate::proto::containerd::task::v3 as task;
 use crate::proto::containerd::v1::types::Status;
 use crate::proto::io::containerd::cgroups::v1::Metrics;
@@ -114,6 +115,22 @@ fn the_shim_outlives_its_starter_and_takes_no_signal_for_an_end() {
     assert_eq!(shim.state().status(), Status::Running);
     let refused = shim.delete("").expect_err("it runs");
     assert_eq!(refused.code, Code::FailedPrecondition);
+}
+
+#[test]
+fn containerds_namespaces_do_not_meet_at_the_runtime() {
+    let Some(mut shim) = Shim::start(&Wish { script: "sleep 1000", ..Wish::default() }) else { return };
+    let root = shim.dir.join("runtime");
+    let options = runc::Options {
+        binary_name: shim.options().runtime,
+        root: root.display().to_string(),
+        ..runc::Options::default()
+    };
+    let any = Any { type_url: "containerd.runc.v1.Options".into(), value: options.encode_to_vec() };
+    let request = task::CreateTaskRequest { options: Some(any), ..shim.create_request(&shim.options(), false) };
+    let _: task::CreateTaskResponse = shim.call("Create", &request);
+    // The fixture's namespace.
+    assert!(root.join("it").join(&shim.id).exists());
 }
 
 #[test]
