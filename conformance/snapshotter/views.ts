@@ -18,6 +18,12 @@ export function provesViews(harness: () => Harness): void {
     for (const view of ['b', 'c']) expect(await harness().inside(view, 'find . -mindepth 1 | sort | tr "\\n" " "; stat -c "%a %u %g" .')).toBe('./etc ./opt ./opt/y 751 5 6');
   });
 
+  test('the root of a writable snapshot belongs to the ids that it is made for, its content stays as it is', async () => {
+    await harness().unpack('a', undefined, layer([{ name: './', type: 'dir', mode: 0o751, uid: 5, gid: 6 }, { name: 'f', content: 'x', uid: 7 }]));
+    await harness().snapshotter.prepare(key('c'), key('a'), undefined, 100_000);
+    expect(await harness().inside('c', 'stat -c "%a %u %g" .; stat -c %u f')).toBe('751 100005 100006\n7');
+  });
+
   test('writers on one parent do not see each other, and the parent stays', async () => {
     await harness().layer('a', undefined, 'echo a > f');
     await Promise.all(['c1', 'c2'].map(async (each) => harness().snapshotter.prepare(key(each), key('a'))));

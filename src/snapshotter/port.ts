@@ -26,7 +26,8 @@ export interface SnapshotInfo {
  */
 export interface Snapshotter {
   readonly name: string;
-  prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal): Promise<readonly FilesystemMount[]>;
+  /** `idShift` is added to the owner of the root directory, so that it is the root of a user namespace whose ids begin there. */
+  prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, idShift?: number): Promise<readonly FilesystemMount[]>;
   /** The directory that unpack writes into, and those of the parents, topmost first. Only for active snapshots. */
   layerDirs(key: SnapshotKey): { readonly dir: string; readonly parents: readonly string[] };
   /** Turns the active snapshot `from` into the committed one `key`. `usage` is what unpack measured. */

@@ -7,11 +7,13 @@ import type { SnapshotInfo, Snapshotter } from '../../snapshotter/port.ts';
 export class FakeSnapshotter implements Snapshotter {
   readonly name = 'fake';
   readonly snapshots = new Map<SnapshotKey, SnapshotInfo>();
+  readonly shifts = new Map<SnapshotKey, number>();
 
-  async prepare(key: SnapshotKey, parent: SnapshotKey | undefined): Promise<readonly FilesystemMount[]> {
+  async prepare(key: SnapshotKey, parent: SnapshotKey | undefined, _signal?: AbortSignal, idShift = 0): Promise<readonly FilesystemMount[]> {
     if (this.snapshots.has(key)) throw new BerthError('already-exists', `snapshot ${key} exists`);
     if (parent !== undefined && this.snapshots.get(parent)?.kind !== 'committed') throw new BerthError('not-found', `no snapshot ${parent}`);
     this.snapshots.set(key, { key, kind: 'active', parent, createdAtNs: 1n, usage: undefined });
+    this.shifts.set(key, idShift);
     return this.mounts(key);
   }
 

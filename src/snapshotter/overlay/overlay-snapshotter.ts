@@ -41,11 +41,11 @@ export class OverlaySnapshotter implements Snapshotter {
     this.#usage = new UsageCache(parts.clock);
   }
 
-  async prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal): Promise<readonly FilesystemMount[]> {
+  async prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, idShift = 0): Promise<readonly FilesystemMount[]> {
     signal?.throwIfAborted();
     const { table, dirs, clock } = this.#parts;
     table.requireFree(key);
-    const dir = dirs.make(parent === undefined ? undefined : this.#committed(parent).dir);
+    const dir = dirs.make(parent === undefined ? undefined : this.#committed(parent).dir, idShift);
     const info: SnapshotInfo = { key, kind: 'active', parent, createdAtNs: clock.nowNs(), usage: undefined };
     try {
       table.add({ info, dir });

@@ -35,14 +35,14 @@ export class SnapshotDirs {
     return readdirSync(this.root).filter((name) => /^\d+$/.test(name)).map(Number);
   }
 
-  /** Makes an empty directory; its root looks like that of the parent, since overlayfs shows the topmost one's. */
-  make(parent: number | undefined): number {
+  /** Makes an empty directory; its root looks like that of the parent, since overlayfs shows the topmost one's, but for the shift of its owner. */
+  make(parent: number | undefined, idShift: number): number {
     const dir = this.#next;
     this.#next += 1;
     try {
       mkdirSync(this.path(dir), { mode: 0o700 });
       mkdirSync(this.work(dir), { mode: 0o711 });
-      this.#makeRoot(this.fs(dir), parent === undefined ? undefined : this.fs(parent));
+      this.#makeRoot(this.fs(dir), parent === undefined ? undefined : this.fs(parent), idShift);
     } catch (error) {
       rmSync(this.path(dir), { recursive: true, force: true });
       throw asDiskError(error, `making the snapshot directory ${this.path(dir)}`);
@@ -62,10 +62,10 @@ export class SnapshotDirs {
     }
   }
 
-  #makeRoot(path: string, like: string | undefined): void {
+  #makeRoot(path: string, like: string | undefined, idShift: number): void {
     mkdirSync(path);
     const { mode, uid, gid } = like === undefined ? { mode: 0o755, uid: 0, gid: 0 } : statSync(like);
-    chownSync(path, uid, gid);
+    chownSync(path, uid + idShift, gid + idShift);
     // After the owner, whose change takes set-id bits away; and apart from mkdir, which heeds the umask.
     chmodSync(path, mode & 0o7777);
   }
