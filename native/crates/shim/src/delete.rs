@@ -13,6 +13,7 @@ use crate::clock;
 use crate::processes;
 use crate::proto::task;
 use crate::rootfs;
+use crate::socket;
 
 /// The exit code of a container that nobody saw ending.
 const KILLED: u32 = 137;
@@ -36,6 +37,8 @@ pub fn delete(args: &Args) -> io::Result<()> {
         cgroup.remove();
     }
     rootfs::unmount_all(&bundle.join("rootfs"))?;
+    // It may lie outside of the bundle, where nobody else would find it.
+    let _ = std::fs::remove_file(socket::short_path(&bundle, socket::NAME));
     let answer = task::DeleteResponse { pid: 0, exit_status: KILLED, exited_at: Some(clock::now()) };
     io::stdout().write_all(&answer.encode_to_vec())
 }

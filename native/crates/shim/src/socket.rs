@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// The shim's own socket in its bundle.
+pub const NAME: &str = "shim.sock";
+
 const MAX_PATH: usize = 107;
 const FALLBACK: &str = "/run/berth-shims";
 

@@ -18,7 +18,7 @@ use crate::socket;
 /// Those of bind(2), fork(2) and the event loop.
 pub fn start(args: &Args) -> io::Result<()> {
     let bundle = std::env::current_dir()?;
-    let path = socket::short_path(&bundle, "shim.sock");
+    let path = socket::short_path(&bundle, socket::NAME);
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path)?;
     match fork_single_threaded()? {

@@ -63,6 +63,7 @@ fn delete_clears_up_after_a_shim_that_was_killed() {
     let answer = task::DeleteResponse::decode(output.stdout.as_slice()).expect("a DeleteResponse");
     assert_eq!(answer.exit_status, 137);
     assert!(answer.exited_at.is_some());
+    assert!(!shim.socket.exists());
     eventually("the container is gone", || !lives(pid));
     assert!(shim.delete_command().status.success(), "a second time");
 }
