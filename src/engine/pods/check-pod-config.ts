@@ -34,6 +34,7 @@ export function checkPodConfig(parts: Pick<EngineParts, 'shims' | 'features' | '
   if (ipc !== 'pod' && ipc !== 'node') throw invalid(`an IPC namespace of mode ${ipc.toUpperCase()} is not supported`, 'use POD or NODE');
   if (pid === 'target') throw invalid('the PID namespace of another container is for containers, not for a pod');
   if (user !== undefined) checkUserNamespace(user);
+  if (user?.mode === 'pod' && (ipc === 'node' || pid === 'node')) throw invalid("a pod with its own user namespace cannot have the node's IPC or PID namespace");
   const handler = handlerOf(parts, { config });
   if (user?.mode === 'pod' && !parts.features.of(handler).userNamespaces) {
     throw new BerthError('precondition', `runtime handler ${handler} cannot give a pod a user namespace`, { hint: 'use a handler whose OCI runtime tells idmapped mounts among its features' });

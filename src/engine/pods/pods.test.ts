@@ -109,6 +109,14 @@ test('a user namespace needs a runtime that can; it owns the others, and leaves 
   expect([...world.agent.namespaces.values()][0]?.sysctls).not.toHaveProperty('net.ipv4.ping_group_range');
 });
 
+test.each(['ipc', 'pid'] as const)("a user namespace does not go with the node's %s namespace", async (kind) => {
+  world.agent.features = JSON.stringify({ linux: { namespaces: ['user'], mountExtensions: { idmap: { enabled: true } } } });
+  await engine.recover();
+  const mapping = [{ containerId: 0, hostId: 100_000, length: 1000 }];
+  const asked = inNamespaces({ user: { mode: 'pod', uidMappings: mapping, gidMappings: mapping }, [kind]: 'node' });
+  await expect(engine.pods.run(podConfig('web', asked), signal())).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining('user namespace') });
+});
+
 test('an unknown runtime handler is refused', async () => {
   await expect(engine.pods.run(podConfig('web', { runtimeHandler: 'kata' }), signal())).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining('kata') });
 });

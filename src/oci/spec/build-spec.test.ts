@@ -99,6 +99,14 @@ test('privileged: every capability and device, nothing masked, /sys writable', (
   expect(spec.mounts.find((m) => m.destination === '/sys')?.options).toContain('rw');
 });
 
+test("on the host's network a user namespace gets the host's /sys, since the kernel lets it mount none", () => {
+  const mapping = [{ containerId: 0, hostId: 100_000, length: 65_536 }];
+  const sysOf = (change: Partial<SpecInput['namespaces']>) => buildSpec(withInput({ namespaces: { ...input.namespaces, ...change } })).mounts.find((m) => m.destination === '/sys');
+  const user = { uidMappings: mapping, gidMappings: mapping };
+  expect(sysOf({ network: 'node', user })).toMatchObject({ type: 'bind', source: '/sys', options: expect.arrayContaining(['rbind', 'rro']) });
+  for (const change of [{ user }, { network: 'node' }] as const) expect(sysOf(change)).toMatchObject({ type: 'sysfs' });
+});
+
 test('capabilities: add, drop, ALL and single names; a wrong name is an error', () => {
   const sets = (add: string[], drop: string[]): readonly string[] =>
     buildSpec(secure({ capabilities: { add, drop, addAmbient: [] } })).process.capabilities.bounding;

@@ -69,7 +69,7 @@ export function buildSpec(input: SpecInput): OciSpec {
     ociVersion,
     process: buildProcess(input),
     root: { path: input.rootfs, readonly: input.security.readonlyRootfs },
-    mounts: mounts({ security: input.security, files: input.files, binds: input.binds }),
+    mounts: mounts(input),
     annotations: input.annotations,
     linux: buildLinux(input),
   };

@@ -1,8 +1,14 @@
 import { ociIdMappings } from './namespaces.ts';
-import type { BindInput, PodFiles, SecurityInput } from './input.ts';
+import type { BindInput, NamespaceInput, PodFiles, SecurityInput } from './input.ts';
 import type { OciMount } from './types.ts';
 
-function kernelMounts(security: SecurityInput): readonly OciMount[] {
+/** The kernel mounts a sysfs only for the owner of the network namespace; who has another's gets the host's tree to read. */
+function sysMount(foreignNetwork: boolean, options: readonly string[]): OciMount {
+  if (foreignNetwork) return { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', 'rprivate', 'nosuid', 'noexec', 'nodev', 'rro'] };
+  return { destination: '/sys', type: 'sysfs', source: 'sysfs', options };
+}
+
+function kernelMounts(security: SecurityInput, foreignNetwork: boolean): readonly OciMount[] {
   const access = security.privileged ? 'rw' : 'ro';
   const safe = ['nosuid', 'noexec', 'nodev'];
   return [
@@ -10,7 +16,7 @@ function kernelMounts(security: SecurityInput): readonly OciMount[] {
     { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
     { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
-    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...safe, access] },
+    sysMount(foreignNetwork, [...safe, access]),
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...safe, 'relatime', access] },
   ];
 }
@@ -51,13 +57,15 @@ function without(defaults: readonly OciMount[], binds: readonly BindInput[]): re
 
 export interface MountsInput {
   readonly security: SecurityInput;
+  readonly namespaces: Pick<NamespaceInput, 'network' | 'user'>;
   readonly files: PodFiles;
   readonly binds: readonly BindInput[];
 }
 
 /** All mounts in the order in which the runtime makes them: defaults, then the request's, parents before children. */
 export function mounts(input: MountsInput): readonly OciMount[] {
-  const defaults = [...kernelMounts(input.security), ...podFileMounts(input.files, input.security.readonlyRootfs)];
+  const { network, user } = input.namespaces;
+  const defaults = [...kernelMounts(input.security, network === 'node' && user !== undefined), ...podFileMounts(input.files, input.security.readonlyRootfs)];
   const requested = input.binds.toSorted((a, b) => depth(a.destination) - depth(b.destination)).map(bindMount);
   return [...without(defaults, input.binds), ...requested];
 }
