@@ -194,6 +194,15 @@ mod tests {
     }
 
     #[test]
+    fn the_default_limit_is_the_kubelets() {
+        let (path, mut log) = log("default", 0);
+        let line = |length: usize| "a".repeat(length);
+        log.take(Stream::Stdout, format!("{}\n{}\n", line(16_384), line(16_385)).as_bytes());
+        let full = |tag: char| format!("stdout {tag} {}", line(16_384));
+        assert_eq!(entries(&path), [full('F'), full('P'), "stdout F a".to_owned()]);
+    }
+
+    #[test]
     fn the_limit_holds_across_reads() {
         let (path, mut log) = log("reads", 4);
         log.take(Stream::Stdout, b"abcd");
