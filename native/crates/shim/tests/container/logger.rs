@@ -33,7 +33,8 @@ impl Logger {
         let open = |path: &Path| Some(OpenOptions::new().write(true).open(path).expect("opens"));
         let (stdout, stderr) = (open(&out), open(&err));
         let logger = Self { stdout, stderr, child, dir };
-        eventually("it listens", || logger.socket().exists());
+        // The file is there a moment before it listens.
+        eventually("it listens", || Client::connect(&logger.socket()).is_ok());
         logger
     }
 
