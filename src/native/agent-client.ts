@@ -57,6 +57,10 @@ export class AgentClient implements Agent {
     await this.#short(this.#methods.releaseNamespaces, { dir, pausePid }, signal);
   }
 
+  async warmCgroups(signal?: AbortSignal): Promise<void> {
+    await this.#short(this.#methods.warmCgroups, {}, signal);
+  }
+
   async networkStats(netnsPath: string, signal?: AbortSignal): Promise<readonly InterfaceStats[]> {
     return (await this.#short(this.#methods.networkStats, { netnsPath }, signal)).interfaces;
   }

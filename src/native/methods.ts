@@ -68,6 +68,7 @@ export interface AgentMethods {
   readonly createNamespaces: Method<NamespacesMessage, { readonly pausePid: number }>;
   readonly releaseNamespaces: Method<{ readonly dir: string; readonly pausePid: number }, Empty>;
   readonly networkStats: Method<{ readonly netnsPath: string }, { readonly interfaces: readonly InterfaceStats[] }>;
+  readonly warmCgroups: Method<Empty, Empty>;
   readonly mount: Method<{ readonly mount: FilesystemMount; readonly target: string }, Empty>;
   readonly unmount: Method<{ readonly target: string }, Empty>;
   readonly unpack: Method<UnpackMessage, UnpackAnswer>;
@@ -91,6 +92,7 @@ export function agentMethods(): AgentMethods {
     createNamespaces: of('CreateNamespaces'),
     releaseNamespaces: of('ReleaseNamespaces'),
     networkStats: of('NetworkStats'),
+    warmCgroups: of('WarmCgroups'),
     mount: of('Mount'),
     unmount: of('Unmount'),
     unpack: of('Unpack'),

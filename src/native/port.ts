@@ -92,6 +92,8 @@ export interface Agent {
   createNamespaces(request: NamespaceRequest, signal?: AbortSignal): Promise<{ readonly pausePid: number }>;
   releaseNamespaces(dir: string, pausePid: number, signal?: AbortSignal): Promise<void>;
   networkStats(netnsPath: string, signal?: AbortSignal): Promise<readonly InterfaceStats[]>;
+  /** Makes the move of a new container's process into its cgroup cheap for some milliseconds; see the contract. */
+  warmCgroups(signal?: AbortSignal): Promise<void>;
   mount(mount: FilesystemMount, target: string, signal?: AbortSignal): Promise<void>;
   unmount(target: string, signal?: AbortSignal): Promise<void>;
   unpack(request: UnpackRequest, signal?: AbortSignal): Promise<UnpackResult>;

@@ -15,6 +15,7 @@ import { releaseContainer } from './release-container.ts';
 import { idShift } from './rootfs-mounts.ts';
 import { composeSpec, type Creation } from './compose-spec.ts';
 import { stopSignalName } from './stop-signal.ts';
+import { warmCgroups } from './warm-cgroups.ts';
 import { writeBundle } from './bundle.ts';
 
 /** See ContainerService.create. */
@@ -28,6 +29,7 @@ export function createContainer(parts: EngineParts, podId: string, config: Conta
 
 async function makeContainer(parts: EngineParts, pod: Pod, config: ContainerConfig, signal: AbortSignal): Promise<Container> {
   const waterfall = new Waterfall(parts.clock);
+  warmCgroups(parts);
   checkReady(parts, pod);
   checkName(parts, pod, config);
   const image = await waterfall.phase('image', async () => parts.images.find(config.image));

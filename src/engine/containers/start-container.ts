@@ -8,6 +8,7 @@ import { publishContainer } from '../events/publish.ts';
 import type { Container } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import { observed, observePhases } from '../observed.ts';
+import { warmCgroups } from './warm-cgroups.ts';
 import type { EngineParts } from '../parts.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
 import { deleteTask } from './delete-task.ts';
@@ -24,6 +25,7 @@ export function startContainer(parts: EngineParts, idOrPrefix: string, signal: A
   return observed(parts, 'start-container', async () => {
     const { id } = parts.containers.get(idOrPrefix);
     const waterfall = new Waterfall(parts.clock);
+    warmCgroups(parts);
     await parts.containerLocks.run(id, () => startInTurn(parts, id, waterfall, signal), signal);
   });
 }

@@ -43,6 +43,8 @@ export class FakeAgent implements Agent {
     rmSync(dir, { recursive: true, force: true });
   }
 
+  async warmCgroups(): Promise<void> {}
+
   async networkStats(netnsPath: string): Promise<readonly InterfaceStats[]> {
     const none = { rxBytes: 0n, rxPackets: 0n, rxErrors: 0n, rxDropped: 0n, txBytes: 0n, txPackets: 0n, txErrors: 0n, txDropped: 0n };
     return [...this.namespaces.keys()].some((dir) => netnsPath === join(dir, 'net')) ? [{ ...none, name: 'eth0', rxBytes: 7n }] : [];

@@ -2,6 +2,7 @@
 //! layers. It serves `berth.agent.v1.Agent` on an inherited socket and ends with it.
 
 mod args;
+mod cgroups;
 mod exec;
 mod failure;
 mod info;

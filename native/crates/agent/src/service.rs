@@ -9,7 +9,7 @@ use ttrpc::{Call, Handler, Status};
 use crate::exec;
 use crate::info::Info;
 use crate::lanes::{Lane, Lanes};
-use crate::{layers, leftovers, log, mounts, namespaces, snapshot};
+use crate::{cgroups, layers, leftovers, log, mounts, namespaces, snapshot};
 
 const SERVICE: &str = "berth.agent.v1.Agent";
 
@@ -36,6 +36,7 @@ impl Service {
             "CreateNamespaces" => run(call, |request| namespaces::create(&request)),
             "ReleaseNamespaces" => run(call, |request| namespaces::release(&request)),
             "NetworkStats" => run(call, |request| namespaces::network_stats(&request)),
+            "WarmCgroups" => run(call, |_: crate::proto::Empty| cgroups::warm()),
             "Mount" => run(call, mounts::mount),
             "Unmount" => run(call, |request| mounts::unmount(&request)),
             "Unpack" => run(call, |request| layers::unpack(&request)),
@@ -66,7 +67,8 @@ impl Handler for Service {
 
 fn lane_of(method: &str) -> Lane {
     match method {
-        "Exec" => Lane::Exec,
+        // It waits for the kernel, as programs do.
+        "Exec" | "WarmCgroups" => Lane::Exec,
         "CreateNamespaces" | "ReleaseNamespaces" => Lane::Namespaces,
         "RemoveTree" | "DiskUsage" | "CopySnapshotTree" => Lane::Trees,
         "Unpack" => Lane::Unpack,
