@@ -32,7 +32,8 @@ pub fn settle(root: &Path) {
     loop {
         let processes = others();
         kill(processes.iter().filter(|other| other.is_agent_of(root)));
-        let left: Vec<&Other> = processes.iter().filter(|other| other.is_agent_of(root) || other.carries(&mark)).collect();
+        let left: Vec<&Other> =
+            processes.iter().filter(|other| other.is_agent_of(root) || other.carries(&mark)).collect();
         if left.is_empty() {
             return;
         }

@@ -6,8 +6,11 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use support::proto::{
     CreateNamespacesRequest, CreateNamespacesResponse, Empty, IdMapping, NetworkStatsRequest, NetworkStatsResponse,
@@ -208,4 +211,18 @@ fn counters_come_from_inside_the_namespace() {
     let refused = agent.try_call::<_, NetworkStatsResponse>("NetworkStats", &wrong);
     assert_fails(refused, Code::Internal, "enter the network namespace");
     release(&mut agent, &dir, 0);
+}
+
+#[test]
+fn a_pause_process_lives_only_if_its_starter_lives_to_say_so() {
+    let start = || Command::new(pause_path()).stdin(Stdio::piped()).spawn().unwrap();
+    let mut unwanted = start();
+    drop(unwanted.stdin.take());
+    assert!(unwanted.wait().unwrap().success());
+    let mut wanted = start();
+    wanted.stdin.take().unwrap().write_all(b"\n").unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(wanted.try_wait().unwrap().is_none());
+    wanted.kill().unwrap();
+    wanted.wait().unwrap();
 }

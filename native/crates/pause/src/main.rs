@@ -1,4 +1,5 @@
-//! berth-pause: pid 1 of a pod that shares its PID namespace. Reaps orphans until it is told to end.
+//! berth-pause: pid 1 of a pod that shares its PID namespace. Reaps orphans until it is told to end. It lives only if its
+//! starter writes a byte to its standard input: one that died before it had pinned the namespace leaves no process behind.
 
 use std::io;
 use std::process::ExitCode;
@@ -23,6 +24,9 @@ fn main() -> ExitCode {
 
 fn pause() -> io::Result<()> {
     let signals = SignalFd::new(&[CHLD, TERM, INT])?;
+    if !wanted()? {
+        return Ok(());
+    }
     loop {
         match poll(&mut [PollFd::new(&signals, PollFlags::IN)], None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -35,5 +39,16 @@ fn pause() -> io::Result<()> {
         }
         // One SIGCHLD may stand for many children.
         while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+    }
+}
+
+/// Waits for the byte, or for the end of whoever owes it.
+fn wanted() -> io::Result<bool> {
+    loop {
+        match rustix::io::read(rustix::stdio::stdin(), &mut [0]) {
+            Ok(count) => return Ok(count > 0),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }

@@ -5,7 +5,7 @@ use rustix::thread::UnshareFlags;
 use ttrpc::Status;
 
 use super::keeper::Keeper;
-use super::pause::{self, Program};
+use super::pause::{self, Pause, Program};
 use super::pins::{Kind, Pins};
 use super::{release, setup};
 use crate::failure;
@@ -77,8 +77,10 @@ fn make_here(request: &CreateNamespacesRequest, pins: &Pins, pause: &mut Option<
     for (kind, _) in shared_kinds(request) {
         pins.pin(kind, &PathBuf::from("/proc/thread-self/ns").join(kind.name()))?;
     }
-    *pause = program.map(|program| program.start()).transpose()?;
-    settle_pause(request, pins, *pause)
+    let started = program.map(|program| program.start()).transpose()?;
+    *pause = started.as_ref().map(|started| started.pid);
+    settle_pause(request, pins, *pause)?;
+    started.map_or(Ok(()), Pause::unleash)
 }
 
 /// With a user namespace that owns the others. Only a process of one thread can enter one, so there is a process.
@@ -88,7 +90,8 @@ fn make_owned(request: &CreateNamespacesRequest, pins: &Pins, pause: &mut Option
     for (kind, _) in shared_kinds(request) {
         pins.pin(kind, &keeper.namespace(kind))?;
     }
-    settle_pause(request, pins, *pause)
+    settle_pause(request, pins, *pause)?;
+    keeper.let_go()
 }
 
 fn settle_pause(request: &CreateNamespacesRequest, pins: &Pins, pause: Option<Pid>) -> Result<(), Status> {

@@ -11,7 +11,7 @@
 //!   'm' ──▶                              become root, set up, start pause
 //!   ◀── "ok PAUSE_PID" or "error TEXT"
 //!   pin /proc/KEEPER/ns/*
-//!   close ──▶                            end
+//!   'p', close ──▶                       unleash pause, end
 //! ```
 
 use std::ffi::CString;
@@ -30,7 +30,7 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use sys::{Child, Spawn};
 use ttrpc::{Code, Status};
 
-use super::pause::Program;
+use super::pause::{Pause, Program};
 use super::pins::Kind;
 use super::{create, setup};
 use crate::args::KEEP_NAMESPACES;
@@ -39,6 +39,7 @@ use crate::proto::{CreateNamespacesRequest, IdMapping};
 
 const UNSHARED: u8 = b'u';
 const MAPPED: u8 = b'm';
+const PINNED: u8 = b'p';
 
 /// The agent's side.
 pub struct Keeper {
@@ -90,6 +91,11 @@ impl Keeper {
             return Err(Status::new(Code::Internal, answer.trim_start_matches("error ")));
         };
         Ok(Pid::from_raw(pid))
+    }
+
+    /// All is pinned: the pause process may live on without the keeper.
+    pub fn let_go(&mut self) -> Result<(), Status> {
+        self.send(&[PINNED])
     }
 
     pub fn namespace(&self, kind: Kind) -> PathBuf {
@@ -157,17 +163,23 @@ pub fn user_namespace() -> Result<OwnedFd, Status> {
 /// The keeper's side: a whole run of the process.
 pub fn keep() -> ExitCode {
     let (mut input, mut output) = (io::stdin().lock(), io::stdout());
-    let answer = match make(&mut input, &mut output) {
-        Ok(pause) => format!("ok {}\n", pause.map_or(0, |pid| pid.as_raw_nonzero().get())),
+    let made = make(&mut input, &mut output);
+    let answer = match &made {
+        Ok(pause) => format!("ok {}\n", pause.as_ref().map_or(0, |pause| pause.pid.as_raw_nonzero().get())),
         Err(status) => format!("error {}\n", status.message.replace('\n', " ")),
     };
     let told = output.write_all(answer.as_bytes()).and_then(|()| output.flush());
     // The namespaces live as long as we do: wait until they are pinned.
-    let waited = io::copy(&mut input, &mut io::sink());
-    if told.is_ok() && waited.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let mut word = Vec::new();
+    let waited = input.read_to_end(&mut word);
+    let unleashed = match made {
+        Ok(Some(pause)) if word == [PINNED] => pause.unleash(),
+        _ => Ok(()),
+    };
+    if told.is_ok() && waited.is_ok() && unleashed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn make(input: &mut impl Read, output: &mut impl Write) -> Result<Option<Pid>, Status> {
+fn make(input: &mut impl Read, output: &mut impl Write) -> Result<Option<Pause>, Status> {
     let request = read_request(input).map_err(failure::io("read", "the request"))?;
     let program = request.pid.then(|| Program::open(&request.pause_path)).transpose()?;
     create::unshare(&request)?;

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 use sys::Spawn;
 use ttrpc::Status;
@@ -24,12 +25,13 @@ impl Program {
         Ok(Self { file: file.map_err(failure::on("open", path))?, path: path.to_owned() })
     }
 
-    /// Starts it in the calling thread's namespaces and a new PID namespace. It lives until it is killed.
-    pub fn start(&self) -> Result<Pid, Status> {
+    /// Starts it in the calling thread's namespaces and a new PID namespace.
+    pub fn start(&self) -> Result<Pause, Status> {
         self.spawn().map_err(failure::on("start", &self.path))
     }
 
-    fn spawn(&self) -> rustix::io::Result<Pid> {
+    fn spawn(&self) -> rustix::io::Result<Pause> {
+        let (stdin, leash) = pipe_with(PipeFlags::CLOEXEC)?;
         let null = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
         // Its name in process lists; the link behind it would say nothing.
         let argv = [CString::from(c"berth-pause")];
@@ -39,12 +41,25 @@ impl Program {
             argv: &argv,
             env: &[],
             cwd: Some(c"/"),
-            stdio: [null.as_fd(); 3],
+            stdio: [stdin.as_fd(), null.as_fd(), null.as_fd()],
             session: true,
             pid_namespace: true,
             die_with_thread: false,
         })?;
-        Ok(child.pid)
+        Ok(Pause { pid: child.pid, leash })
+    }
+}
+
+/// A pause process on a leash: it ends when this is dropped, also by our own death. So none is left that nobody knows of.
+pub struct Pause {
+    pub pid: Pid,
+    leash: OwnedFd,
+}
+
+impl Pause {
+    /// Lets it live until it is killed; it is pinned by now.
+    pub fn unleash(self) -> Result<(), Status> {
+        rustix::io::write(&self.leash, b"\n").map(drop).map_err(failure::on("talk to", "the pause process"))
     }
 }
 

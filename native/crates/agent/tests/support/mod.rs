@@ -186,7 +186,9 @@ pub fn is_running(pid: i32) -> bool {
 pub fn pause_path() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
     PATH.get_or_init(|| {
-        let built = Command::new(env!("CARGO")).args(["build", "-q", "-p", "pause"]).status().unwrap();
+        // Into the directory that the agent under test is in.
+        let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+        let built = Command::new(env!("CARGO")).args(["build", "-q", "-p", "pause", "--profile", profile]).status().unwrap();
         assert!(built.success());
         text(&Path::new(env!("CARGO_BIN_EXE_berth-agent")).with_file_name("berth-pause"))
     })
