@@ -9,7 +9,7 @@ export interface FilesystemMount {
 
 export interface ExecRequest {
   readonly argv: readonly [string, ...string[]];
-  /** The child's whole environment. Never logged. */
+  /** The child's whole environment, but for the agent's own mark. Never logged. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: Uint8Array;
