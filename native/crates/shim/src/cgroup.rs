@@ -92,15 +92,20 @@ impl CgroupPaths {
             Self::V2(path) => vec![path],
         };
         for _ in 0..ROUNDS {
-            for pid in self.pids() {
-                let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-                let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
-            }
+            self.kill();
             dirs.iter().for_each(|dir| remove_tree(dir));
             if dirs.iter().all(|dir| !dir.exists()) {
                 return;
             }
             thread::sleep(PAUSE);
+        }
+    }
+
+    /// Kills every process in the cgroup and below it.
+    pub fn kill(&self) {
+        for pid in self.pids() {
+            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+            let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
         }
     }
 

@@ -32,10 +32,13 @@ pub fn delete(args: &Args) -> io::Result<()> {
     let own = std::env::args().next().unwrap_or_default();
     // A shim that was just being started has told nobody its number.
     processes::kill_all(|words| is_shim(words, &own, args));
-    Runtime::recorded(&bundle).remove(&args.id);
-    if let Some(cgroup) = CgroupPaths::of(None, &spec_path(&bundle)) {
-        cgroup.remove();
-    }
+    let runtime = Runtime::recorded(&bundle);
+    runtime.settle(&args.id);
+    let cgroup = CgroupPaths::of(None, &spec_path(&bundle));
+    // Before the runtime's turn, which kills the first process and then waits for those that live without it.
+    cgroup.iter().for_each(CgroupPaths::kill);
+    runtime.remove(&args.id);
+    cgroup.iter().for_each(CgroupPaths::remove);
     rootfs::unmount_all(&bundle.join("rootfs"))?;
     // It may lie outside of the bundle, where nobody else would find it.
     let _ = std::fs::remove_file(socket::short_path(&bundle, socket::NAME));
@@ -83,11 +86,15 @@ impl Runtime {
         }
     }
 
-    /// Removes the container with all its processes; it may be gone already, or never have been made.
-    fn remove(&self, id: &str) {
+    /// Lets runtime processes that work on the container come to their end.
+    fn settle(&self, id: &str) {
         let at_work = |words: &[&str]| words[0] == self.binary && words.contains(&id);
         processes::wait_for_end(at_work, RUNTIME_PATIENCE);
         processes::kill_all(at_work);
+    }
+
+    /// Removes the container; it may be gone already, or never have been made.
+    fn remove(&self, id: &str) {
         let _ = self.command(id).status();
         if !self.root.is_empty() {
             // What a runtime that was killed midway has written does not count as a container to `delete`.
