@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerStatus, PodConfig } from '../fixtures/cri-types.ts';
 import type { NodeDaemon } from '../fixtures/node-daemon.ts';
 import { containerConfig, podConfig } from '../fixtures/pods.ts';
-import { eventually } from './eventually.ts';
+import { eventually as within } from './eventually.ts';
 
 /** What became of one short-lived pod. */
 export interface ChurnOutcome {
@@ -17,6 +17,10 @@ export interface ChurnOutcome {
 }
 
 const lineCount = 20;
+/** A call may fail for as long as the next kill always comes before its end; a busy machine has many such rounds. */
+const patienceMs = 180_000;
+
+const eventually = async <Result>(call: () => Promise<Result>): Promise<Result> => within(call, patienceMs);
 
 const codeOf = (number: number): number => (number % 120) + 1;
 

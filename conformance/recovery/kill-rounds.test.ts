@@ -56,7 +56,7 @@ async function killWhileRecovering(): Promise<void> {
 
 /** Kills at a random moment, and starts berthd again if it was that. */
 async function strike(round: number): Promise<void> {
-  await sleep(Math.random() * 400);
+  await sleep(Math.random() * 800);
   if (round % 2 === 0) return killAgent();
   if (round % 4 === 1) return killWhileRecovering();
   await node.kill();
