@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-NATIVE := native/target/x86_64-unknown-linux-gnu/release
 NATIVE_SOURCES := $(shell find native/crates proto -name '*.rs' -o -name '*.toml' -o -name '*.proto' 2>/dev/null) native/Cargo.toml native/Cargo.lock
 
+# Packages come first, whatever -j says.
+.NOTPARALLEL:
 .PHONY: demo test build check system-demo system-test bench clean
 
 demo: system-demo build
@@ -25,14 +26,14 @@ system-test:
 	@scripts/install-system.sh
 
 node_modules/.installed: package.json package-lock.json
-	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer with npm (apt-get install nodejs npm)" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 18 or newer with npm (apt-get install nodejs npm)" >&2; exit 1; }
 	@echo "installing npm dependencies"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 build/native: $(NATIVE_SOURCES)
-	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.90 or newer (rustup, or apt-get install cargo)" >&2; exit 1; }
-	@echo "building the native programs"
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.90 or newer (rustup, or apt-get install cargo-web)" >&2; exit 1; }
+	@echo "building the native programs, which takes minutes the first time"
 	@cd native && cargo build --release --quiet
 	@mkdir -p build && touch $@
 

@@ -2,7 +2,7 @@
  * Runs every check and every test runner and closes with the one line that sums them up:
  * `N passed, N failed, N skipped`. Each lint-like check counts as one test.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
@@ -16,6 +16,8 @@ interface Runner {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
   readonly cwd?: string;
+  /** A command that succeeds where the runner's program is installed; without it the runner counts as one skipped. */
+  readonly probe?: readonly [string, ...string[]];
   /** Reads a tally from the output; absent: the exit code is one test. */
   readonly tally?: (output: string) => Tally;
 }
@@ -46,8 +48,13 @@ function cargoTally(output: string): Tally {
 const runners: readonly Runner[] = [
   { name: 'types', command: ['tsc', '-p', 'tsconfig.json'] },
   { name: 'lint', command: ['oxlint', '--deny-warnings'] },
-  { name: 'rustfmt', command: ['cargo', 'fmt', '--all', '--check'], cwd: 'native' },
-  { name: 'clippy', command: ['cargo', 'clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings'], cwd: 'native' },
+  { name: 'rustfmt', command: ['cargo', 'fmt', '--all', '--check'], probe: ['cargo', 'fmt', '--version'], cwd: 'native' },
+  {
+    name: 'clippy',
+    command: ['cargo', 'clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings'],
+    probe: ['cargo', 'clippy', '--version'],
+    cwd: 'native',
+  },
   { name: 'unit', command: ['vitest', 'run', '--project', 'unit'], tally: vitestTally },
   { name: 'cargo test', command: ['cargo', 'test', '--workspace', '--quiet'], cwd: 'native', tally: cargoTally },
   { name: 'conformance', command: ['vitest', 'run', '--project', 'conformance'], tally: vitestTally },
@@ -82,11 +89,25 @@ function judge(runner: Runner, { output, code }: { readonly output: string; read
   return code !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally;
 }
 
+/** Why the runner cannot run on this machine; undefined when it can. */
+function lacking({ probe }: Runner): string | undefined {
+  if (probe === undefined) return undefined;
+  const [program, ...args] = probe;
+  return spawnSync(program, args, { stdio: 'ignore' }).status === 0 ? undefined : `\`${probe.join(' ')}\` fails: it is not installed`;
+}
+
+async function run(runner: Runner): Promise<Tally> {
+  const reason = lacking(runner);
+  if (reason === undefined) return judge(runner, await execute(runner));
+  process.stdout.write(`skipped: ${reason}\n`);
+  return { passed: 0, failed: 0, skipped: 1 };
+}
+
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const runner of runners) {
   const began = Date.now();
   process.stdout.write(`\n== ${runner.name}: ${runner.command.join(' ')}\n`);
-  const tally = judge(runner, await execute(runner));
+  const tally = await run(runner);
   total.passed += tally.passed;
   total.failed += tally.failed;
   total.skipped += tally.skipped;

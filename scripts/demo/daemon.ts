@@ -1,10 +1,10 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { bridge, cgroup, noteMachine } from './machine.ts';
 
 const root = join(import.meta.dirname, '../..');
-export const bridge = 'berthdemo0';
 
 export interface DemoDaemon {
   readonly socket: string;
@@ -33,7 +33,7 @@ function writeConfig(scratch: string): string {
       `conf_dir = "${cni}"`,
       'bin_dirs = ["/usr/lib/cni"]',
       '[cgroup]',
-      'parent = "/berth-demo"',
+      `parent = "/${cgroup}"`,
     ].join('\n'),
   );
   return config;
@@ -48,8 +48,12 @@ const enter = 'mount --make-rshared / && { ! mountpoint -q /sys/fs/cgroup/unifie
 export async function startDaemon(scratch: string): Promise<DemoDaemon> {
   const config = writeConfig(scratch);
   const log = openSync(join(scratch, 'berthd.log'), 'a');
+  const restoreMachine = noteMachine();
   const daemon = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', enter, 'sh', join(root, 'bin/berthd'), '--config', config], {
     stdio: ['ignore', log, log],
+    // The terminal's Ctrl-C must not reach it: it is still needed to remove the pod.
+    detached: true,
+    env: { ...process.env, CACHE_DIRECTORY: join(root, 'build/compile-cache') },
   });
   const exited = new Promise<void>((resolve) => {
     daemon.once('exit', () => {
@@ -58,15 +62,11 @@ export async function startDaemon(scratch: string): Promise<DemoDaemon> {
   });
   const stop = async (): Promise<void> => {
     daemon.kill('SIGTERM');
-    await Promise.race([exited, sleep(10_000)]);
+    await Promise.race([exited, sleep(10_000, undefined, { ref: false })]);
     if (daemon.exitCode === null) daemon.kill('SIGKILL');
-    removeBridge();
+    restoreMachine();
   };
   return { socket: join(scratch, 'run/berth.sock'), process: daemon, stop };
-}
-
-function removeBridge(): void {
-  if (existsSync(`/sys/class/net/${bridge}`)) execFileSync('ip', ['link', 'delete', bridge]);
 }
 
 /** Waits until the socket answers Version; fails with the end of berthd's log when it does not. */

@@ -42,6 +42,17 @@ async function show(cri: CriClient, scratch: string, socket: string): Promise<vo
   berth(socket, 'trace', pod.slice(0, 13));
 }
 
+/** Rejects at Ctrl-C, so that what was made is removed. A second one ends the demo at once. */
+const interrupted = new Promise<never>((_resolve, reject) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      reject(new Error('interrupted'));
+    });
+  }
+});
+// One that comes while things are removed anyway changes nothing.
+interrupted.catch(() => undefined);
+
 async function main(): Promise<void> {
   const missing = missingRequirements();
   if (missing.length > 0) throw new Error(missing.join('\n'));
@@ -50,10 +61,10 @@ async function main(): Promise<void> {
   const daemon = await startDaemon(scratch);
   const cri = new CriClient(daemon.socket);
   try {
-    await waitReady(daemon, scratch, async () => cri.call('Version', {}, 1000));
-    await show(cri, scratch, daemon.socket);
-    say('removing every trace');
+    await Promise.race([interrupted, waitReady(daemon, scratch, async () => cri.call('Version', {}, 1000))]);
+    await Promise.race([interrupted, show(cri, scratch, daemon.socket)]);
   } finally {
+    say('removing every trace');
     await removePods(cri).catch((error: unknown) => {
       process.stderr.write(`could not remove the pods: ${String(error)}\n`);
     });

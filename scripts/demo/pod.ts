@@ -1,10 +1,11 @@
 import type { CriClient, Message } from '../../src/cli/cri-client.ts';
+import { cgroup } from './machine.ts';
 
 export const podConfig = (scratch: string): object => ({
   metadata: { name: 'demo', namespace: 'default', uid: 'demo-1', attempt: 0 },
   hostname: 'demo',
   log_directory: `${scratch}/logs`,
-  linux: { cgroup_parent: '/berth-demo', security_context: { namespace_options: { network: 'POD', pid: 'CONTAINER', ipc: 'POD' } } },
+  linux: { cgroup_parent: `/${cgroup}`, security_context: { namespace_options: { network: 'POD', pid: 'CONTAINER', ipc: 'POD' } } },
 });
 
 export const containerConfig = (image: string): object => ({
