@@ -188,7 +188,8 @@ pub fn pause_path() -> &'static str {
     PATH.get_or_init(|| {
         // Into the directory that the agent under test is in.
         let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-        let built = Command::new(env!("CARGO")).args(["build", "-q", "-p", "pause", "--profile", profile]).status().unwrap();
+        let built =
+            Command::new(env!("CARGO")).args(["build", "-q", "-p", "pause", "--profile", profile]).status().unwrap();
         assert!(built.success());
         text(&Path::new(env!("CARGO_BIN_EXE_berth-agent")).with_file_name("berth-pause"))
     })
