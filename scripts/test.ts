@@ -56,7 +56,9 @@ const runners: readonly Runner[] = [
     cwd: 'native',
   },
   { name: 'unit', command: ['vitest', 'run', '--project', 'unit'], tally: vitestTally },
-  { name: 'cargo test', command: ['cargo', 'test', '--workspace', '--quiet'], cwd: 'native', tally: cargoTally },
+  { name: 'cargo test', command: ['cargo', 'test', '--workspace', '--quiet', '--no-fail-fast'], cwd: 'native', tally: cargoTally },
+  // Here and not in the suites, whose time limits a cold build would exceed.
+  { name: 'peers', command: ['node', 'conformance/peers/build.ts'], probe: ['go', 'version'] },
   { name: 'conformance', command: ['vitest', 'run', '--project', 'conformance'], tally: vitestTally },
 ];
 

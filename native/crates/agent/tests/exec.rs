@@ -107,6 +107,8 @@ fn a_program_of_the_last_agent_that_does_not_end_is_killed_with_its_children() {
 fn two_agents_never_serve_one_root() {
     let root = Scratch::new();
     let mut first = Agent::start_on(&root.path(""));
+    // The one that starts last stays, so the first must be there before.
+    let _: InfoResponse = first.call("Info", &InfoRequest {});
     let mut second = Agent::start_on(&root.path(""));
     let _: InfoResponse = second.call("Info", &InfoRequest {});
     assert_eq!(first.hang_up(), -1);
