@@ -6,7 +6,7 @@ NATIVE_SOURCES := $(shell find native/crates proto -name '*.rs' -o -name '*.toml
 
 # Packages come first, whatever -j says.
 .NOTPARALLEL:
-.PHONY: demo test build check system-demo system-test bench clean
+.PHONY: demo test build system-demo system-test bench clean
 
 demo: system-demo build
 	node scripts/demo/main.ts
@@ -26,9 +26,7 @@ system-test:
 	@scripts/install-system.sh
 
 node_modules/.installed: package.json package-lock.json
-	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 18 or newer with npm (apt-get install nodejs npm)" >&2; exit 1; }
-	@echo "installing npm dependencies"
-	@npm ci --no-audit --no-fund --loglevel=error
+	@scripts/install-modules.sh
 	@touch $@
 
 build/native: $(NATIVE_SOURCES)
