@@ -38,7 +38,7 @@ test("a pod's and a container's life is told in order, each event after the stat
     async () => {
       const pod = await suite.pod();
       podId = pod.id;
-      containerId = await suite.run(pod, [...waiting]);
+      containerId = await suite.trap(pod, ['exit 0', 'TERM']);
       await suite.cri.stopContainer(containerId, 5);
       await suite.cri.removeContainer(containerId);
       await suite.cri.stopPod(podId);

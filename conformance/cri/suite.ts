@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -82,6 +82,16 @@ export class CriSuite {
   async run(pod: SuitePod, command: readonly string[], over: Partial<ContainerConfig> = {}): Promise<string> {
     const id = await this.create(pod, command, over);
     await this.cri.startContainer(id);
+    return id;
+  }
+
+  /** Runs a shell that does `action` on a signal, and returns once it would: a signal that comes sooner is lost on pid 1. */
+  async trap(pod: SuitePod, [action, signal]: readonly [string, string], over: Partial<ContainerConfig> = {}): Promise<string> {
+    const id = await this.run(pod, ['sh', '-c', `trap "${action}" ${signal}; echo trapped; while :; do sleep 0.05; done`], over);
+    const { log_path: log } = await this.cri.containerStatus(id);
+    for (const deadline = Date.now() + 10_000; !readFileSync(log, 'utf8').includes('trapped'); await sleep(10)) {
+      if (Date.now() > deadline) throw new Error(`container ${id} has set no trap`);
+    }
     return id;
   }
 
