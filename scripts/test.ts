@@ -78,7 +78,8 @@ async function execute(runner: Runner): Promise<{ readonly output: string; reado
       process.stdout.write(`${error.message}\n`);
       resolve(127);
     });
-    child.on('close', (status) => {
+    child.on('close', (status, signal) => {
+      if (signal !== null) process.stdout.write(`${program} was ended by ${signal}\n`);
       resolve(status ?? 1);
     });
   });
