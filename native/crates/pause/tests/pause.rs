@@ -23,11 +23,9 @@ impl Pause {
         command.args(["--pid", "--fork", "--kill-child", env!("CARGO_BIN_EXE_berth-pause")]);
         let unshare = command.stdin(Stdio::piped()).spawn().expect("unshare");
         let mut pid = None;
-        eventually("it runs", || {
+        eventually("it takes signals", || {
             pid = children(unshare.id()).first().copied();
-            pid.is_some_and(|pid| {
-                fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "berth-pause\n")
-            })
+            pid.is_some_and(takes_signals)
         });
         Some(Self { unshare, pid: pid.expect("found") })
     }
@@ -55,6 +53,15 @@ impl Drop for Pause {
         let _ = self.unshare.kill();
         let _ = self.unshare.wait();
     }
+}
+
+/// The kernel drops a signal that pid 1 neither blocks nor handles, so none may be sent before. `unshare` blocks it, too,
+/// until it becomes the program.
+fn takes_signals(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigBlk:")?.trim(), 16).ok());
+    status.starts_with("Name:\tberth-pause\n")
+        && mask.is_some_and(|mask| mask & (1 << (Signal::TERM.as_raw() - 1)) != 0)
 }
 
 fn children(pid: u32) -> Vec<u32> {
