@@ -24,7 +24,7 @@ export class PrivateAgent {
 
   constructor(directory: string) {
     const path = join(directory, 'agent.sh');
-    const run = `mountpoint -q ${unified} && umount ${unified}; exec ${join(nativeDirectory, 'berth-agent')} "$@"`;
+    const run = `mountpoint -q ${unified} && mount -t tmpfs none ${unified}; exec ${join(nativeDirectory, 'berth-agent')} "$@"`;
     writeFileSync(path, `#!/bin/sh\nexec unshare --mount sh -c '${run}' agent "$@"\n`);
     chmodSync(path, 0o755);
     const log = { info: quiet, warn: quiet, error: print };

@@ -86,11 +86,11 @@ test('nothing is lost and nothing leaks', { timeout: 600_000 }, async () => {
   const outcomes: ChurnOutcome[] = [];
   let over = false;
   const churning = churn(outcomes, () => over);
-  let failed = false;
+  const failure = new AbortController();
   churning.catch(() => {
-    failed = true;
+    failure.abort();
   });
-  for (let round = 0; !failed && (round < rounds || outcomes.length < leastOutcomes); round += 1) await strike(round);
+  for (let round = 0; !failure.signal.aborted && (round < rounds || outcomes.length < leastOutcomes); round += 1) await strike(round);
   over = true;
   await churning;
   await sweep(node, new Set(survivors.map(({ podId }) => podId)));

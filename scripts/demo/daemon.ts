@@ -41,9 +41,10 @@ function writeConfig(scratch: string): string {
 
 /**
  * berthd in a mount namespace of its own, so that nothing it mounts is seen outside. crun refuses the hybrid cgroup
- * hierarchy (v1 controllers with an empty v2 tree beside them), so that tree is hidden from it there.
+ * hierarchy (v1 controllers with an empty v2 tree beside them), so that tree is covered there, by
+ * something that takes what crun writes to it.
  */
-const enter = 'mount --make-rshared / && { ! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified; } && exec "$@"';
+const enter = 'mount --make-rshared / && { ! mountpoint -q /sys/fs/cgroup/unified || mount -t tmpfs none /sys/fs/cgroup/unified; } && exec "$@"';
 
 export async function startDaemon(scratch: string): Promise<DemoDaemon> {
   const config = writeConfig(scratch);
