@@ -3,7 +3,7 @@ const environment: readonly { readonly pattern: RegExp; readonly why: string }[]
   { pattern: /Failed to set rlimit on max file handles/, why: 'the machine has no CAP_SYS_RESOURCE' },
   { pattern: /Failed to ensure process in container with oom score/, why: 'the same' },
   { pattern: /nodeIP can't be loopback address/, why: 'the node is only this machine' },
-  { pattern: /Skipping pod synchronization.*PLEG is not healthy: pleg has yet to be successful/, why: 'the first second of every kubelet' },
+  { pattern: /Skipping pod synchronization.*(?:PLEG is not healthy: pleg has yet to be successful|container runtime status check may not have completed yet)/, why: 'the first second of every kubelet' },
   { pattern: /invalid capacity 0 on image filesystem/, why: 'the first collection of images comes before the first statistics' },
   { pattern: /checkpoint is not found.*kubelet_internal_checkpoint/, why: 'a new kubelet has no checkpoint of devices' },
   { pattern: /no imagefs label for configured runtime/, why: 'the kubelet knows the labels of two runtimes by their sockets\' paths' },
