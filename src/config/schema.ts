@@ -42,7 +42,7 @@ export const schema = table({
   cni: table({ confDir: path('/etc/cni/net.d'), binDirs: listOf(path('/'), ['/opt/cni/bin', '/usr/lib/cni']) }),
   cgroup: table({ driver: oneOf('auto', ['auto', 'cgroupfs', 'systemd']), parent: text('') }),
   images: table({
-    defaultRegistry: text('docker.io'),
+    defaultRegistry: text(''),
     maxConcurrentDownloads: integer(4, { min: 1, max: 64 }),
     maxConcurrentPulls: integer(8, { min: 1, max: 256 }),
     progressTimeout: duration(300_000),
