@@ -10,6 +10,7 @@ export default defineConfig({
           include: ['conformance/**/*.test.ts'],
           // Suites share the machine's cgroups, iptables and CNI state, so files run one after another.
           fileParallelism: false,
+          setupFiles: ['conformance/cri/report/witness.ts'],
           testTimeout: 60_000,
           hookTimeout: 180_000,
         },
