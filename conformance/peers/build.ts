@@ -7,6 +7,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { debianPackage } from '../fixtures/debian.ts';
 
 const conformance = join(import.meta.dirname, '..');
 
@@ -17,6 +18,15 @@ interface Peer {
   readonly module: string;
   readonly packagePath: string;
   readonly ldflags?: string;
+  readonly tags?: string;
+  /** What cgo needs; without it the program is built without C. */
+  readonly cgo?: () => Readonly<Record<string, string>>;
+}
+
+/** The headers and the archive of libseccomp, of a Debian package that need not be installed. */
+function libseccomp(): Readonly<Record<string, string>> {
+  const root = debianPackage('libseccomp-dev');
+  return { PKG_CONFIG_SYSROOT_DIR: root, PKG_CONFIG_LIBDIR: join(root, 'usr/lib/x86_64-linux-gnu/pkgconfig') };
 }
 
 const containerd = 'github.com/containerd/containerd/v2';
@@ -25,6 +35,8 @@ const peers = {
   containerd: { module: 'peers', packagePath: `${containerd}/cmd/containerd`, ldflags: `-X ${containerd}/version.Version=v2.4.2` },
   'containerd-shim-runc-v2': { module: 'peers', packagePath: `${containerd}/cmd/containerd-shim-runc-v2` },
   ctr: { module: 'peers', packagePath: `${containerd}/cmd/ctr` },
+  // Debian's OCI runtimes are too old for user namespaces and recursive read-only mounts.
+  runc: { module: 'peers', packagePath: 'github.com/opencontainers/runc', tags: 'seccomp', cgo: libseccomp },
   kubelet: { module: 'kubelet', packagePath: 'k8s.io/kubernetes/cmd/kubelet', ldflags: '-X k8s.io/component-base/version.gitVersion=v1.37.2' },
 } as const satisfies Record<string, Peer>;
 
@@ -49,10 +61,10 @@ async function goBuild(name: PeerName, print: (line: string) => void): Promise<v
   const partial = `${peerPath(name)}.partial`;
   print(`building ${name} (${peer.packagePath})`);
   const began = Date.now();
-  const args = ['build', '-mod=readonly', '-trimpath', '-ldflags', `-s -w ${peer.ldflags ?? ''}`, '-o', partial, peer.packagePath];
+  const args = ['build', '-mod=readonly', '-trimpath', '-ldflags', `-s -w ${peer.ldflags ?? ''}`, '-tags', peer.tags ?? '', '-o', partial, peer.packagePath];
   const child = spawn('go', args, {
     cwd: join(conformance, peer.module),
-    env: { ...process.env, CGO_ENABLED: '0' },
+    env: { ...process.env, CGO_ENABLED: peer.cgo === undefined ? '0' : '1', ...peer.cgo?.() },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const code = await new Promise<number>((resolve, reject) => {

@@ -57,6 +57,8 @@ export const schema = table({
     enableUnprivilegedPorts: flag(true),
     enableUnprivilegedIcmp: flag(true),
     shmSize: integer(64 << 20, { min: 1 << 16, max: 2 ** 40 }),
+    cdiSpecDirs: listOf(path('/'), ['/etc/cdi', '/var/run/cdi']),
+    deviceOwnershipFromSecurityContext: flag(false),
   }),
   tracing: table({ endpoint: text(''), sampling: fraction(1) }),
   limits: table({ startConcurrency: integer(0, { min: 0, max: 1024 }), drainTimeout: duration(30_000) }),

@@ -41,19 +41,16 @@ const defaultParent: Readonly<Record<CgroupDriver, string>> = { cgroupfs: '/bert
 
 export function engineSettings(config: Config, host: EngineConfig['host']): EngineConfig {
   const driver = cgroupDriver(config);
-  const { maxLogLineBytes, shmSize, enableUnprivilegedPorts, enableUnprivilegedIcmp, restrictOomScoreAdj } = config.containers;
+  const { shmSize, ...containers } = config.containers;
   return {
     stateRoot: config.stateRoot,
     runRoot: config.runRoot,
     defaultHandler: config.defaultRuntime,
     cgroupDriver: driver,
     defaultCgroupParent: config.cgroup.parent === '' ? defaultParent[driver] : config.cgroup.parent,
-    maxLogLineBytes,
+    ...containers,
     shmSizeBytes: shmSize,
     startConcurrency: config.limits.startConcurrency === 0 ? 2 * availableParallelism() : config.limits.startConcurrency,
-    enableUnprivilegedPorts,
-    enableUnprivilegedIcmp,
-    restrictOomScoreAdj,
     cgroupRoot: '/sys/fs/cgroup',
     host,
   };

@@ -23,6 +23,10 @@ export interface EngineConfig {
   readonly enableUnprivilegedIcmp: boolean;
   /** Never give a container a lower oom_score_adj than berthd has itself, even where that would be allowed. */
   readonly restrictOomScoreAdj: boolean;
+  /** Directories of CDI specs; a later one goes before an earlier one. */
+  readonly cdiSpecDirs: readonly string[];
+  /** A container's devices belong to the user and group that its request names. */
+  readonly deviceOwnershipFromSecurityContext: boolean;
   /** Where the cgroup filesystems are mounted. */
   readonly cgroupRoot: string;
   readonly host: HostFacts;

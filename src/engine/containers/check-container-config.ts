@@ -15,7 +15,6 @@ export function checkContainerConfig(parts: EngineParts, pod: Pod, config: Conta
   if (security.runAsGroup !== undefined && security.runAsUser === undefined && security.runAsUsername === '') {
     throw invalid(`container ${config.name} sets run_as_group without a user`, 'set run_as_user or run_as_username too');
   }
-  if (config.cdiDevices.length > 0) throw new BerthError('unimplemented', `CDI devices are not supported (${config.cdiDevices.join(', ')})`);
   checkUserNamespace(pod.config.security.namespaces.user, security.namespaces.user);
   checkPidTarget(parts, pod.id, security.namespaces);
   for (const mount of config.mounts) checkMount(mount, handlerOf(parts, pod), parts.features.of(handlerOf(parts, pod)).recursiveReadOnlyMounts);

@@ -9,6 +9,8 @@ import type { BindInput, NamespaceInput, PodFiles, SpecInput } from '../../oci/s
 import { seccompFor } from '../../oci/spec/seccomp.ts';
 import type { OciSpec } from '../../oci/spec/types.ts';
 import { resolveUser, type ResolvedUser } from '../../oci/spec/user.ts';
+import { requestedDevices } from '../cdi/device-name.ts';
+import { injectDevices } from '../cdi/inject-devices.ts';
 import { cgroupParent } from '../cgroup-parent.ts';
 import type { ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
@@ -42,7 +44,10 @@ export async function composeSpec(
   const user = resolveUser(config.security, image.config.user, accounts);
   const volumes = await waterfall.phase('volumes', () => copyVolumes(parts, creation, rootfs, signal));
   const binds = await waterfall.phase('mounts', () => resolveBinds(parts, creation.pod.id, config.mounts, signal));
-  const spec = await waterfall.phase('spec', async () => buildSpec(specInput(parts, creation, user, [...volumes, ...binds])));
+  const spec = await waterfall.phase('spec', async () => {
+    const plain = buildSpec(specInput(parts, creation, user, [...volumes, ...binds]));
+    return injectDevices(plain, requestedDevices(config.cdiDevices, config.annotations), parts.config.cdiSpecDirs);
+  });
   return { spec, user };
 }
 

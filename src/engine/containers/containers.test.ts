@@ -75,7 +75,7 @@ test.each<[string, Partial<ContainerConfig>, string]>([
   ['a user that the image does not know', { security: security({ runAsUsername: 'nobody' }) }, 'invalid'],
   ['an unknown signal', { stopSignal: 'SIGWRONG' }, 'invalid'],
   ['an unknown capability', { security: security({ capabilities: { add: ['FLY'], drop: [], addAmbient: [] } }) }, 'invalid'],
-  ['a CDI device', { cdiDevices: ['vendor/class=a'] }, 'unimplemented'],
+  ['a CDI device that nobody defines', { cdiDevices: ['vendor/class=a'] }, 'invalid'],
   ['a device that is none', { devices: [{ hostPath: '/etc/passwd', containerPath: '', permissions: 'r' }] }, 'invalid'],
   ['a relative host path', { mounts: [{ ...mount, hostPath: 'tmp' }] }, 'invalid'],
   ['recursive read-only where the runtime cannot', { mounts: [{ ...mount, hostPath: '/tmp', readonly: true, recursiveReadOnly: true }] }, 'invalid'],

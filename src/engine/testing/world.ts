@@ -106,6 +106,8 @@ export class World {
       enableUnprivilegedPorts: true,
       enableUnprivilegedIcmp: true,
       restrictOomScoreAdj: false,
+      cdiSpecDirs: [join(this.root, 'cdi')],
+      deviceOwnershipFromSecurityContext: false,
       cgroupRoot: join(this.root, 'cgroup'),
       host: { cgroupVersion: 1, swapControl: true, hugetlbControl: false, apparmor: false, selinux: false, minOomScoreAdj: -1000, boundingCapabilities: (1n << 41n) - 1n },
     };

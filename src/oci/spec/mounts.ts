@@ -48,6 +48,11 @@ function bindMount(bind: BindInput): OciMount {
 const normal = (path: string): string => (path.length > 1 ? path.replace(/\/+$/, '') : path);
 const depth = (path: string): number => normal(path).split('/').length;
 
+/** Parents before children; what is equally deep keeps its order. */
+export function byDepth<Mount extends { readonly destination: string }>(unsorted: readonly Mount[]): readonly Mount[] {
+  return unsorted.toSorted((a, b) => depth(a.destination) - depth(b.destination));
+}
+
 /** A request's mount replaces a default one on the same path; one on /dev also replaces what berth would put below it. */
 function without(defaults: readonly OciMount[], binds: readonly BindInput[]): readonly OciMount[] {
   const taken = new Set(binds.map((bind) => normal(bind.destination)));
@@ -66,7 +71,7 @@ export interface MountsInput {
 export function mounts(input: MountsInput): readonly OciMount[] {
   const { network, user } = input.namespaces;
   const defaults = [...kernelMounts(input.security, network === 'node' && user !== undefined), ...podFileMounts(input.files, input.security.readonlyRootfs)];
-  const requested = input.binds.toSorted((a, b) => depth(a.destination) - depth(b.destination)).map(bindMount);
+  const requested = byDepth(input.binds).map(bindMount);
   return [...without(defaults, input.binds), ...requested];
 }
 

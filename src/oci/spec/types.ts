@@ -6,8 +6,23 @@ export interface OciSpec {
   readonly hostname?: string;
   readonly mounts: readonly OciMount[];
   readonly annotations: Readonly<Record<string, string>>;
+  readonly hooks?: OciHooks;
   readonly linux: OciLinux;
 }
+
+export const ociHookNames = ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'] as const;
+
+export type OciHookName = (typeof ociHookNames)[number];
+
+export interface OciHook {
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  /** Seconds. */
+  readonly timeout?: number;
+}
+
+export type OciHooks = Readonly<Partial<Record<OciHookName, readonly OciHook[]>>>;
 
 export interface OciProcess {
   readonly terminal: boolean;
@@ -52,7 +67,7 @@ export interface OciNamespace {
 
 export interface OciDevice {
   readonly path: string;
-  readonly type: 'c' | 'b' | 'p';
+  readonly type: 'c' | 'b' | 'u' | 'p';
   readonly major: number;
   readonly minor: number;
   readonly fileMode: number;
@@ -96,6 +111,17 @@ export interface OciLinux {
   readonly mountLabel?: string;
   readonly sysctl?: Readonly<Record<string, string>>;
   readonly rootfsPropagation?: string;
+  readonly intelRdt?: OciIntelRdt;
+  /** Interfaces of the host that move into the container's network namespace, by their name on the host. */
+  readonly netDevices?: Readonly<Record<string, { readonly name?: string }>>;
+}
+
+export interface OciIntelRdt {
+  readonly closID?: string;
+  readonly schemata?: readonly string[];
+  readonly l3CacheSchema?: string;
+  readonly memBwSchema?: string;
+  readonly enableMonitoring?: boolean;
 }
 
 export interface OciSeccomp {
