@@ -6,48 +6,16 @@ import { freePort } from '../fixtures/free-port.ts';
 import type { NodeDaemon } from '../fixtures/node-daemon.ts';
 import { ServiceProcess } from '../fixtures/service-process.ts';
 import { peerPath } from '../peers/build.ts';
+import { commonConfiguration, fixedCgroups, fixedPaths, nodeName, type KubeletPlace } from './configuration.ts';
 import { saveKernelTunables } from './kernel-tunables.ts';
 import { KubeletApi, type KubePod } from './kubelet-api.ts';
 
-export const nodeName = 'n1';
-
-/** Directories that every kubelet writes to, whatever its root directory is. */
-const fixedPaths = ['/var/lib/kubelet', '/var/log/containers', '/var/log/pods'];
-
-export interface KubeletPlace {
-  readonly node: NodeDaemon;
-  readonly directory: string;
-  readonly port: number;
-}
-
-function configuration({ node, directory, port }: KubeletPlace, featureGates: Readonly<Record<string, boolean>>): object {
+function configuration(place: KubeletPlace, featureGates: Readonly<Record<string, boolean>>): object {
   return {
-    apiVersion: 'kubelet.config.k8s.io/v1beta1',
-    kind: 'KubeletConfiguration',
-    containerRuntimeEndpoint: `unix://${node.socket}`,
-    staticPodPath: join(directory, 'manifests'),
-    podLogsDir: join(directory, 'logs'),
-    volumePluginDir: join(directory, 'plugins'),
-    cgroupRoot: node.scratch.cgroup,
-    cgroupDriver: 'cgroupfs',
-    cgroupsPerQOS: true,
-    enforceNodeAllocatable: [],
-    failCgroupV1: false,
-    failSwapOn: false,
+    ...commonConfiguration(place),
+    staticPodPath: join(place.directory, 'manifests'),
     address: '127.0.0.1',
-    port,
-    readOnlyPort: 0,
-    healthzPort: 0,
-    oomScoreAdj: 0,
-    makeIPTablesUtilChains: false,
-    enableServer: true,
-    authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
-    authorization: { mode: 'AlwaysAllow' },
     fileCheckFrequency: '1s',
-    syncFrequency: '5s',
-    // The default keeps a crashing container waiting for up to five minutes.
-    crashLoopBackOff: { maxContainerRestartPeriod: '4s' },
-    evictionHard: { 'nodefs.available': '1Mi' },
     featureGates: { KubeletCrashLoopBackOffMax: true, ...featureGates },
   };
 }
@@ -68,8 +36,7 @@ export class Kubelet implements AsyncDisposable {
   static async start(node: NodeDaemon): Promise<Kubelet> {
     const place = { node, directory: mkdtempSync('/tmp/bk-'), port: await freePort() };
     for (const name of ['manifests', 'logs', 'plugins', 'root', 'pki']) mkdirSync(join(place.directory, name));
-    // The kubelet makes these in the hierarchies that it knows, runtimes in the others; neither removes them.
-    for (const name of ['', 'kubepods', 'kubepods/besteffort', 'kubepods/burstable']) makeCgroup(join(node.scratch.cgroup, name));
+    for (const name of fixedCgroups) makeCgroup(join(node.scratch.cgroup, name));
     node.namespace.cover(fixedPaths);
     const kubelet = new Kubelet(place, spawnKubelet(place, {}));
     try {

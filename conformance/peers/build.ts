@@ -31,13 +31,22 @@ function libseccomp(): Readonly<Record<string, string>> {
 
 const containerd = 'github.com/containerd/containerd/v2';
 
+/** What a Kubernetes program says its version is; clients compare. */
+const kubernetes = '-X k8s.io/component-base/version.gitVersion=v1.37.2 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37';
+
 const peers = {
   containerd: { module: 'peers', packagePath: `${containerd}/cmd/containerd`, ldflags: `-X ${containerd}/version.Version=v2.4.2` },
   'containerd-shim-runc-v2': { module: 'peers', packagePath: `${containerd}/cmd/containerd-shim-runc-v2` },
   ctr: { module: 'peers', packagePath: `${containerd}/cmd/ctr` },
   // Debian's OCI runtimes are too old for user namespaces and recursive read-only mounts.
   runc: { module: 'peers', packagePath: 'github.com/opencontainers/runc', tags: 'seccomp', cgo: libseccomp },
-  kubelet: { module: 'kubelet', packagePath: 'k8s.io/kubernetes/cmd/kubelet', ldflags: '-X k8s.io/component-base/version.gitVersion=v1.37.2' },
+  kubelet: { module: 'kubelet', packagePath: 'k8s.io/kubernetes/cmd/kubelet', ldflags: kubernetes },
+  etcd: { module: 'kubelet', packagePath: './etcd' },
+  'kube-apiserver': { module: 'kubelet', packagePath: 'k8s.io/kubernetes/cmd/kube-apiserver', ldflags: kubernetes },
+  'kube-controller-manager': { module: 'kubelet', packagePath: 'k8s.io/kubernetes/cmd/kube-controller-manager', ldflags: kubernetes },
+  'kube-scheduler': { module: 'kubelet', packagePath: 'k8s.io/kubernetes/cmd/kube-scheduler', ldflags: kubernetes },
+  kubectl: { module: 'kubelet', packagePath: 'k8s.io/kubernetes/cmd/kubectl', ldflags: kubernetes },
+  'metrics-server': { module: 'kubelet', packagePath: 'sigs.k8s.io/metrics-server/cmd/metrics-server' },
 } as const satisfies Record<string, Peer>;
 
 /** A program that this file can build. */

@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { noHoldings } from '../fixtures/leaks.ts';
+import { buildPeers, whyNotBuildable } from '../peers/build.ts';
+import { Cluster, clusterPeers } from './cluster.ts';
+import { webDeployment } from './manifests.ts';
+import { remainsOf, type Traces } from './remains.ts';
+
+const unbuildable = whyNotBuildable();
+if (unbuildable !== undefined) console.log(`skipping the cluster suite: ${unbuildable}`);
+
+interface Pod {
+  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+  readonly status: { readonly podIP: string };
+}
+
+/** What a cluster is for, in the time that every run has. The rest is in the folder `long`. */
+describe.skipIf(unbuildable !== undefined)('a real cluster on berth', () => {
+  let cluster: Cluster;
+  let traces: Traces;
+
+  beforeAll(async () => {
+    await buildPeers(clusterPeers);
+    cluster = await Cluster.start();
+    ({ traces } = cluster);
+  }, 1_800_000);
+  afterAll(async () => cluster?.close());
+
+  const pods = async (): Promise<readonly Pod[]> => (await cluster.kubectl.list<Pod>('pods', 'app=web')).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+
+  test('twenty pods become available', async () => {
+    const began = Date.now();
+    await cluster.kubectl.apply(webDeployment(cluster.busybox));
+    await cluster.kubectl.run(['rollout', 'status', 'deployment/web']);
+    console.log(`20 pods available ${Date.now() - began} ms after apply`);
+    expect(await pods()).toHaveLength(20);
+  });
+
+  test('each answers at its address, with its name', async () => {
+    for (const { metadata, status } of await pods()) expect(await (await fetch(`http://${status.podIP}/`)).text()).toBe(`${metadata.name}\n`);
+  });
+
+  test('they say in their logs that they started', async () => {
+    const lines = (await cluster.kubectl.run(['logs', '-l', 'app=web', '--prefix', '--max-log-requests=20'])).trim().split('\n').toSorted();
+    expect(lines).toEqual((await pods()).map(({ metadata }) => `[pod/${metadata.name}/web] web starts`).toSorted());
+  });
+
+  test('a new version replaces them all', async () => {
+    const before = new Set((await pods()).map(({ metadata }) => metadata.name));
+    await cluster.kubectl.apply(webDeployment(cluster.busybox, '2'));
+    await cluster.kubectl.run(['rollout', 'status', 'deployment/web']);
+    const after = (await pods()).map(({ metadata }) => metadata.name);
+    expect(after).toHaveLength(20);
+    expect(after.filter((name) => before.has(name))).toEqual([]);
+  });
+
+  test('a deployment that is gone leaves nothing on the node', async () => {
+    await cluster.kubectl.run(['delete', 'deployment/web', '--cascade=foreground']);
+    await cluster.kubectl.run(['wait', '--for=delete', 'pod', '-l', 'app=web']);
+    expect(await cluster.node.leaks(20_000)).toEqual(noHoldings);
+  });
+
+  test('a cluster that is taken down leaves nothing on the machine', async () => {
+    await cluster.close();
+    expect(remainsOf(traces)).toEqual([]);
+  });
+});

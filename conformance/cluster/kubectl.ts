@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { peerPath } from '../peers/build.ts';
+
+/** How a command ended. */
+export interface Ending {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly input?: string | Buffer;
+  /** Default: a minute. */
+  readonly timeoutMs?: number;
+}
+
+interface Meta {
+  readonly metadata: { readonly name: string };
+}
+
+/** The real kubectl against one cluster, run on this machine as a person would. */
+export class Kubectl {
+  readonly #environment: NodeJS.ProcessEnv;
+
+  /** @param home keeps what kubectl caches. */
+  constructor(kubeconfig: string, home: string) {
+    this.#environment = { ...process.env, KUBECONFIG: kubeconfig, HOME: home };
+  }
+
+  /** The command with its environment, for those who run it by themselves. */
+  command(args: readonly string[]): { readonly program: string; readonly args: readonly string[]; readonly env: NodeJS.ProcessEnv } {
+    return { program: peerPath('kubectl'), args, env: this.#environment };
+  }
+
+  /** Runs it to its end, whatever that is. @throws Error when time is up. */
+  async attempt(args: readonly string[], options: RunOptions = {}): Promise<Ending> {
+    return runToEnd(this.command(args), options);
+  }
+
+  /** Like `kubectl` on a terminal, which `script` makes; output of both kinds comes as one, lines ended by `\r\n`. */
+  async onTerminal(args: readonly string[], options: RunOptions = {}): Promise<Ending> {
+    const quoted = [peerPath('kubectl'), ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+    return runToEnd({ program: 'script', args: ['-qec', quoted, '/dev/null'], env: this.#environment }, options);
+  }
+
+  /** What it printed. @throws Error with what it said when it failed. */
+  async run(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.attempt(args, options);
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${code}: ${stderr.trim()} ${stdout.slice(-500)}`);
+    return stdout;
+  }
+
+  async apply(...objects: readonly object[]): Promise<void> {
+    await this.run(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }) });
+  }
+
+  /** Deletes objects that {@link apply} made and waits until they are gone. */
+  async remove(...objects: readonly object[]): Promise<void> {
+    await this.run(['delete', '--ignore-not-found', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }) });
+  }
+
+  async get<Kind = Meta>(kind: string, name: string): Promise<Kind> {
+    return JSON.parse(await this.run(['get', kind, name, '-o', 'json'])) as Kind;
+  }
+
+  async list<Kind = Meta>(kind: string, selector: string): Promise<readonly Kind[]> {
+    return (JSON.parse(await this.run(['get', kind, '-l', selector, '-o', 'json'])) as { readonly items: readonly Kind[] }).items;
+  }
+
+  /** Polls until `accept` takes the object. @throws Error with its last status when time is up. */
+  async until<Kind>(kind: string, name: string, accept: (object: Kind) => boolean, timeoutMs = 60_000): Promise<Kind> {
+    const deadline = Date.now() + timeoutMs;
+    let last: unknown;
+    while (Date.now() < deadline) {
+      const object = await this.get<Kind>(kind, name).catch((error: unknown) => {
+        last = error;
+        return undefined;
+      });
+      if (object !== undefined) {
+        if (accept(object)) return object;
+        last = (object as { readonly status?: unknown }).status;
+      }
+      await sleep(200);
+    }
+    const events = await this.run(['get', 'events', '--field-selector', `involvedObject.name=${name}`]).catch(String);
+    throw new Error(`${kind} ${name} did not get there within ${timeoutMs} ms; last: ${last instanceof Error ? last.message : JSON.stringify(last)}\n${events}`);
+  }
+}
+
+interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+}
+
+async function runToEnd({ program, args, env }: Command, { input, timeoutMs = 60_000 }: RunOptions): Promise<Ending> {
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  child.stdout.on('data', (chunk: Buffer) => chunks.stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => chunks.stderr.push(chunk));
+  // It may end without reading all.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const text = (kind: keyof typeof chunks): string => Buffer.concat(chunks[kind]).toString();
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new Error(`${program} ${args.join(' ')} took more than ${timeoutMs} ms; it said: ${text('stderr')} ${text('stdout').slice(-1000)}`));
+    }, timeoutMs);
+    child.once('error', reject);
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code: code ?? -1, stdout: text('stdout'), stderr: text('stderr') });
+    });
+  });
+}
