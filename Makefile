@@ -6,7 +6,7 @@ NATIVE_SOURCES := $(shell find native/crates proto -name '*.rs' -o -name '*.toml
 
 # Packages come first, whatever -j says.
 .NOTPARALLEL:
-.PHONY: demo test build system-demo system-test bench clean
+.PHONY: demo test build system-demo system-test bench conformance-cluster clean
 
 demo: system-demo build
 	node scripts/demo/main.ts
@@ -16,6 +16,10 @@ test: system-test build
 
 bench: system-test build
 	node src/bench/main.ts
+
+conformance-cluster: system-test build
+	node conformance/peers/build.ts
+	vitest run --project cluster
 
 build: node_modules/.installed build/native
 

@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Takes longer than every run may; `make conformance-cluster` runs it. */
+const longClusterSuite = 'conformance/cluster/long/*.test.ts';
+
 export default defineConfig({
   test: {
     projects: [
@@ -8,6 +11,7 @@ export default defineConfig({
         test: {
           name: 'conformance',
           include: ['conformance/**/*.test.ts'],
+          exclude: [longClusterSuite],
           // Suites share the machine's cgroups, iptables and CNI state, so files run one after another.
           fileParallelism: false,
           setupFiles: ['conformance/cri/report/witness.ts'],
@@ -15,6 +19,7 @@ export default defineConfig({
           hookTimeout: 180_000,
         },
       },
+      { test: { name: 'cluster', include: ['conformance/cluster/*.test.ts', longClusterSuite], fileParallelism: false, testTimeout: 90_000, hookTimeout: 180_000 } },
     ],
   },
 });
