@@ -1,4 +1,3 @@
-import { BerthError } from '../../lib/errors.ts';
 import type { ContainerConfig, ContainerMount, Propagation } from '../../engine/model/container.ts';
 import type * as wire from '../messages/container.ts';
 import { nonEmpty, pick, required } from './pick.ts';
@@ -9,9 +8,6 @@ import { decodeStopSignal } from './stop-signal.ts';
 const propagations: readonly Propagation[] = ['private', 'host-to-container', 'bidirectional'];
 
 function decodeMount(mount: wire.Mount): ContainerMount {
-  if (mount.mountOptions.length > 0) {
-    throw new BerthError('unimplemented', `mount_options of the mount at ${mount.containerPath} are not supported`, { hint: 'Status tells in features.mount_options whether they are' });
-  }
   return {
     containerPath: mount.containerPath,
     hostPath: mount.hostPath,
@@ -23,6 +19,7 @@ function decodeMount(mount: wire.Mount): ContainerMount {
     gidMappings: mount.gidMappings,
     image: mount.image?.image ?? '',
     imageSubPath: mount.imageSubPath,
+    mountOptions: mount.mountOptions,
   };
 }
 

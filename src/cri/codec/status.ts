@@ -18,6 +18,6 @@ export function encodeStatus(status: EngineStatus): Omit<StatusResponse, 'info'>
   return {
     status: { conditions: conditions(status) },
     runtimeHandlers: handlers(status),
-    features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: true, mountOptions: false },
+    features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: true, mountOptions: true },
   };
 }

@@ -21,6 +21,7 @@ export async function resolveBinds(parts: EngineParts, podId: PodId, mounts: rea
       propagation: mount.propagation,
       uidMappings: mount.uidMappings,
       gidMappings: mount.gidMappings,
+      options: mount.mountOptions ?? [],
     });
   }
   await checkPropagation(binds);

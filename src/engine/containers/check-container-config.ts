@@ -1,9 +1,11 @@
 import { BerthError } from '../../lib/errors.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
-import type { ContainerConfig, ContainerMount } from '../model/container.ts';
+import type { ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import type { UserNamespace } from '../model/security.ts';
 import type { EngineParts } from '../parts.ts';
+import { checkMount } from './check-mount.ts';
+import { checkUnified } from './check-unified.ts';
 import { checkPidTarget } from './pid-target.ts';
 
 const invalid = (message: string, hint?: string): BerthError => new BerthError('invalid', message, hint === undefined ? {} : { hint });
@@ -16,8 +18,13 @@ export function checkContainerConfig(parts: EngineParts, pod: Pod, config: Conta
     throw invalid(`container ${config.name} sets run_as_group without a user`, 'set run_as_user or run_as_username too');
   }
   checkUserNamespace(pod.config.security.namespaces.user, security.namespaces.user);
+  if (pod.config.security.namespaces.user?.mode === 'pod' && security.namespaces.pid === 'node') {
+    throw invalid(`container ${config.name} asks for the node's PID namespace but its pod has a user namespace of its own`);
+  }
   checkPidTarget(parts, pod.id, security.namespaces);
-  for (const mount of config.mounts) checkMount(mount, handlerOf(parts, pod), parts.features.of(handlerOf(parts, pod)).recursiveReadOnlyMounts);
+  checkUnified(config.resources.unified, parts.config.host);
+  const handler = handlerOf(parts, pod);
+  for (const mount of config.mounts) checkMount(mount, { handler, features: parts.features.of(handler) });
 }
 
 /** Containers live in their pod's user namespace; naming another one is a mistake. */
@@ -35,13 +42,3 @@ function equalMappings(a: UserNamespace | undefined, b: UserNamespace): boolean 
   return a?.mode === 'pod' && text(a) === text(b);
 }
 
-function checkMount(mount: ContainerMount, handler: string, canRecurse: boolean): void {
-  const at = `the mount at ${mount.containerPath}`;
-  if (mount.containerPath === '') throw invalid('a mount has no container_path');
-  if (mount.image === '' && !mount.hostPath.startsWith('/')) throw invalid(`${at} has the host path "${mount.hostPath}", which is not absolute`);
-  if (!mount.recursiveReadOnly) return;
-  // The kubelet looks for the word at the beginning.
-  if (!canRecurse) throw invalid(`RROUnsupported: ${at} asks for recursive_read_only, which runtime handler ${handler} cannot do`);
-  if (!mount.readonly) throw invalid(`${at} asks for recursive_read_only but is not readonly`);
-  if (mount.propagation !== 'private') throw invalid(`${at} asks for recursive_read_only, which takes private propagation`);
-}

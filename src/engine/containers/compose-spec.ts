@@ -19,7 +19,7 @@ import type { EngineParts } from '../parts.ts';
 import { podHostname } from '../pods/pod-hostname.ts';
 import { readAccounts } from './accounts.ts';
 import { resolveBinds } from './binds.ts';
-import { specDevices } from './devices.ts';
+import { deviceOwner, specDevices } from './devices.ts';
 import { checkPidTarget } from './pid-target.ts';
 import { copyVolumes } from './volumes.ts';
 
@@ -73,7 +73,7 @@ function specInput(parts: EngineParts, { id, pod, config, image }: Creation, use
     namespaces: namespaceInput(parts, pod, config),
     files: podFiles(parts, pod),
     binds,
-    devices: specDevices(config),
+    devices: specDevices(config, parts.config.deviceOwnershipFromSecurityContext ? deviceOwner(security) : undefined),
     seccomp: seccompFor(security.seccomp, security.privileged, capabilities),
     annotations: {},
     host: parts.config.host,

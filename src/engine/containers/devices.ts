@@ -10,9 +10,22 @@ type SpecDevices = SpecInput['devices'];
 /** What the container gets from mounts of its own, or makes itself. */
 const notPassed = new Set(['pts', 'shm', 'fd', 'mqueue', 'console', 'ptmx']);
 
-/** The devices of the spec: all of the host's for a privileged container, else those asked for. */
-export function specDevices({ security, devices }: ContainerConfig): SpecDevices {
-  return security.privileged ? devicesBelow('/dev', { containerPath: '/dev', access: 'rwm' }) : devices.flatMap(requested);
+/** The devices of the spec: those asked for, and all of the host's for a privileged container. With an `owner` they are the owner's. */
+export function specDevices({ security, devices }: ContainerConfig, owner: DeviceOwner | undefined): SpecDevices {
+  const asked = devices.flatMap(requested).map((entry) => (owner === undefined ? entry : { ...entry, device: { ...entry.device, ...owner } }));
+  if (!security.privileged) return asked;
+  const taken = new Set(asked.map(({ device }) => device.path));
+  return [...devicesBelow('/dev', { containerPath: '/dev', access: 'rwm' }).filter(({ device }) => !taken.has(device.path)), ...asked];
+}
+
+/** Who a request says that a container runs as, where its devices are to follow that; what it does not say stays as on the host. */
+export interface DeviceOwner {
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export function deviceOwner({ runAsUser, runAsGroup }: ContainerConfig['security']): DeviceOwner {
+  return { ...(runAsUser === undefined ? {} : { uid: runAsUser }), ...(runAsGroup === undefined ? {} : { gid: runAsGroup }) };
 }
 
 function requested({ hostPath, containerPath, permissions }: ContainerDevice): SpecDevices {

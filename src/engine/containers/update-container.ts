@@ -4,6 +4,7 @@ import { ociResources } from '../../oci/spec/resources.ts';
 import type { OciSpec } from '../../oci/spec/types.ts';
 import type { LinuxResources } from '../model/resources.ts';
 import type { EngineParts } from '../parts.ts';
+import { checkUnified } from './check-unified.ts';
 import { readSpec, writeBundle } from './bundle.ts';
 
 /** See ContainerService.update. All of it holds or none: spec, cgroup and record. */
@@ -15,6 +16,7 @@ export async function updateContainer(parts: EngineParts, idOrPrefix: string, as
 async function updateInTurn(parts: EngineParts, id: ContainerId, asked: LinuxResources, signal: AbortSignal): Promise<void> {
   const { state, resources: before } = parts.containers.required(id);
   if (state !== 'created' && state !== 'running') throw new BerthError('precondition', `container ${id} is ${state}, so its resources cannot change`);
+  checkUnified(asked.unified, parts.config.host);
   const resources = mergeResources(before, asked);
   const bundle = parts.paths.bundle(id);
   const spec = await readSpec(bundle);

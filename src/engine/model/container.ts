@@ -20,6 +20,8 @@ export interface ContainerMount {
   /** Image reference of an image volume; empty otherwise. */
   readonly image: string;
   readonly imageSubPath: string;
+  /** Further flags of the bind mount, in mount(8) words. */
+  readonly mountOptions?: readonly string[];
 }
 
 export interface ContainerDevice {

@@ -128,10 +128,23 @@ test('a capability that the host cannot pass on is left out, so that the contain
   expect(bounded({ capabilities: { add: ['SYS_ADMIN'], drop: ['KILL'], addAmbient: [] } })).toEqual(['CAP_CHOWN']);
 });
 
-test('ambient capabilities are raised only when also effective', () => {
-  const { capabilities } = buildSpec(secure({ capabilities: { add: [], drop: [], addAmbient: ['CHOWN', 'SYS_ADMIN'] } })).process;
-  expect(capabilities.ambient).toEqual(['CAP_CHOWN']);
-  expect(capabilities.inheritable).toEqual(['CAP_CHOWN']);
+test('ambient capabilities are in all five sets, unless they are dropped', () => {
+  const sets = (addAmbient: string[], drop: string[]) => buildSpec(secure({ capabilities: { add: [], drop, addAmbient } })).process.capabilities;
+  const { bounding, effective, permitted, inheritable, ambient } = sets(['SYS_ADMIN', 'chown'], ['ALL']);
+  for (const set of [bounding, effective, permitted, inheritable, ambient]) expect(set).toEqual(['CAP_CHOWN', 'CAP_SYS_ADMIN']);
+  expect(sets(['SYS_ADMIN', 'CHOWN'], ['SYS_ADMIN']).ambient).toEqual(['CAP_CHOWN']);
+  expect(sets(['ALL'], ['CHOWN']).ambient).toHaveLength(40);
+  expect(sets([], []).inheritable).toEqual([]);
+});
+
+test('a container that asks for no oom score does not inherit the daemon’s, and none gets a lower one than the host allows', () => {
+  const score = (oomScoreAdj: number | undefined, minOomScoreAdj: number) => buildSpec(withInput({ resources: { ...input.resources, oomScoreAdj }, host: { ...input.host, minOomScoreAdj } })).process.oomScoreAdj;
+  expect([score(undefined, -1000), score(undefined, 100), score(-998, -1000), score(-998, -500), score(7, -500)]).toEqual([0, 100, -998, -500, 7]);
+});
+
+test('options of a mount come after those that its other fields decide', () => {
+  const bind = { destination: '/d', source: '/s', readonly: true, recursiveReadOnly: false, propagation: 'private', uidMappings: [], gidMappings: [], options: ['noexec', 'nodev'] } as const;
+  expect(buildSpec(withInput({ binds: [bind] })).mounts.at(-1)?.options).toEqual(['rbind', 'rprivate', 'ro', 'noexec', 'nodev']);
 });
 
 test('mounts: the request wins over a default on the same path, parents come first, propagation reaches the rootfs', () => {

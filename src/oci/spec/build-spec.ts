@@ -29,7 +29,6 @@ function apparmorProfile(input: SpecInput): string | undefined {
 function buildProcess(input: SpecInput): OciProcess {
   const { process, security } = input;
   const profile = apparmorProfile(input);
-  const score = oomScoreAdj(input.resources.oomScoreAdj, input.host);
   return {
     terminal: process.tty,
     user: { uid: process.user.uid, gid: process.user.gid, additionalGids: process.user.groups },
@@ -38,7 +37,7 @@ function buildProcess(input: SpecInput): OciProcess {
     cwd: process.workingDir || process.image.workingDir || '/',
     capabilities: capabilitySets(effectiveCapabilities(security.capabilities, security.privileged, input.host.boundingCapabilities), security.capabilities?.addAmbient),
     noNewPrivileges: security.noNewPrivileges,
-    ...(score === undefined ? {} : { oomScoreAdj: score }),
+    oomScoreAdj: oomScoreAdj(input.resources.oomScoreAdj, input.host),
     ...(profile === undefined ? {} : { apparmorProfile: profile }),
   };
 }

@@ -24,7 +24,9 @@ function canonical(name: string): string {
 }
 
 /** "ALL" stands for the whole set and gives way to single names: ALL is taken or dropped first, then the names. */
-function requestedSet({ add, drop }: CapabilityInput): ReadonlySet<string> {
+function requestedSet({ add: plain, drop, addAmbient }: CapabilityInput): ReadonlySet<string> {
+  // What a process is to keep over an exec it must have in the first place.
+  const add = [...plain, ...addAmbient];
   const dropped = drop.filter((name) => name !== 'ALL').map(canonical);
   const added = add.filter((name) => name !== 'ALL').map(canonical);
   if (add.includes('ALL')) return new Set(all).difference(new Set(drop.includes('ALL') ? all : dropped));
@@ -51,8 +53,11 @@ export function unknownCapabilities(request: CapabilityInput): readonly string[]
   );
 }
 
-/** The five sets of the spec. Inheritable stays empty, as a set there would reach setuid programs (CVE-2022-24769). */
+/**
+ * The five sets of the spec. An ambient capability must be inheritable too; any other stays out of that set, from where it
+ * would reach programs with file capabilities (CVE-2022-24769).
+ */
 export function capabilitySets(effective: readonly string[], ambient: readonly string[] = []): OciCapabilities {
-  const raised = ambient.map(canonical).filter((name) => effective.includes(name));
+  const raised = ambient.includes('ALL') ? effective : effective.filter((name) => ambient.map(canonical).includes(name));
   return { bounding: effective, effective, permitted: effective, inheritable: raised, ambient: raised };
 }

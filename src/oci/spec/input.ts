@@ -91,6 +91,8 @@ export interface BindInput {
   readonly propagation: 'private' | 'host-to-container' | 'bidirectional';
   readonly uidMappings: readonly IdMapping[];
   readonly gidMappings: readonly IdMapping[];
+  /** Further flags of the mount, in mount(8) words. */
+  readonly options?: readonly string[];
 }
 
 /** Host files of the pod that every container sees unless its own mounts say otherwise. */

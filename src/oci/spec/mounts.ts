@@ -39,7 +39,7 @@ function bindMount(bind: BindInput): OciMount {
     destination: bind.destination,
     type: 'bind',
     source: bind.source,
-    options: ['rbind', propagationOption[bind.propagation], access],
+    options: ['rbind', propagationOption[bind.propagation], access, ...(bind.options ?? [])],
   };
   if (bind.uidMappings.length === 0 && bind.gidMappings.length === 0) return mount;
   return { ...mount, uidMappings: ociIdMappings(bind.uidMappings), gidMappings: ociIdMappings(bind.gidMappings) };

@@ -58,7 +58,10 @@ export function deviceRules(
   ];
 }
 
-/** Lowering the score below our own needs CAP_SYS_RESOURCE; without it the lowest we may give is our own. */
-export function oomScoreAdj(wanted: number | undefined, host: HostFacts): number | undefined {
-  return wanted === undefined ? undefined : Math.max(wanted, host.minOomScoreAdj);
+/**
+ * Lowering the score below our own needs CAP_SYS_RESOURCE; without it the lowest we may give is our own. What nobody asks
+ * for is 0: a container must not inherit the score that protects the daemon.
+ */
+export function oomScoreAdj(wanted: number | undefined, host: HostFacts): number {
+  return Math.max(wanted ?? 0, host.minOomScoreAdj);
 }
