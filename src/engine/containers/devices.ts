@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import { readDevice } from '../../lib/host-facts.ts';
 import type { SpecInput } from '../../oci/spec/input.ts';
+import type { OciDevice } from '../../oci/spec/types.ts';
 import type { ContainerConfig, ContainerDevice } from '../model/container.ts';
 
 type SpecDevices = SpecInput['devices'];
@@ -12,11 +13,13 @@ const notPassed = new Set(['pts', 'shm', 'fd', 'mqueue', 'console', 'ptmx']);
 
 /** The devices of the spec: those asked for, and all of the host's for a privileged container. With an `owner` they are the owner's. */
 export function specDevices({ security, devices }: ContainerConfig, owner: DeviceOwner | undefined): SpecDevices {
-  const asked = devices.flatMap(requested).map((entry) => (owner === undefined ? entry : { ...entry, device: { ...entry.device, ...owner } }));
+  const asked = devices.flatMap(requested).map(({ device, access }) => ({ device: owned(device, owner), access }));
   if (!security.privileged) return asked;
   const taken = new Set(asked.map(({ device }) => device.path));
   return [...devicesBelow('/dev', { containerPath: '/dev', access: 'rwm' }).filter(({ device }) => !taken.has(device.path)), ...asked];
 }
+
+const owned = (device: OciDevice, owner: DeviceOwner | undefined): OciDevice => ({ ...device, ...owner });
 
 /** Who a request says that a container runs as, where its devices are to follow that; what it does not say stays as on the host. */
 export interface DeviceOwner {
