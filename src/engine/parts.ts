@@ -1,6 +1,7 @@
 import type { ContainerId, PodId } from '../lib/ids.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
 import { AgentHealth } from './agent-health.ts';
+import { Apparmor } from './apparmor/apparmor.ts';
 import { Background } from './background.ts';
 import type { EngineComponents } from './components.ts';
 import type { EngineConfig } from './config.ts';
@@ -30,6 +31,7 @@ export interface EngineParts extends EngineComponents {
   readonly tasks: TaskTable;
   readonly events: EventHub;
   readonly accounts: AccountCache;
+  readonly apparmor: Apparmor;
   readonly features: FeatureTable;
   readonly background: Background;
   readonly collector: ImageCollector;
@@ -58,6 +60,7 @@ export function createParts(components: EngineComponents, config: EngineConfig):
     tasks: new TaskTable(),
     events: new EventHub(),
     accounts: new AccountCache(),
+    apparmor: new Apparmor(config.host.apparmor),
     features: new FeatureTable(),
     background,
     collector: new ImageCollector(components.images, background),

@@ -2,6 +2,7 @@ import type { Image } from '../../images/port.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import type { Waterfall } from '../../lib/waterfall.ts';
 import type { FilesystemMount } from '../../native/port.ts';
+import { apparmorFor } from '../../oci/spec/apparmor.ts';
 import { buildSpec } from '../../oci/spec/build-spec.ts';
 import { effectiveCapabilities } from '../../oci/spec/capabilities.ts';
 import { cgroupsPath } from '../../oci/spec/cgroups-path.ts';
@@ -75,6 +76,7 @@ function specInput(parts: EngineParts, { id, pod, config, image }: Creation, use
     binds,
     devices: specDevices(config, parts.config.deviceOwnershipFromSecurityContext ? deviceOwner(security) : undefined),
     seccomp: seccompFor(security.seccomp, security.privileged, capabilities),
+    apparmorProfile: apparmorFor(security.apparmor, security.privileged, parts.apparmor),
     annotations: {},
     host: parts.config.host,
   };

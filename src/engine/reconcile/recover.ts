@@ -10,7 +10,8 @@ const featuresMs = 10_000;
 export async function recover(parts: EngineParts): Promise<void> {
   const startMs = parts.clock.monotonicMs();
   loadRecords(parts);
-  await Promise.all([recoverPods(parts), recoverContainers(parts), parts.features.load(parts, AbortSignal.timeout(featuresMs))]);
+  const asking = AbortSignal.timeout(featuresMs);
+  await Promise.all([recoverPods(parts), recoverContainers(parts), parts.features.load(parts, asking), parts.apparmor.load(parts, asking)]);
   parts.state.bootSeen();
   const orphans = await findOrphans(parts);
   parts.background.run('cleaning up what no record names', {}, () => sweepOrphans(parts, orphans));

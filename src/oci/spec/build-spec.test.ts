@@ -21,7 +21,6 @@ const input: SpecInput = {
     readonlyRootfs: false,
     noNewPrivileges: true,
     capabilities: undefined,
-    apparmor: undefined,
     maskedPaths: ['/proc/kcore'],
     readonlyPaths: ['/proc/sys'],
   },
@@ -42,6 +41,7 @@ const input: SpecInput = {
   binds: [],
   devices: [],
   seccomp: undefined,
+  apparmorProfile: undefined,
   annotations: {},
   host: { cgroupVersion: 1, swapControl: false, hugetlbControl: false, apparmor: false, selinux: false, minOomScoreAdj: 0, boundingCapabilities: (1n << 41n) - 1n },
 };
@@ -163,7 +163,7 @@ test('mounts: the request wins over a default on the same path, parents come fir
   expect(spec.linux.rootfsPropagation).toBe('rslave');
 });
 
-test('an AppArmor profile on a host without AppArmor is an error, none is not', () => {
-  expect(() => buildSpec(secure({ apparmor: { type: 'localhost', localhostRef: 'localhost/p' } }))).toThrow('no AppArmor');
-  expect(buildSpec(secure({ apparmor: { type: 'unconfined', localhostRef: '' } })).process.apparmorProfile).toBeUndefined();
+test('an AppArmor profile reaches the process', () => {
+  expect(buildSpec(withInput({ apparmorProfile: 'p' })).process.apparmorProfile).toBe('p');
+  expect(buildSpec(input).process).not.toHaveProperty('apparmorProfile');
 });

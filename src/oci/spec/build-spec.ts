@@ -15,20 +15,8 @@ function checkCapabilities(input: SpecInput): void {
   if (unknown.length > 0) throw new BerthError('invalid', `unknown capability ${unknown.join(', ')}`, { hint: 'see capabilities(7) for the names' });
 }
 
-function apparmorProfile(input: SpecInput): string | undefined {
-  const profile = input.security.apparmor;
-  if (profile === undefined || profile.type === 'unconfined' || input.security.privileged) return undefined;
-  if (!input.host.apparmor) {
-    throw new BerthError('invalid', `an AppArmor profile (${profile.type}) is asked for but this host has no AppArmor`, {
-      hint: 'enable it in the kernel or ask for Unconfined',
-    });
-  }
-  return profile.type === 'localhost' ? profile.localhostRef.replace(/^localhost\//, '') : 'berth-default';
-}
-
 function buildProcess(input: SpecInput): OciProcess {
   const { process, security } = input;
-  const profile = apparmorProfile(input);
   return {
     terminal: process.tty,
     user: { uid: process.user.uid, gid: process.user.gid, additionalGids: process.user.groups },
@@ -38,7 +26,7 @@ function buildProcess(input: SpecInput): OciProcess {
     capabilities: capabilitySets(effectiveCapabilities(security.capabilities, security.privileged, input.host.boundingCapabilities), security.capabilities?.addAmbient),
     noNewPrivileges: security.noNewPrivileges,
     oomScoreAdj: oomScoreAdj(input.resources.oomScoreAdj, input.host),
-    ...(profile === undefined ? {} : { apparmorProfile: profile }),
+    ...(input.apparmorProfile === undefined ? {} : { apparmorProfile: input.apparmorProfile }),
   };
 }
 

@@ -64,7 +64,6 @@ export interface SecurityInput {
   readonly readonlyRootfs: boolean;
   readonly noNewPrivileges: boolean;
   readonly capabilities: CapabilityInput | undefined;
-  readonly apparmor: ProfileInput | undefined;
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
 }
@@ -120,6 +119,8 @@ export interface SpecInput {
   readonly devices: readonly { readonly device: OciDevice; readonly access: string }[];
   /** Already chosen and filtered (see seccompFor()); undefined: unconfined. */
   readonly seccomp: OciSeccomp | undefined;
+  /** Already chosen (see apparmorFor()); undefined: none. */
+  readonly apparmorProfile: string | undefined;
   readonly annotations: Readonly<Record<string, string>>;
   readonly host: HostFacts;
 }
