@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, request, type IncomingHttpHeaders, type Server } from 'node:http';
+import { request, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ import { layer } from '../fixtures/layer.ts';
 import { Registry, type RegistryOptions } from '../fixtures/registry.ts';
 import { file } from '../fixtures/tar.ts';
 import { CertificateAuthority, type KeyPair } from '../fixtures/tls.ts';
+import { Recorder } from './recorder.ts';
 import { plainHttp, StoreFixture } from './store-fixture.ts';
 
 let directory: string;
@@ -34,6 +35,12 @@ async function serve(options: Omit<RegistryOptions, 'directory'>): Promise<Regis
   const registry = await Registry.start({ directory, ...options });
   cleanups.push(() => registry.stop());
   return registry;
+}
+
+async function recording(status: number): Promise<Recorder> {
+  const recorder = await Recorder.start({ status });
+  cleanups.push(() => recorder[Symbol.asyncDispose]());
+  return recorder;
 }
 
 async function open(config: Partial<ImagesConfig>): Promise<ImageStore> {
@@ -92,7 +99,7 @@ describe.each(['basic', 'token'] as const)('%s authorization', (auth) => {
     const reference = await registry.push('private/app', auth, image);
     const store = await open({ hosts: { [registry.host]: plainHttp } });
     for (const wrong of [undefined, authOf(registry, { password: 'wrong' })]) {
-      await expect(store.pull({ reference, auth: wrong })).rejects.toMatchObject({ kind: 'registry', message: expect.stringMatching(/40[13]/) as unknown });
+      await expect(store.pull({ reference, auth: wrong })).rejects.toMatchObject({ kind: 'denied', message: expect.stringMatching(/40[13]/) as unknown });
     }
     expect((await store.pull({ reference, auth: authOf(registry) })).id).toBe(imageId(image));
     const kept = [fixture.state.load('image'), fixture.state.load('pull'), fixture.warnings];
@@ -105,7 +112,7 @@ describe.each(['basic', 'token'] as const)('%s authorization', (auth) => {
     const reference = await registry.push('private/app', auth, image);
     const store = await open({ hosts: { [registry.host]: plainHttp } });
     await store.pull({ reference, auth: authOf(registry) });
-    await expect(store.pull({ reference, auth: undefined })).rejects.toMatchObject({ kind: 'registry' });
+    await expect(store.pull({ reference, auth: undefined })).rejects.toMatchObject({ kind: 'denied' });
     expect((await store.pull({ reference, auth: authOf(registry) })).id).toBe(imageId(image));
   });
 
@@ -113,7 +120,7 @@ describe.each(['basic', 'token'] as const)('%s authorization', (auth) => {
     const registry = await serve({ auth });
     const reference = await registry.push('private/app', auth, image);
     const store = await open({ hosts: { [registry.host]: plainHttp } });
-    await expect(store.pull({ reference, auth: authOf(registry, { serverAddress: 'https://other.example/v1/' }) })).rejects.toMatchObject({ kind: 'registry' });
+    await expect(store.pull({ reference, auth: authOf(registry, { serverAddress: 'https://other.example/v1/' }) })).rejects.toMatchObject({ kind: 'denied' });
     expect((await store.pull({ reference, auth: authOf(registry, { serverAddress: `https://${registry.host}/v1/` }) })).id).toBe(imageId(image));
     const configured = await open({ hosts: { [registry.host]: { ...plainHttp, ...registry.account } } });
     expect((await configured.pull({ reference, auth: undefined })).id).toBe(imageId(image));
@@ -141,14 +148,14 @@ test('anyone may pull what the token service gives to anyone', async () => {
 test('a mirror is asked first, without the registry\'s credentials, and passed over when it fails', async () => {
   const registry = await serve({ auth: 'basic' });
   const reference = await registry.push('private/app', 'mirrored', image);
-  const mirror = await recorder(503);
+  const mirror = await recording(503);
   const down = await FlakyProxy.start(registry.url);
   const downHost = down.host;
   await down.stop();
   const store = await open({ hosts: { [registry.host]: { ...plainHttp, mirrors: [downHost, mirror.host] }, [mirror.host]: plainHttp, [downHost]: plainHttp } });
   expect((await store.pull({ reference, auth: authOf(registry) })).id).toBe(imageId(image));
   expect(mirror.seen.length).toBeGreaterThan(0);
-  expect(mirror.seen.map(({ authorization }) => authorization).filter((value) => value !== undefined)).toEqual([]);
+  expect(mirror.authorizations).toEqual([]);
   expect(fixture.warnings.join()).toContain('mirror did not answer, asking the next server');
   expect(fixture.warnings.join()).not.toContain('fixture-pass');
 });
@@ -172,7 +179,7 @@ test('a registry that is served elsewhere than its name says gets its credential
 test('a redirect to another host does not take the credentials along', async () => {
   const registry = await serve({ auth: 'basic' });
   const reference = await registry.push('private/app', 'redirect', image);
-  const storage = await recorder(404);
+  const storage = await recording(404);
   const proxy = await FlakyProxy.start(registry.url);
   cleanups.push(() => proxy.stop());
   const { digest } = image.layers[0]?.descriptor ?? { digest: '' };
@@ -180,7 +187,7 @@ test('a redirect to another host does not take the credentials along', async () 
   const store = await open({ hosts: { [proxy.host]: plainHttp } });
   await expect(store.pull({ reference: reference.replace(registry.host, proxy.host), auth: authOf(registry) })).rejects.toMatchObject({ kind: 'not-found' });
   expect(storage.seen).toHaveLength(1);
-  expect(storage.seen[0]?.authorization).toBeUndefined();
+  expect(storage.authorizations).toEqual([]);
 });
 
 /** Passes requests to a plain registry for clients that show a certificate of the authority. */
@@ -207,14 +214,4 @@ async function listen(server: Server): Promise<string> {
     });
   });
   return `127.0.0.1:${String((server.address() as AddressInfo).port)}`;
-}
-
-/** A server that answers all requests alike and keeps their headers. */
-async function recorder(status: number): Promise<{ readonly host: string; readonly seen: IncomingHttpHeaders[] }> {
-  const seen: IncomingHttpHeaders[] = [];
-  const server = createServer((incoming, response) => {
-    seen.push(incoming.headers);
-    response.writeHead(status).end();
-  });
-  return { host: await listen(server), seen };
 }

@@ -64,6 +64,7 @@ export class StoreFixture {
       config: {
         defaultRegistry: '',
         hosts: {},
+        certsDirs: [],
         maxConcurrentDownloads: 3,
         maxConcurrentPulls: 5,
         progressTimeoutMs: 5000,

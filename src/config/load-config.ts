@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
-import { parse, TomlError } from 'smol-toml';
 import { BerthError } from '../lib/errors.ts';
+import { parseToml } from './parse-toml.ts';
 import { schema, type Config } from './schema.ts';
 
 /** Used when --config is not given; alone it may be absent, and then every setting has its default. */
@@ -40,17 +40,6 @@ function readText(file: string): string {
   } catch (cause) {
     if (file === defaultConfigPath && (cause as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw new BerthError('invalid', `cannot read the configuration ${file}: ${(cause as Error).message}`, { cause });
-  }
-}
-
-function parseToml(source: string, file: string): unknown {
-  try {
-    return parse(source);
-  } catch (cause) {
-    if (!(cause instanceof TomlError)) throw cause;
-    // The library's message quotes the line, which may hold a password; the first line of it does not.
-    const [what = 'syntax error'] = cause.message.split('\n');
-    throw new BerthError('invalid', `${file}:${cause.line}:${cause.column}: ${what}`);
   }
 }
 

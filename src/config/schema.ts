@@ -43,6 +43,7 @@ export const schema = table({
   cgroup: table({ driver: oneOf('auto', ['auto', 'cgroupfs', 'systemd']), parent: text('') }),
   images: table({
     defaultRegistry: text(''),
+    certsDirs: listOf(path('/'), ['/etc/berth/certs.d', '/etc/containerd/certs.d']),
     maxConcurrentDownloads: integer(4, { min: 1, max: 64 }),
     maxConcurrentPulls: integer(8, { min: 1, max: 256 }),
     progressTimeout: duration(300_000),

@@ -12,6 +12,7 @@ const codes: Readonly<Record<ErrorKind, status>> = {
   exhausted: status.RESOURCE_EXHAUSTED,
   unavailable: status.UNAVAILABLE,
   unimplemented: status.UNIMPLEMENTED,
+  denied: status.PERMISSION_DENIED,
   registry: status.UNKNOWN,
   signature: status.UNKNOWN,
   internal: status.INTERNAL,

@@ -169,6 +169,7 @@ test('every kind has a code', async () => {
     'exhausted RESOURCE_EXHAUSTED',
     'unavailable UNAVAILABLE',
     'unimplemented UNIMPLEMENTED',
+    'denied PERMISSION_DENIED',
     'registry UNKNOWN',
     'signature UNKNOWN',
     'internal INTERNAL',

@@ -10,6 +10,7 @@ const statuses: Readonly<Record<ErrorKind, number>> = {
   exhausted: 507,
   unavailable: 503,
   unimplemented: 501,
+  denied: 403,
   registry: 502,
   signature: 502,
   internal: 500,

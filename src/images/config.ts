@@ -24,6 +24,8 @@ export interface ImagesConfig {
   readonly defaultRegistry: string;
   /** By host as references spell it; the settings' `registries` tables. */
   readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
+  /** Directories laid out as containerd's certs.d; the first that knows a registry counts. */
+  readonly certsDirs: readonly string[];
   /** Layers of one pull that download at the same time. */
   readonly maxConcurrentDownloads: number;
   /** Pulls that work at the same time; the others wait. */

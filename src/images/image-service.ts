@@ -14,15 +14,17 @@ import type { ImagesConfig } from './config.ts';
 import { ContentStore } from './content/content-store.ts';
 import type { ImageObserver } from './observer.ts';
 import type { Image, ImageService, PullProgress, PullRequest, StoreUsage } from './port.ts';
-import { Puller } from './pull/puller.ts';
+import { Puller, type PullerParts } from './pull/puller.ts';
 import { ImageCatalog } from './records/image-catalog.ts';
 import { Leases } from './records/leases.ts';
 import { UnfinishedPulls } from './records/unfinished-pulls.ts';
 import { Authorizer } from './registry/authorizer.ts';
-import { ConfiguredEndpoints } from './registry/endpoint.ts';
+import { ConfiguredEndpoints } from './registry/configured-endpoints.ts';
+import { HostsDirectory } from './registry/hosts-directory.ts';
+import { HostsEndpoints } from './registry/hosts-endpoints.ts';
 import { UndiciTransport, type HttpTransport } from './registry/http-transport.ts';
 import { RegistryClient } from './registry/registry-client.ts';
-import { RemoteRepository, type RemoteParts } from './registry/remote-repository.ts';
+import { RemoteRepository } from './registry/remote-repository.ts';
 import { StoreMeter } from './store-usage.ts';
 
 export interface ImageServiceInit {
@@ -41,9 +43,9 @@ export interface ImageServiceInit {
 export async function openImageService(init: ImageServiceInit): Promise<ImageStore> {
   const components = createComponents(init);
   const transport = new UndiciTransport(init.config.progressTimeoutMs);
-  const remote = createRemote(init, transport);
+  const open = createRemote(init, transport);
   const collector = new Collector(components);
-  const puller = new Puller({ components, collector, config: init.config, open: (reference, auth) => new RemoteRepository(remote, reference, auth) });
+  const puller = new Puller({ components, collector, config: init.config, open });
   const importer = new Importer({ components, collector, defaultRegistry: init.config.defaultRegistry });
   const store = new ImageStore({ components, collector, puller, importer, transport });
   await store.open();
@@ -70,10 +72,12 @@ function createComponents({ stateRoot, snapshotter, agent, state, clock, log, ob
   };
 }
 
-function createRemote({ clock, log, config }: ImageServiceInit, transport: HttpTransport): RemoteParts {
-  const endpoints = new ConfiguredEndpoints(config.hosts);
-  const authorizer = new Authorizer({ transport, clock, tls: (host) => endpoints.tls(host) });
-  return { client: new RegistryClient(transport, authorizer), endpoints, log };
+/** Opens repositories; where they are is looked up at each opening. */
+function createRemote({ clock, log, config }: ImageServiceInit, transport: HttpTransport): PullerParts['open'] {
+  const resolver = new HostsEndpoints(new HostsDirectory(config.certsDirs), new ConfiguredEndpoints(config.hosts));
+  const authorizer = new Authorizer({ transport, clock, connection: (url, endpoint) => resolver.connection(url, endpoint) });
+  const parts = { client: new RegistryClient(transport, authorizer), log };
+  return async (reference, auth) => new RemoteRepository(parts, { reference, auth, endpoints: await resolver.endpoints(reference.host) });
 }
 
 export interface ImageStoreParts {

@@ -11,6 +11,7 @@ export const errorKinds = [
   'exhausted', // a disk, a limit or a quota is full
   'unavailable', // try again: recovery is running, a peer process is away
   'unimplemented',
+  'denied', // credentials are missing or do not suffice
   'registry', // the registry could not be reached or answered with an error
   'signature', // content does not match its digest or signature
   'internal',

@@ -19,7 +19,7 @@ import { SharedWork } from './shared-work.ts';
 export interface PullerParts {
   readonly components: ImageComponents;
   readonly collector: Collector;
-  readonly open: (reference: Reference, auth: RegistryAuth | undefined) => RemoteRepository;
+  readonly open: (reference: Reference, auth: RegistryAuth | undefined) => Promise<RemoteRepository>;
   readonly config: Pick<ImagesConfig, 'defaultRegistry' | 'maxConcurrentDownloads' | 'maxConcurrentPulls'>;
 }
 
@@ -87,7 +87,7 @@ export class Puller {
   }
 
   async #work(job: PullJob, signal: AbortSignal): Promise<Image> {
-    const repository = this.#parts.open(job.reference, job.auth);
+    const repository = await this.#parts.open(job.reference, job.auth);
     const known = await this.#ifUnchanged(job.reference, repository, signal);
     const image = known ?? (await this.#install(job, repository, signal));
     job.tracker.enter('done');

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Authorizer, type Access } from './authorizer.ts';
-import { ConfiguredEndpoints } from './endpoint.ts';
+import { plainConnection, type Endpoint } from './endpoint.ts';
 import { UndiciTransport, type HttpResponse } from './http-transport.ts';
 import type { Credentials } from './credentials.ts';
 
@@ -35,8 +35,7 @@ beforeEach(async () => {
     server.listen(0, '127.0.0.1', resolve);
   });
   transport = new UndiciTransport(2000);
-  const endpoints = new ConfiguredEndpoints({});
-  authorizer = new Authorizer({ transport, clock: { nowNs: () => 0n, monotonicMs: () => nowMs }, tls: (host) => endpoints.tls(host) });
+  authorizer = new Authorizer({ transport, clock: { nowNs: () => 0n, monotonicMs: () => nowMs }, connection: () => plainConnection });
 });
 afterEach(async () => {
   await transport.close();
@@ -49,7 +48,18 @@ const challenge = (header: string): HttpResponse => ({ status: 401, headers: () 
 const bearer = (to = realm()): HttpResponse => challenge(`Bearer realm="${to}",service="the service",scope="repository:a/b:pull"`);
 
 function access(credentials: Credentials, scheme = 'http'): Access {
-  return { endpoint: { host: 'registry.example', origin: `${scheme}://registry.example`, tls: { ca: '', clientCert: '', clientKey: '', skipVerify: false }, mirrorOf: undefined, credentials: { kind: 'anonymous' } }, path: 'a/b', credentials };
+  const endpoint: Endpoint = {
+    host: 'registry.example',
+    origin: `${scheme}://registry.example`,
+    path: '/v2',
+    connection: plainConnection,
+    headers: {},
+    capabilities: { resolve: true, pull: true },
+    isRegistry: true,
+    namespace: undefined,
+    credentials: { kind: 'anonymous' },
+  };
+  return { endpoint, path: 'a/b', credentials };
 }
 
 const answer = (response: HttpResponse, to: Access): Promise<string | undefined> => authorizer.answer(response, to, AbortSignal.timeout(5000));

@@ -3,7 +3,7 @@ import { BerthError } from '../../lib/errors.ts';
 import { parseJsonObject, stringField } from '../../lib/json-fields.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import { basicHeader, fingerprint, type Credentials } from './credentials.ts';
-import type { Endpoint, TlsSettings } from './endpoint.ts';
+import type { Connection, Endpoint } from './endpoint.ts';
 import type { HttpResponse, HttpTransport } from './http-transport.ts';
 import { readBody, refusal, unreachable } from './registry-error.ts';
 
@@ -18,7 +18,7 @@ export interface Access {
 export interface AuthorizerParts {
   readonly transport: HttpTransport;
   readonly clock: Clock;
-  readonly tls: (host: string) => TlsSettings;
+  readonly connection: (url: URL, endpoint: Endpoint) => Connection;
 }
 
 interface Grant {
@@ -41,9 +41,9 @@ export class Authorizer {
     this.#parts = parts;
   }
 
-  /** The settings for a host that is no registry of ours: a token service, or storage behind a redirect. */
-  tls(host: string): TlsSettings {
-    return this.#parts.tls(host);
+  /** For a host that the endpoint sends us to: a token service, or storage behind a redirect. */
+  connection(url: URL, endpoint: Endpoint): Connection {
+    return this.#parts.connection(url, endpoint);
   }
 
   /** The header that worked before, or that needs no asking. */
@@ -87,7 +87,7 @@ export class Authorizer {
 
   #ask(realm: URL, { challenge, access, signal }: { challenge: Challenge; access: Access; signal: AbortSignal }): Promise<HttpResponse> {
     const fields = new URLSearchParams({ service: challenge.parameters.get('service') ?? '', scope: challenge.parameters.get('scope') ?? `repository:${access.path}:pull` });
-    const common = { tls: this.#parts.tls(realm.host), signal };
+    const common = { connection: this.connection(realm, access.endpoint), signal };
     const { credentials } = access;
     if (credentials.kind === 'identity') {
       const form = { grant_type: 'refresh_token', client_id: clientId, refresh_token: credentials.token };
@@ -117,7 +117,7 @@ export class Authorizer {
 }
 
 function keyOf({ endpoint, path, credentials }: Access): string {
-  return `${endpoint.origin} ${path} ${fingerprint(credentials)}`;
+  return `${endpoint.origin}${endpoint.path} ${endpoint.namespace ?? ''} ${path} ${fingerprint(credentials)}`;
 }
 
 /** The registry chooses where the password goes, so at least it must not travel in the clear from a TLS registry. */

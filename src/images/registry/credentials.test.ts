@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { credentialsFor, fingerprint } from './credentials.ts';
-import { ConfiguredEndpoints } from './endpoint.ts';
+import { ConfiguredEndpoints } from './configured-endpoints.ts';
 import type { RegistryHostConfig } from '../config.ts';
 
 const host: RegistryHostConfig = { server: '', mirrors: [], insecure: false, ca: '', clientCert: '', clientKey: '', skipVerify: false, username: '', password: '', identityToken: '' };
@@ -16,8 +16,8 @@ const [mirror, own] = endpoints.endpoints('registry.example');
 if (own === undefined) throw new Error('two endpoints expected');
 
 test('mirrors come first, with their own settings; the registry is dialled where it is served', () => {
-  expect(mirror).toMatchObject({ origin: 'http://mirror.example:5000', mirrorOf: 'registry.example' });
-  expect(own).toMatchObject({ origin: 'https://api.registry.example', mirrorOf: undefined });
+  expect(mirror).toMatchObject({ origin: 'http://mirror.example:5000', isRegistry: false, namespace: 'registry.example' });
+  expect(own).toMatchObject({ origin: 'https://api.registry.example', isRegistry: true });
   expect(endpoints.endpoints('other.example')).toMatchObject([{ origin: 'https://other.example', credentials: anonymous }]);
   expect(endpoints.endpoints('constructor')).toMatchObject([{ origin: 'https://constructor' }]);
 });

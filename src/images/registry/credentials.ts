@@ -20,9 +20,9 @@ function hostOf(serverAddress: string): string {
 
 /** Credentials without an address are for the reference's own registry; with one, for the server of that address alone. */
 function isFor(auth: RegistryAuth, endpoint: Endpoint, registry: string): boolean {
-  if (auth.serverAddress === '') return endpoint.mirrorOf === undefined;
+  if (auth.serverAddress === '') return endpoint.isRegistry;
   const host = hostOf(auth.serverAddress);
-  return host === endpoint.host || (host === registry && endpoint.mirrorOf === undefined);
+  return host === endpoint.host || (host === registry && endpoint.isRegistry);
 }
 
 /** The strongest of the secrets that are set. */

@@ -1,62 +1,46 @@
-import type { RegistryHostConfig } from '../config.ts';
-import { choose, type Credentials } from './credentials.ts';
+import type { Credentials } from './credentials.ts';
 
-export interface TlsSettings {
-  readonly ca: string;
-  readonly clientCert: string;
-  readonly clientKey: string;
+/** How to connect to a server. */
+export interface Connection {
+  /** PEM files with further certificate authorities. */
+  readonly ca: readonly string[];
+  /** PEM files that this node shows; an empty key is in the certificate's file. */
+  readonly clients: readonly { readonly cert: string; readonly key: string }[];
+  /** Accept any certificate. */
   readonly skipVerify: boolean;
+  readonly dialTimeoutMs: number;
+  /** Address of an HTTP proxy; empty: what the environment says. */
+  readonly proxy: string;
 }
+
+/** A connection about which nothing is set. */
+export const plainConnection: Connection = { ca: [], clients: [], skipVerify: false, dialTimeoutMs: 10_000, proxy: '' };
 
 /** One server that may answer for a registry. */
 export interface Endpoint {
   /** `host[:port]` as it is dialled. */
   readonly host: string;
-  /** Scheme, host and port; API paths begin after it. */
+  /** Scheme, host and port. */
   readonly origin: string;
-  readonly tls: TlsSettings;
-  /** Set on a mirror: the host it stands in for. */
-  readonly mirrorOf: string | undefined;
+  /** Where the API is below the origin, without a slash at its end. */
+  readonly path: string;
+  readonly connection: Connection;
+  /** Sent with each request to this server, and to no other. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** `resolve`: it may say what a tag means. `pull`: it may serve what a digest names. */
+  readonly capabilities: { readonly resolve: boolean; readonly pull: boolean };
+  /** The registry itself, which may see credentials given for it, and not a mirror. */
+  readonly isRegistry: boolean;
+  /** The registry it stands in for, where that has another name: told to it as `ns`. */
+  readonly namespace: string | undefined;
   /** From the settings, for pulls that bring none. */
   readonly credentials: Credentials;
 }
 
-/** Which servers to ask for a registry host, in order, and how to secure a connection to any host. */
+/** Which servers to ask for a registry, and how to connect to any other host that they send us to. */
 export interface EndpointResolver {
-  endpoints(host: string): readonly [Endpoint, ...Endpoint[]];
-  tls(host: string): TlsSettings;
-}
-
-const plain: RegistryHostConfig = { server: '', mirrors: [], insecure: false, ca: '', clientCert: '', clientKey: '', skipVerify: false, username: '', password: '', identityToken: '' };
-
-/** Resolves from the settings' `registries` tables. */
-export class ConfiguredEndpoints implements EndpointResolver {
-  readonly #hosts: Readonly<Record<string, RegistryHostConfig>>;
-
-  constructor(hosts: Readonly<Record<string, RegistryHostConfig>>) {
-    this.#hosts = hosts;
-  }
-
-  endpoints(host: string): readonly [Endpoint, ...Endpoint[]] {
-    const { server, mirrors } = this.#config(host);
-    const own = this.#endpoint(server === '' ? host : server, host, undefined);
-    const [first, ...rest] = mirrors.map((mirror) => this.#endpoint(mirror, mirror, host));
-    return first === undefined ? [own] : [first, ...rest, own];
-  }
-
-  tls(host: string): TlsSettings {
-    const { ca, clientCert, clientKey, skipVerify } = this.#config(host);
-    return { ca, clientCert, clientKey, skipVerify };
-  }
-
-  /** `settings` names the table row that applies: a server is dialled with the settings of the host it serves. */
-  #endpoint(dialled: string, settings: string, mirrorOf: string | undefined): Endpoint {
-    const config = this.#config(settings);
-    const origin = `${config.insecure ? 'http' : 'https'}://${dialled}`;
-    return { host: dialled, origin, tls: this.tls(settings), mirrorOf, credentials: choose({ ...config, registryToken: '' }) };
-  }
-
-  #config(host: string): RegistryHostConfig {
-    return Object.hasOwn(this.#hosts, host) ? (this.#hosts[host] ?? plain) : plain;
-  }
+  /** In the order in which to ask. Looks at the settings anew; fails `precondition` when they cannot be used. */
+  endpoints(host: string): Promise<readonly [Endpoint, ...Endpoint[]]>;
+  /** For a token service or storage that `endpoint` names. */
+  connection(url: URL, endpoint: Endpoint): Connection;
 }

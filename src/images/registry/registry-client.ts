@@ -40,25 +40,26 @@ export class RegistryClient {
 
   async #authorized(call: RegistryCall): Promise<HttpResponse> {
     const known = this.#authorizer.known(call.access);
-    const response = await this.#follow(call, known);
-    if (response.status !== 401) return response;
+    const { response, isHome } = await this.#follow(call, known);
+    // Storage behind a redirect has no say in where credentials go.
+    if (response.status !== 401 || !isHome) return response;
     const header = await this.#authorizer.answer(response, call.access, call.signal);
     if (header === undefined || header === known) return response;
     await response.discard();
-    return this.#follow(call, header);
+    return (await this.#follow(call, header)).response;
   }
 
-  async #follow(call: RegistryCall, authorization: string | undefined): Promise<HttpResponse> {
+  async #follow(call: RegistryCall, authorization: string | undefined): Promise<Followed> {
     const { endpoint, path } = call.access;
-    let url = new URL(`${endpoint.origin}/v2/${path}/${call.resource}`);
-    if (endpoint.mirrorOf !== undefined) url.searchParams.set('ns', endpoint.mirrorOf);
+    let url = new URL(`${endpoint.origin}${endpoint.path}/${path}/${call.resource}`);
+    if (endpoint.namespace !== undefined) url.searchParams.set('ns', endpoint.namespace);
+    const authorized = { ...endpoint.headers, ...call.headers, ...(authorization === undefined ? {} : { authorization }) };
     for (let hops = 0; ; hops += 1) {
       // Storage behind a redirect has its own signature in the URL; it must not learn the registry's token.
       const isHome = url.origin === new URL(endpoint.origin).origin;
-      const headers = isHome && authorization !== undefined ? { ...call.headers, authorization } : call.headers;
-      const response = await this.#send(call, url, headers);
+      const response = await this.#send(call, url, isHome ? authorized : call.headers);
       const location = redirectOf(response);
-      if (location === undefined) return response;
+      if (location === undefined) return { response, isHome };
       await response.discard();
       if (hops === maxRedirects) throw new Error('too many redirects');
       url = nextUrl(url, location);
@@ -67,9 +68,15 @@ export class RegistryClient {
 
   #send(call: RegistryCall, url: URL, headers: Readonly<Record<string, string>>): Promise<HttpResponse> {
     const { endpoint } = call.access;
-    const tls = url.origin === new URL(endpoint.origin).origin ? endpoint.tls : this.#authorizer.tls(url.host);
-    return this.#transport.send({ method: call.method, url, headers, tls, signal: call.signal });
+    const connection = url.origin === new URL(endpoint.origin).origin ? endpoint.connection : this.#authorizer.connection(url, endpoint);
+    return this.#transport.send({ method: call.method, url, headers, connection, signal: call.signal });
   }
+}
+
+interface Followed {
+  readonly response: HttpResponse;
+  /** The registry itself answered, and not a server that it redirects to. */
+  readonly isHome: boolean;
 }
 
 function redirectOf(response: HttpResponse): string | undefined {

@@ -1,4 +1,4 @@
-import { BerthError } from '../../lib/errors.ts';
+import { BerthError, type ErrorKind } from '../../lib/errors.ts';
 import { asObject, listField, parseJsonObject, stringField } from '../../lib/json-fields.ts';
 import type { HttpResponse } from './http-transport.ts';
 
@@ -13,6 +13,9 @@ export interface RegistryErrorDetail {
 const maxErrorBytes = 64 * 1024;
 const maxRetryAfterMs = 30_000;
 
+/** Answers that are no failure of the registry. */
+const kinds: Readonly<Record<number, ErrorKind>> = { 401: 'denied', 403: 'denied', 404: 'not-found' };
+
 /** A registry's refusal or silence. */
 export class RegistryError extends BerthError {
   readonly status: number;
@@ -21,7 +24,7 @@ export class RegistryError extends BerthError {
   readonly retryAfterMs: number;
 
   constructor(message: string, { status, retryAfterMs = 0, cause, hint }: RegistryErrorDetail) {
-    super(status === 404 ? 'not-found' : 'registry', message, { cause, ...(hint === undefined ? {} : { hint }) });
+    super(kinds[status] ?? 'registry', message, { cause, ...(hint === undefined ? {} : { hint }) });
     this.status = status;
     this.transient = status === 0 || status === 408 || status === 429 || status >= 500;
     this.retryAfterMs = Math.min(retryAfterMs, maxRetryAfterMs);
@@ -58,6 +61,16 @@ export function unreachable(doing: string, host: string, cause: unknown): BerthE
   return new RegistryError(text, { status: 0, cause });
 }
 
+/** The error of the last server, with what those before it said. */
+export function alsoTried(error: unknown, before: readonly string[]): unknown {
+  if (before.length === 0 || !(error instanceof BerthError)) return error;
+  const message = `${error.message} (before it, ${before.join('; ')})`;
+  const { kind, cause, hint } = error;
+  const options = { cause, ...(hint === undefined ? {} : { hint }) };
+  if (!(error instanceof RegistryError)) return new BerthError(kind, message, options);
+  return new RegistryError(message, { ...options, status: error.status, retryAfterMs: error.retryAfterMs });
+}
+
 /** Reads a body up to a limit and fails `registry` beyond it. */
 export async function readBody(response: HttpResponse, limit: number, what: string): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
@@ -88,8 +101,8 @@ function retryAfter(response: HttpResponse): number {
 }
 
 const hints: Readonly<Record<number, string>> = {
-  401: 'check the image pull credentials',
-  403: 'check the image pull credentials',
+  401: 'check the name and the image pull credentials',
+  403: 'check the name and the image pull credentials',
   404: 'check the name, and the credentials if it is private',
 };
 

@@ -7,7 +7,7 @@ import { digestOf } from '../../oci/digest.ts';
 import { mediaTypes } from '../../oci/media-type.ts';
 import { parseReference } from '../../oci/reference.ts';
 import { Authorizer } from './authorizer.ts';
-import { ConfiguredEndpoints } from './endpoint.ts';
+import { ConfiguredEndpoints } from './configured-endpoints.ts';
 import { UndiciTransport } from './http-transport.ts';
 import { RegistryClient } from './registry-client.ts';
 import { RemoteRepository } from './remote-repository.ts';
@@ -36,9 +36,9 @@ beforeEach(async () => {
   transport = new UndiciTransport(2000);
   const insecure = { server: '', mirrors: [], insecure: true, ca: '', clientCert: '', clientKey: '', skipVerify: false, username: '', password: '', identityToken: '' };
   const endpoints = new ConfiguredEndpoints({ [host()]: insecure });
-  const authorizer = new Authorizer({ transport, clock: systemClock, tls: (name) => endpoints.tls(name) });
+  const authorizer = new Authorizer({ transport, clock: systemClock, connection: (_url, endpoint) => endpoint.connection });
   const log = { warn: () => undefined };
-  repository = new RemoteRepository({ client: new RegistryClient(transport, authorizer), endpoints, log }, parseReference(`${host()}/app:tag`, ''), auth);
+  repository = new RemoteRepository({ client: new RegistryClient(transport, authorizer), log }, { reference: parseReference(`${host()}/app:tag`, ''), auth, endpoints: endpoints.endpoints(host()) });
 });
 afterEach(async () => {
   await transport.close();

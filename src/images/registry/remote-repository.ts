@@ -8,20 +8,28 @@ import { formatReference, type Reference } from '../../oci/reference.ts';
 import type { BlobSource, FetchedManifest, OpenBlob } from '../content/blob-source.ts';
 import type { RegistryAuth } from '../port.ts';
 import { credentialsFor } from './credentials.ts';
-import type { Endpoint, EndpointResolver } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import type { HttpResponse } from './http-transport.ts';
 import type { RegistryCall, RegistryClient } from './registry-client.ts';
-import { readBody, RegistryError, unreachable } from './registry-error.ts';
+import { alsoTried, readBody, RegistryError, unreachable } from './registry-error.ts';
 
 export interface RemoteParts {
   readonly client: RegistryClient;
-  readonly endpoints: EndpointResolver;
   readonly log: Pick<Log, 'warn'>;
+}
+
+export interface RemoteInit {
+  readonly reference: Reference;
+  readonly auth: RegistryAuth | undefined;
+  /** In the order in which to ask them. */
+  readonly endpoints: readonly Endpoint[];
 }
 
 interface Ask {
   readonly method: 'GET' | 'HEAD';
   readonly resource: string;
+  /** What a server must be trusted with to be asked. */
+  readonly needs: 'pull' | 'resolve';
   readonly headers: Readonly<Record<string, string>>;
   readonly expected: readonly number[];
   readonly signal: AbortSignal;
@@ -35,23 +43,23 @@ export class RemoteRepository implements BlobSource {
   readonly #down = new Set<Endpoint>();
   readonly #endpoints: readonly Endpoint[];
 
-  constructor(parts: RemoteParts, reference: Reference, auth: RegistryAuth | undefined) {
+  constructor(parts: RemoteParts, { reference, auth, endpoints }: RemoteInit) {
     this.#parts = parts;
     this.#reference = reference;
     this.#auth = auth;
-    this.#endpoints = parts.endpoints.endpoints(reference.host);
+    this.#endpoints = endpoints;
   }
 
   /** What the tag means now, if the server tells without sending it. */
   async headManifest(tag: string, signal: AbortSignal): Promise<Digest | undefined> {
-    const { response } = await this.#ask({ method: 'HEAD', resource: `manifests/${tag}`, headers: { accept: acceptedManifests }, expected: [200], signal });
+    const { response } = await this.#ask({ method: 'HEAD', resource: `manifests/${tag}`, needs: needsFor(tag), headers: { accept: acceptedManifests }, expected: [200], signal });
     await response.discard();
     const digest = response.headers('docker-content-digest')[0] ?? '';
     return isDigest(digest) ? digest : undefined;
   }
 
   async manifest(name: string, signal: AbortSignal): Promise<FetchedManifest> {
-    const { response, endpoint } = await this.#ask({ method: 'GET', resource: `manifests/${name}`, headers: { accept: acceptedManifests }, expected: [200], signal });
+    const { response, endpoint } = await this.#ask({ method: 'GET', resource: `manifests/${name}`, needs: needsFor(name), headers: { accept: acceptedManifests }, expected: [200], signal });
     const bytes = await this.#readManifest(response, endpoint, signal);
     const digest = digestOf(bytes);
     const claimed = isDigest(name) ? name : response.headers('docker-content-digest')[0];
@@ -65,7 +73,7 @@ export class RemoteRepository implements BlobSource {
   async open(descriptor: Descriptor, offset: number, signal: AbortSignal): Promise<OpenBlob> {
     const resource = `blobs/${descriptor.digest}`;
     const headers: Record<string, string> = offset === 0 ? {} : { range: `bytes=${String(offset)}-` };
-    const { response, endpoint } = await this.#ask({ method: 'GET', resource, headers, expected: [200, 206, 416], signal });
+    const { response, endpoint } = await this.#ask({ method: 'GET', resource, needs: 'pull', headers, expected: [200, 206, 416], signal });
     if (response.status === 416) {
       await response.discard();
       if (offset === 0) throw new RegistryError(`cannot pull ${formatReference(this.#reference)}: ${endpoint.host} answered 416`, { status: 416 });
@@ -80,7 +88,7 @@ export class RemoteRepository implements BlobSource {
       return await readBody(response, maxManifestBytes, `manifest of ${reference}`);
     } catch (error) {
       signal.throwIfAborted();
-      throw unreachable(`pull ${reference}`, endpoint.host, error);
+      throw unreachable(this.#doing, endpoint.host, error);
     }
   }
 
@@ -90,36 +98,49 @@ export class RemoteRepository implements BlobSource {
       yield* response.body;
     } catch (error) {
       signal.throwIfAborted();
-      throw unreachable(`pull ${formatReference(this.#reference)}`, endpoint.host, error);
+      throw unreachable(this.#doing, endpoint.host, error);
     }
   }
 
   async #ask(ask: Ask): Promise<{ readonly response: HttpResponse; readonly endpoint: Endpoint }> {
-    for (const endpoint of this.#endpoints) {
-      if (this.#down.has(endpoint)) continue;
+    const capable = this.#endpoints.filter(({ capabilities }) => capabilities[ask.needs]);
+    const passed: string[] = [];
+    for (const endpoint of capable) {
+      // The last one's answer is the answer, whatever it is.
+      const isLast = endpoint === capable.at(-1);
+      if (!isLast && this.#down.has(endpoint)) continue;
       try {
         return { response: await this.#parts.client.call(this.#call(ask, endpoint), ask.expected), endpoint };
       } catch (error) {
         ask.signal.throwIfAborted();
-        if (endpoint.mirrorOf === undefined) throw error;
-        this.#passOver(endpoint, error);
+        if (isLast) throw alsoTried(error, passed);
+        passed.push(this.#passOver(endpoint, error));
       }
     }
-    throw new BerthError('internal', `no server for ${this.#reference.host}`);
+    throw new BerthError('precondition', `cannot pull ${formatReference(this.#reference)}: no server of ${this.#reference.host} has the capability "${ask.needs}"`, { hint: 'add it in its hosts.toml' });
+  }
+
+  get #doing(): string {
+    return `pull ${formatReference(this.#reference)}`;
   }
 
   #call({ method, resource, headers, signal }: Ask, endpoint: Endpoint): RegistryCall {
     const { host, path } = this.#reference;
     const access = { endpoint, path, credentials: credentialsFor(this.#auth, endpoint, host) };
-    return { access, method, resource, headers, doing: `pull ${formatReference(this.#reference)}`, signal };
+    return { access, method, resource, headers, doing: this.#doing, signal };
   }
 
-  #passOver(mirror: Endpoint, error: unknown): void {
+  /** Says what was wrong with the server. */
+  #passOver(endpoint: Endpoint, error: unknown): string {
     const isDown = error instanceof RegistryError && error.status === 0;
-    if (isDown) this.#down.add(mirror);
-    this.#parts.log.warn({ mirror: mirror.host, reference: formatReference(this.#reference), err: error }, 'mirror did not answer, asking the next server');
+    if (isDown) this.#down.add(endpoint);
+    this.#parts.log.warn({ mirror: endpoint.host, reference: formatReference(this.#reference), err: error }, 'mirror did not answer, asking the next server');
+    return error instanceof BerthError ? error.message.replace(`cannot ${this.#doing}: `, '') : endpoint.host;
   }
 }
+
+/** What a tag means is for trusted servers to say; a digest proves itself. */
+const needsFor = (name: string): 'pull' | 'resolve' => (isDigest(name) ? 'pull' : 'resolve');
 
 /** Some servers begin elsewhere than asked; appending there would only be noticed after the whole download. */
 function startOf(response: HttpResponse, asked: number): number {

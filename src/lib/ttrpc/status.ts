@@ -35,6 +35,7 @@ const codeOfKind: Readonly<Record<ErrorKind, number>> = {
   exhausted: 8,
   unavailable: 14,
   unimplemented: 12,
+  denied: 2,
   registry: 2,
   signature: 2,
   internal: 13,

@@ -1,0 +1,111 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { RegistryHostConfig } from '../config.ts';
+import { ConfiguredEndpoints } from './configured-endpoints.ts';
+import { credentialsFor } from './credentials.ts';
+import { HostsDirectory } from './hosts-directory.ts';
+import { HostsEndpoints } from './hosts-endpoints.ts';
+
+const plain: RegistryHostConfig = { server: '', mirrors: [], insecure: false, ca: '', clientCert: '', clientKey: '', skipVerify: false, username: '', password: '', identityToken: '' };
+const auth = { username: 'u', password: 'p', identityToken: '', registryToken: '', serverAddress: '' };
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'berth-hosts-'));
+});
+afterEach(() => {
+  rmSync(root, { recursive: true });
+});
+
+function write(path: string, content: string): void {
+  mkdirSync(join(root, path, '..'), { recursive: true });
+  writeFileSync(join(root, path), content);
+}
+
+function resolver(configured: Readonly<Record<string, RegistryHostConfig>> = {}): HostsEndpoints {
+  return new HostsEndpoints(new HostsDirectory([join(root, 'one'), join(root, 'two')]), new ConfiguredEndpoints(configured));
+}
+
+const addresses = async (host: string, configured = {}): Promise<readonly string[]> =>
+  (await resolver(configured).endpoints(host)).map(({ origin, path, namespace }) => `${origin}${path}${namespace === undefined ? '' : ` for ${namespace}`}`);
+
+test('hosts come first, then the server, else the registry by its name', async () => {
+  write('one/r.example/hosts.toml', '[host."http://m1.example:5000"]\n[host."https://m2.example/proxy/v2"]\n[host."https://m3.example/api"]\noverride_path = true');
+  write('one/s.example/hosts.toml', 'server = "https://s.example"\n[host."https://s.example"]');
+  expect(await addresses('r.example')).toEqual(['http://m1.example:5000/v2 for r.example', 'https://m2.example/proxy/v2 for r.example', 'https://m3.example/api for r.example', 'https://r.example/v2']);
+  expect(await addresses('s.example')).toEqual(['https://s.example/v2', 'https://s.example/v2']);
+  expect(await addresses('other.example')).toEqual(['https://other.example/v2']);
+});
+
+test('a port may be written with a colon or with underscores, which go first', async () => {
+  write('one/r.example:5000/hosts.toml', 'server = "https://colon.example"');
+  expect(await addresses('r.example:5000')).toEqual(['https://colon.example/v2 for r.example:5000']);
+  write('one/r.example_5000_/hosts.toml', 'server = "https://line.example"');
+  expect(await addresses('r.example:5000')).toEqual(['https://line.example/v2 for r.example:5000']);
+  expect(await addresses('r.example')).toEqual(['https://r.example/v2']);
+});
+
+test('an own directory goes before the settings, and those before the directory for all', async () => {
+  const configured = { 'r.example': { ...plain, mirrors: ['set.example'], insecure: true } };
+  write('two/_default/hosts.toml', '[host."https://all.example"]');
+  expect(await addresses('x.example', configured)).toEqual(['https://all.example/v2 for x.example', 'https://x.example/v2']);
+  expect(await addresses('r.example', configured)).toEqual(['https://set.example/v2 for r.example', 'http://r.example/v2']);
+  write('two/r.example/hosts.toml', '[host."https://two.example"]');
+  expect(await addresses('r.example', configured)).toEqual(['https://two.example/v2 for r.example', 'http://r.example/v2']);
+  write('one/r.example/hosts.toml', '[host."https://one.example"]');
+  expect(await addresses('r.example', configured)).toEqual(['https://one.example/v2 for r.example', 'http://r.example/v2']);
+});
+
+test('what is set for the registry itself is kept, and the file goes before it', async () => {
+  const configured = { 'r.example': { ...plain, ca: '/set.crt' } };
+  write('one/r.example/hosts.toml', 'dial_timeout = "1s"\n[header]\nx = "y"');
+  expect(await resolver(configured).endpoints('r.example')).toMatchObject([{ connection: { ca: ['/set.crt'], dialTimeoutMs: 1000 }, headers: { x: 'y' } }]);
+  write('one/r.example/hosts.toml', 'skip_verify = true\ncapabilities = ["resolve"]');
+  expect(await resolver(configured).endpoints('r.example')).toMatchObject([{ connection: { ca: [], skipVerify: true, dialTimeoutMs: 10_000 }, capabilities: { resolve: true, pull: false } }]);
+});
+
+test('credentials go to the registry and to the server of its own directory, and nowhere else', async () => {
+  const seen = async (host: string): Promise<readonly string[]> => (await resolver().endpoints(host)).map((endpoint) => credentialsFor(auth, endpoint, host).kind);
+  write('one/r.example/hosts.toml', 'server = "https://really.example"\n[host."https://m.example"]');
+  write('one/_default/hosts.toml', 'server = "https://all.example"');
+  expect(await seen('r.example')).toEqual(['anonymous', 'password']);
+  expect(await seen('x.example')).toEqual(['anonymous']);
+  expect(await seen('all.example')).toEqual(['password']);
+});
+
+test('a mirror uses what the settings have for it by name', async () => {
+  write('one/r.example/hosts.toml', '[host."https://m.example"]');
+  const [mirror, own] = await resolver({ 'm.example': { ...plain, username: 'm', password: 'm' }, 'r.example': { ...plain, username: 'r', password: 'r' } }).endpoints('r.example');
+  expect([mirror.credentials, own?.credentials]).toEqual([
+    { kind: 'password', username: 'm', password: 'm' },
+    { kind: 'password', username: 'r', password: 'r' },
+  ]);
+});
+
+test('certificates alone, as Docker has them', async () => {
+  write('one/r.example/ca.crt', '');
+  write('one/r.example/node.cert', '');
+  expect(await resolver().endpoints('r.example')).toMatchObject([
+    { origin: 'https://r.example', connection: { ca: [join(root, 'one/r.example/ca.crt')], clients: [{ cert: join(root, 'one/r.example/node.cert'), key: join(root, 'one/r.example/node.key') }] } },
+  ]);
+});
+
+test('another host of the registry is trusted with its authorities, and shown no certificate of ours', async () => {
+  write('one/r.example/hosts.toml', 'ca = "/ca.crt"\nclient = "/node.pem"\nskip_verify = true');
+  const all = resolver({ 'set.example': { ...plain, ca: '/set.crt' } });
+  const [endpoint] = await all.endpoints('r.example');
+  expect(all.connection(new URL('https://r.example:8443/token'), endpoint)).toBe(endpoint.connection);
+  expect(all.connection(new URL('https://other.example/token'), endpoint)).toMatchObject({ ca: ['/ca.crt'], clients: [], skipVerify: false });
+  expect(all.connection(new URL('https://set.example/token'), endpoint)).toMatchObject({ ca: ['/set.crt'] });
+});
+
+test('a file that cannot be used is named, and so is what to do', async () => {
+  write('one/r.example/hosts.toml', 'serve = "x"');
+  const file = join(root, 'one/r.example/hosts.toml');
+  await expect(resolver().endpoints('r.example')).rejects.toMatchObject({ kind: 'precondition', message: expect.stringContaining(file) as unknown, hint: expect.stringContaining('read at each pull') as unknown });
+  rmSync(file);
+  mkdirSync(file);
+  await expect(resolver().endpoints('r.example')).rejects.toMatchObject({ kind: 'precondition', message: expect.stringContaining(file) as unknown });
+});
