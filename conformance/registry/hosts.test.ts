@@ -1,9 +1,10 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ImagesConfig } from '../../src/images/config.ts';
 import type { ImageStore } from '../../src/images/image-service.ts';
 import { FlakyProxy } from '../fixtures/flaky.ts';
@@ -38,8 +39,8 @@ async function open(change: Partial<ImagesConfig> = {}): Promise<ImageStore> {
   return opened;
 }
 
-async function serve(options: Omit<RegistryOptions, 'directory'> = {}): Promise<Registry> {
-  const own = join(directory, 'registry');
+async function serve(options: Omit<RegistryOptions, 'directory'> = {}, name = 'registry'): Promise<Registry> {
+  const own = join(directory, name);
   mkdirSync(own, { recursive: true });
   return undo.use(await Registry.start({ directory: own, ...options }));
 }
@@ -217,7 +218,7 @@ describe('credentials', () => {
 
 describe('an HTTP proxy', () => {
   test('of a host is asked for plain HTTP and tunnels TLS', async () => {
-    const [plain, secure] = [await serve(), await serve({ tls: true })];
+    const [plain, secure] = [await serve(), await serve({ tls: true }, 'secure')];
     await plain.push('app', '1', image);
     await using proxy = await TunnelProxy.start();
     hosts('registry.example', `server = "${plain.url}"\nproxy = "${proxy.url}"`);
@@ -229,17 +230,34 @@ describe('an HTTP proxy', () => {
     expect((await pull('secure.example/app:1')).repoTags).toContain('secure.example/app:1');
     expect(new Set(proxy.asked)).toEqual(new Set([`CONNECT ${secure.host}`]));
   });
+
+  test('of the environment is used for what is not on this machine', async () => {
+    const registry = await serve();
+    await registry.push('app', '1', image);
+    await using proxy = await TunnelProxy.start({ 'registry.example': registry.host });
+    vi.stubEnv('HTTP_PROXY', proxy.url);
+    undo.defer(() => {
+      vi.unstubAllEnvs();
+    });
+    store = await open({ hosts: { 'registry.example': plainHttp, [registry.host]: plainHttp } });
+    expect((await pull('registry.example/app:1')).id).toBe(imageId(image));
+    expect(new Set(proxy.asked)).toEqual(new Set(['GET registry.example']));
+    await pull(`${registry.host}/app:1`);
+    expect(proxy.asked).not.toContain(`GET ${registry.host}`);
+  });
 });
 
-/** A forward proxy that keeps what it is asked for. */
+/** A forward proxy that keeps what it is asked for. It may know another address for a host. */
 class TunnelProxy implements AsyncDisposable {
   readonly #server: Server;
+  readonly #tunnels = new Set<Duplex>();
   readonly asked: string[] = [];
 
-  private constructor() {
+  private constructor(known: Readonly<Record<string, string>>) {
     this.#server = createServer((incoming, response) => {
       const url = new URL(incoming.url ?? '');
       this.asked.push(`${incoming.method} ${url.host}`);
+      url.host = known[url.host] ?? url.host;
       fetch(url, { headers: { accept: incoming.headers.accept ?? '' } })
         .then(async (reply) => response.writeHead(reply.status, Object.fromEntries(reply.headers)).end(Buffer.from(await reply.arrayBuffer())))
         .catch(() => response.destroy());
@@ -251,13 +269,15 @@ class TunnelProxy implements AsyncDisposable {
         socket.write('HTTP/1.1 200 OK\r\n\r\n');
         upstream.pipe(socket).pipe(upstream);
       });
-      for (const end of [upstream, socket]) end.on('error', () => end.destroy());
-      socket.on('close', () => upstream.destroy());
+      for (const end of [upstream, socket]) {
+        end.on('error', () => end.destroy());
+        this.#tunnels.add(end);
+      }
     });
   }
 
-  static async start(): Promise<TunnelProxy> {
-    const proxy = new TunnelProxy();
+  static async start(known: Readonly<Record<string, string>> = {}): Promise<TunnelProxy> {
+    const proxy = new TunnelProxy(known);
     await new Promise<void>((resolve) => {
       proxy.#server.listen(0, '127.0.0.1', resolve);
     });
@@ -270,6 +290,7 @@ class TunnelProxy implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.closeAllConnections();
+    for (const tunnel of this.#tunnels) tunnel.destroy();
     await new Promise((resolve) => {
       this.#server.close(resolve);
     });

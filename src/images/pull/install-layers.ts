@@ -36,6 +36,7 @@ class LayerWork {
   readonly #context: InstallContext;
   readonly #plan: ImagePlan;
   readonly #fetches = new Map<LayerPlan, Promise<string>>();
+  #unpacked: Promise<void> = Promise.resolve();
 
   constructor(context: InstallContext, plan: ImagePlan) {
     this.#context = context;
@@ -46,11 +47,13 @@ class LayerWork {
     const { snapshotter, discardUnpackedLayers } = this.#context.parts;
     const wanted = this.#plan.layers.filter(({ snapshot }) => !discardUnpackedLayers || snapshotter.stat(snapshot) === undefined);
     if (wanted.length > 0) this.#context.progress.enter('downloading');
-    await Promise.all([...wanted.map((layer) => this.#fetch(layer)), this.#unpackAll()]);
+    this.#unpacked = this.#unpackAll();
+    await Promise.all([...wanted.map((layer) => this.#fetch(layer)), this.#unpacked]);
   }
 
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#fetches.values());
+    // A layer that is just being committed must be there, or not, before the leases go.
+    await Promise.allSettled([...this.#fetches.values(), this.#unpacked]);
   }
 
   async #unpackAll(): Promise<void> {
