@@ -31,9 +31,37 @@ test('every name of an image gives the very same status', async () => {
   const reference = await suite.pull('names', image);
   const status = await suite.cri.imageStatus(reference);
   const id = imageId(image);
-  for (const name of [id, id.slice('sha256:'.length), id.slice(7, 20), `${reference.slice(0, -2)}@${image.manifest.descriptor.digest}`]) {
+  const { digest } = image.manifest.descriptor;
+  for (const name of [id, id.slice('sha256:'.length), id.slice(7, 20), id.slice(0, 20), `${reference.slice(0, -2)}@${digest}`, `${reference}@${digest}`]) {
     expect(await suite.cri.imageStatus(name), name).toEqual(status);
   }
+});
+
+test('a name without a host means the default registry, in every call', async () => {
+  const { host } = suite.registry;
+  await using node = await startBerth({ insecureRegistries: [host], config: { images: { default_registry: `${host}/library` } } });
+  const image = suite.images.busybox('short');
+  await suite.registry.push('library/short', 'latest', image);
+  await suite.registry.push('team/short', '2', image);
+  expect(await node.cri.pullImage('short')).toBe(imageId(image));
+  expect(await node.cri.pullImage('team/short:2')).toBe(imageId(image));
+  const full = await node.cri.imageStatus(`${host}/library/short:latest`);
+  expect(full?.repo_tags.toSorted()).toEqual([`${host}/library/short:latest`, `${host}/team/short:2`]);
+  const { digest } = image.manifest.descriptor;
+  for (const name of ['short', 'short:latest', 'library/short', 'team/short:2', `short@${digest}`, `${host}/short`, `${host}/team/short@${digest}`]) {
+    expect(await node.cri.imageStatus(name), name).toEqual(full);
+  }
+  await node.cri.removeImage('short');
+  expect(await node.cri.listImages()).toEqual([]);
+});
+
+test.each(['tag', 'digest', 'tag and digest', 'id', 'bare id', 'prefix'])('an image is removed by its %s', async (form) => {
+  const image = suite.images.busybox('gone');
+  const reference = await suite.pull('gone', image);
+  const [{ digest }, id] = [image.manifest.descriptor, imageId(image)];
+  const names: Readonly<Record<string, string>> = { tag: reference, digest: `${reference.slice(0, -2)}@${digest}`, 'tag and digest': `${reference}@${digest}`, id, 'bare id': id.slice(7), prefix: id.slice(7, 19) };
+  await suite.cri.removeImage(names[form] ?? '');
+  expect(await suite.cri.listImages()).toEqual([]);
 });
 
 test('an unknown image is an answer without an image; no name is an error', async () => {
@@ -88,6 +116,7 @@ test.each([
   ['1003:1004', { uid: { value: '1003' }, username: '' }],
   ['www-data', { uid: null, username: 'www-data' }],
   ['www-data:1004', { uid: null, username: 'www-data' }],
+  ['99999999999999999999', { uid: null, username: '99999999999999999999' }],
 ])('the user "%s" of an image is told as uid or name, without the group', async (user, expected) => {
   const label = `user-${user.replace(':', '-')}`;
   const reference = await suite.pull(label, suite.images.busybox(label, { User: user }));
@@ -143,21 +172,6 @@ test('a pull whose client deadline passes ends with DeadlineExceeded and leaves 
 test('a handler that is not configured is refused', async () => {
   const reference = await suite.registry.push('handler', '1', suite.images.busybox('handler'));
   await expect(suite.cri.call('PullImage', { image: { image: reference, runtime_handler: 'nonesuch' } })).rejects.toMatchObject({ code: grpcStatus.INVALID_ARGUMENT });
-});
-
-test('ImageFsInfo counts what images need and tells where', async () => {
-  interface Info {
-    readonly image_filesystems: readonly { readonly timestamp: string; readonly fs_id: { readonly mountpoint: string }; readonly used_bytes: { readonly value: string }; readonly inodes_used: { readonly value: string } }[];
-    readonly container_filesystems: readonly object[];
-  }
-  const reference = await suite.pull('counted', suite.images.busybox('counted'));
-  const info = await suite.cri.call<Info>('ImageFsInfo');
-  const [images] = info.image_filesystems;
-  expect(images?.fs_id.mountpoint.startsWith(suite.node.scratch.dir)).toBe(true);
-  expect(Number(images?.timestamp)).toBeGreaterThan(0);
-  expect(Number(images?.used_bytes.value)).toBeGreaterThanOrEqual(Number((await suite.cri.imageStatus(reference))?.size));
-  expect(Number(images?.inodes_used.value)).toBeGreaterThan(10);
-  expect(info.container_filesystems).toHaveLength(1);
 });
 
 test('a pinned image is shown as pinned', async () => {

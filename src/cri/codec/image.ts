@@ -1,10 +1,10 @@
 import type { Image } from '../../images/port.ts';
 import type { Image as WireImage } from '../messages/image.ts';
 
-/** The image's USER without its group: a number is a uid, anything else a name. */
+/** The image's USER without its group: a number is a uid, anything else a name; so is a number that fits no field of the wire. */
 function encodeUser(user: string): Pick<WireImage, 'uid' | 'username'> {
   const [name = ''] = user.split(':');
-  return /^\d+$/.test(name) ? { uid: { value: BigInt(name) }, username: '' } : { uid: null, username: name };
+  return /^\d{1,18}$/.test(name) ? { uid: { value: BigInt(name) }, username: '' } : { uid: null, username: name };
 }
 
 export function encodeImage(image: Image): WireImage {
