@@ -27,6 +27,7 @@ interface Parts {
   readonly directory: string;
   readonly network: NodeNetwork;
   readonly registry: Registry;
+  readonly secured: Registry;
   readonly node: NodeDaemon;
   readonly kubelet: ClusterKubelet;
   readonly kubectl: Kubectl;
@@ -39,12 +40,11 @@ interface NodeStatus {
 
 /**
  * A whole Kubernetes of one node, in a network of its own: etcd, API server, controllers, scheduler, metrics-server, the
- * kubelet, berthd, and a registry on this machine's side of the link. `close` leaves nothing of it.
+ * kubelet, berthd, and registries on this machine's side of the link. `close` leaves nothing of it.
  */
 export class Cluster implements AsyncDisposable {
   readonly #parts: Parts;
   readonly #cleanup: AsyncDisposableStack;
-  readonly images = new TestImages();
 
   private constructor(parts: Parts, cleanup: AsyncDisposableStack) {
     this.#parts = parts;
@@ -83,6 +83,11 @@ export class Cluster implements AsyncDisposable {
 
   get registry(): Registry {
     return this.#parts.registry;
+  }
+
+  /** Another one, which wants a user name and a password. */
+  get secured(): Registry {
+    return this.#parts.secured;
   }
 
   get network(): NodeNetwork {
@@ -130,11 +135,12 @@ async function assemble(undo: AsyncDisposableStack, options: ClusterOptions): Pr
   });
   // Pods mount volumes from below it, also as other users.
   chmodSync(directory, 0o711);
-  for (const name of ['registry', 'kubelet', 'home']) mkdirSync(join(directory, name));
+  for (const name of ['registry', 'secured', 'kubelet', 'home']) mkdirSync(join(directory, name));
   const network = undo.use(NodeNetwork.create());
   const registry = undo.use(await Registry.start({ directory: join(directory, 'registry'), address: network.hostAddress }));
+  const secured = undo.use(await Registry.start({ directory: join(directory, 'secured'), address: network.hostAddress, auth: 'basic' }));
   const busybox = await registry.push('busybox', '1', new TestImages().busybox());
-  const node = undo.use(await startBerth({ insecureRegistries: [registry.host], ownNetwork: true, ...(options.config === undefined ? {} : { config: options.config }) }));
+  const node = undo.use(await startBerth({ insecureRegistries: [registry.host, secured.host], ownNetwork: true, ...(options.config === undefined ? {} : { config: options.config }) }));
   network.join(node.namespace.pid);
   network.routePods(node.scratch.subnet);
   const credentials = new Credentials(directory, `https://${network.nodeAddress}:${apiPort}`);
@@ -143,5 +149,5 @@ async function assemble(undo: AsyncDisposableStack, options: ClusterOptions): Pr
   const plane = undo.use(await ControlPlane.start({ directory, address, credentials, kubectl, enter: (command) => node.namespace.enter(command) }));
   const kubelet = undo.use(ClusterKubelet.start({ node, directory: join(directory, 'kubelet'), port: 10_250, address, kubeconfig: credentials.kubeconfig('kubelet') }));
   await startMetricsServer({ directory, address, plane, kubectl, credentials });
-  return { directory, network, registry, node, kubelet, kubectl, busybox };
+  return { directory, network, registry, secured, node, kubelet, kubectl, busybox };
 }
