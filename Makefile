@@ -6,7 +6,7 @@ NATIVE_SOURCES := $(shell find native/crates proto -name '*.rs' -o -name '*.toml
 
 # Packages come first, whatever -j says.
 .NOTPARALLEL:
-.PHONY: demo test build system-demo system-test bench conformance-cluster clean
+.PHONY: demo test build system-demo system-test bench conformance-cluster cluster cluster-down clean
 
 demo: system-demo build
 	node scripts/demo/main.ts
@@ -20,6 +20,13 @@ bench: system-test build
 conformance-cluster: system-test build
 	node conformance/peers/build.ts
 	vitest run --project cluster
+
+# A Kubernetes of one node on berth, in the background until cluster-down.
+cluster: system-test build
+	node conformance/cluster/play.ts up
+
+cluster-down:
+	node conformance/cluster/play.ts down
 
 build: node_modules/.installed build/native
 

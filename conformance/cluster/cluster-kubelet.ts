@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { makeCgroup } from '../fixtures/cgroups.ts';
 import { ServiceProcess } from '../fixtures/service-process.ts';
 import { commonConfiguration, fixedCgroups, fixedPaths, nodeName, type KubeletPlace } from '../kubelet/configuration.ts';
-import { saveKernelTunables } from '../kubelet/kernel-tunables.ts';
+import { readKernelTunables, writeKernelTunables } from '../kubelet/kernel-tunables.ts';
 import { peerPath } from '../peers/build.ts';
 
 export interface ClusterKubeletPlace extends KubeletPlace {
@@ -15,7 +15,7 @@ export interface ClusterKubeletPlace extends KubeletPlace {
 /** The kubelet of a cluster's node. */
 export class ClusterKubelet implements AsyncDisposable {
   readonly #place: ClusterKubeletPlace;
-  readonly #restoreTunables = saveKernelTunables();
+  readonly #tunables = readKernelTunables();
   #process: ServiceProcess;
 
   private constructor(place: ClusterKubeletPlace) {
@@ -46,7 +46,7 @@ export class ClusterKubelet implements AsyncDisposable {
 
   async close(): Promise<void> {
     await this.#process.stop();
-    this.#restoreTunables();
+    writeKernelTunables(this.#tunables);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,10 +6,15 @@ const names = ['vm/overcommit_memory', 'vm/panic_on_oom', 'kernel/panic', 'kerne
 
 const path = (name: string): string => join('/proc/sys', name);
 
-/** Reads what a kubelet will change; call the result to put it back. */
-export function saveKernelTunables(): () => void {
-  const saved = names.filter((name) => existsSync(path(name))).map((name) => ({ name, value: readFileSync(path(name), 'utf8') }));
-  return () => {
-    for (const { name, value } of saved) writeFileSync(path(name), value);
-  };
+export interface KernelTunable {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** What a kubelet will change, as it is now. */
+export const readKernelTunables = (): readonly KernelTunable[] => names.filter((name) => existsSync(path(name))).map((name) => ({ name, value: readFileSync(path(name), 'utf8') }));
+
+/** Puts back what {@link readKernelTunables} read. */
+export function writeKernelTunables(tunables: readonly KernelTunable[]): void {
+  for (const { name, value } of tunables) writeFileSync(path(name), value);
 }

@@ -7,7 +7,7 @@ import type { NodeDaemon } from '../fixtures/node-daemon.ts';
 import { ServiceProcess } from '../fixtures/service-process.ts';
 import { peerPath } from '../peers/build.ts';
 import { commonConfiguration, fixedCgroups, fixedPaths, nodeName, type KubeletPlace } from './configuration.ts';
-import { saveKernelTunables } from './kernel-tunables.ts';
+import { readKernelTunables, writeKernelTunables } from './kernel-tunables.ts';
 import { KubeletApi, type KubePod } from './kubelet-api.ts';
 
 function configuration(place: KubeletPlace, featureGates: Readonly<Record<string, boolean>>): object {
@@ -23,7 +23,7 @@ function configuration(place: KubeletPlace, featureGates: Readonly<Record<string
 /** The real kubelet without an API server, running the static pods of a directory on a runtime under test. */
 export class Kubelet implements AsyncDisposable {
   readonly #place: KubeletPlace;
-  readonly #restoreTunables = saveKernelTunables();
+  readonly #tunables = readKernelTunables();
   #process: ServiceProcess;
   readonly api: KubeletApi;
 
@@ -98,7 +98,7 @@ export class Kubelet implements AsyncDisposable {
   async close(): Promise<void> {
     await this.api.close();
     await this.#process.stop();
-    this.#restoreTunables();
+    writeKernelTunables(this.#tunables);
     rmSync(this.#place.directory, { recursive: true, force: true });
   }
 

@@ -89,7 +89,7 @@ describe.skipIf(noCluster)('what a pod may ask of a kubelet on berth', () => {
         },
       });
       // A sidecar ends after the others, so that it can tell their order.
-      const watcher = { ...waiter(cluster.busybox, 'watcher', { volumeMounts: [shared], restartPolicy: 'Always' }), command: ['sh', '-c', 'touch /shared/order; trap "exit 0" TERM; tail -f /shared/order & while :; do sleep 0.1 & wait $!; done'] };
+      const watcher = { ...waiter(cluster.busybox, 'watcher', { volumeMounts: [shared], restartPolicy: 'Always' }), command: ['sh', '-c', 'trap "cat /shared/order; exit 0" TERM; while :; do sleep 0.1 & wait $!; done'] };
       await run('hooks', { terminationGracePeriodSeconds: 20, volumes: [{ name: 'shared', emptyDir: {} }], initContainers: [watcher], containers: [main] });
       const following = cluster.kubectl.run(['logs', '-f', 'hooks', '-c', 'watcher']);
       const began = Date.now();
