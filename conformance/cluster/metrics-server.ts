@@ -75,5 +75,7 @@ export async function startMetricsServer({ directory, address, plane, kubectl, c
     '--kubelet-insecure-tls',
     '--kubelet-preferred-address-types=InternalIP',
     '--metric-resolution=10s',
+    // Must be less.
+    '--kubelet-request-timeout=5s',
   ]);
 }
