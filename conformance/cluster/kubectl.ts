@@ -1,18 +1,13 @@
-import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { peerPath } from '../peers/build.ts';
+import { BackgroundCommand, runToEnd, type Command, type Ending, type RunOptions } from './command.ts';
 
-/** How a command ended. */
-export interface Ending {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-export interface RunOptions {
-  readonly input?: string | Buffer;
-  /** Default: a minute. */
-  readonly timeoutMs?: number;
+export interface BackgroundOptions {
+  /** What its output has in it once it is at work. */
+  readonly ready: RegExp;
+  /** Give it a terminal. */
+  readonly terminal?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 interface Meta {
@@ -28,20 +23,26 @@ export class Kubectl {
     this.#environment = { ...process.env, KUBECONFIG: kubeconfig, HOME: home };
   }
 
-  /** The command with its environment, for those who run it by themselves. */
-  command(args: readonly string[]): { readonly program: string; readonly args: readonly string[]; readonly env: NodeJS.ProcessEnv } {
-    return { program: peerPath('kubectl'), args, env: this.#environment };
+  #command(args: readonly string[], { terminal = false, env = {} }: { readonly terminal?: boolean; readonly env?: Readonly<Record<string, string>> } = {}): Command {
+    const environment = { ...this.#environment, ...env };
+    if (!terminal) return { program: peerPath('kubectl'), args, env: environment };
+    const quoted = [peerPath('kubectl'), ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+    return { program: 'script', args: ['-qec', quoted, '/dev/null'], env: environment };
   }
 
   /** Runs it to its end, whatever that is. @throws Error when time is up. */
   async attempt(args: readonly string[], options: RunOptions = {}): Promise<Ending> {
-    return runToEnd(this.command(args), options);
+    return runToEnd(this.#command(args, options), options);
   }
 
   /** Like `kubectl` on a terminal, which `script` makes; output of both kinds comes as one, lines ended by `\r\n`. */
   async onTerminal(args: readonly string[], options: RunOptions = {}): Promise<Ending> {
-    const quoted = [peerPath('kubectl'), ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-    return runToEnd({ program: 'script', args: ['-qec', quoted, '/dev/null'], env: this.#environment }, options);
+    return runToEnd(this.#command(args, { ...options, terminal: true }), options);
+  }
+
+  /** Starts it and returns once it is at work. */
+  async background(args: readonly string[], options: BackgroundOptions): Promise<BackgroundCommand> {
+    return BackgroundCommand.start(this.#command(args, options), options.ready);
   }
 
   /** What it printed. @throws Error with what it said when it failed. */
@@ -86,32 +87,4 @@ export class Kubectl {
     const events = await this.run(['get', 'events', '--field-selector', `involvedObject.name=${name}`]).catch(String);
     throw new Error(`${kind} ${name} did not get there within ${timeoutMs} ms; last: ${last instanceof Error ? last.message : JSON.stringify(last)}\n${events}`);
   }
-}
-
-interface Command {
-  readonly program: string;
-  readonly args: readonly string[];
-  readonly env: NodeJS.ProcessEnv;
-}
-
-async function runToEnd({ program, args, env }: Command, { input, timeoutMs = 60_000 }: RunOptions): Promise<Ending> {
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
-  const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-  child.stdout.on('data', (chunk: Buffer) => chunks.stdout.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => chunks.stderr.push(chunk));
-  // It may end without reading all.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(input);
-  const text = (kind: keyof typeof chunks): string => Buffer.concat(chunks[kind]).toString();
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      child.kill('SIGKILL');
-      reject(new Error(`${program} ${args.join(' ')} took more than ${timeoutMs} ms; it said: ${text('stderr')} ${text('stdout').slice(-1000)}`));
-    }, timeoutMs);
-    child.once('error', reject);
-    child.once('close', (code) => {
-      clearTimeout(timer);
-      resolve({ code: code ?? -1, stdout: text('stdout'), stderr: text('stderr') });
-    });
-  });
 }

@@ -1,6 +1,6 @@
 /**
  * A cluster for a person to play with, which goes on in the background: `play.ts up` starts it and says how to use it,
- * `play.ts down` takes it down.
+ * `play.ts down` takes it down. Its state is kept in the build folder, or in one that is named as a second argument.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,10 +13,12 @@ import { Cluster, clusterPeers } from './cluster.ts';
 import { absentDirectories, remainsOf, removeNewDirectories, sweep, type Machine, type Traces } from './remains.ts';
 
 const build = join(import.meta.dirname, '../../build');
-const stateFile = join(build, 'cluster.json');
-const logFile = join(build, 'cluster.log');
+const stateDirectory = process.argv[3] ?? build;
+const stateFile = join(stateDirectory, 'cluster.json');
+const logFile = join(stateDirectory, 'cluster.log');
 
-interface State {
+/** What is known of a cluster that is up. */
+export interface State {
   /** The process that holds the cluster. */
   readonly pid: number;
   readonly traces: Traces;
@@ -92,9 +94,9 @@ async function up(): Promise<void> {
   const unbuildable = whyNotBuildable();
   if (unbuildable !== undefined) throw new Error(unbuildable);
   await buildPeers(clusterPeers, say);
-  mkdirSync(build, { recursive: true });
+  mkdirSync(stateDirectory, { recursive: true });
   const log = openSync(logFile, 'w');
-  const holder = spawn(process.execPath, [import.meta.filename, 'hold'], { detached: true, stdio: ['ignore', log, log] });
+  const holder = spawn(process.execPath, [import.meta.filename, 'hold', stateDirectory], { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
   say('starting etcd, the API server, its controllers, berthd and a kubelet');
   while (readState() === undefined && holder.exitCode === null && holder.signalCode === null) await sleep(100);
@@ -124,7 +126,7 @@ async function down(): Promise<void> {
 const commands: Readonly<Record<string, () => Promise<void>>> = { up, hold, down };
 try {
   const command = commands[process.argv[2] ?? ''];
-  if (command === undefined) throw new Error(`usage: play.ts ${Object.keys(commands).join('|')}`);
+  if (command === undefined) throw new Error(`usage: play.ts ${Object.keys(commands).join('|')} [DIRECTORY]`);
   await command();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
