@@ -31,7 +31,7 @@ const imports: readonly Import[] = sources.flatMap((file) =>
     }),
 );
 
-const drivers = new Set(['native', 'state', 'images', 'snapshotter', 'cni', 'shim', 'metrics']);
+const drivers = new Set(['native', 'state', 'images', 'snapshotter', 'cni', 'shim', 'metrics', 'nri']);
 const doors = new Set(['cri', 'docker', 'streaming', 'debug']);
 const clients = new Set(['cli', 'bench']);
 const base = new Set(['lib', 'oci', 'config', 'telemetry']);

@@ -64,6 +64,7 @@ const packages: readonly (readonly [string, string])[] = [
   ['containerd-shim', 'containerd.events'],
   ['containerd-shim', 'containerd.services.events.ttrpc.v1'],
   ['containerd-shim', 'containerd.runtime.bootstrap.v1'],
+  ['nri', 'nri.pkg.api.v1alpha1'],
   ['cgroup-stats', 'io.containerd.cgroups.v1'],
   ['cgroup-stats', 'io.containerd.cgroups.v2'],
 ];

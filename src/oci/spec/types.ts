@@ -24,6 +24,24 @@ export interface OciHook {
 
 export type OciHooks = Readonly<Partial<Record<OciHookName, readonly OciHook[]>>>;
 
+/** A bigint beyond what a number holds exactly, such as RLIM_INFINITY. */
+export type OciUint64 = number | bigint;
+
+export interface OciRlimit {
+  readonly type: string;
+  readonly hard: OciUint64;
+  readonly soft: OciUint64;
+}
+
+export interface OciScheduler {
+  readonly policy: string;
+  readonly nice?: number;
+  readonly priority?: number;
+  readonly flags?: readonly string[];
+  readonly runtime?: number;
+  readonly deadline?: number;
+  readonly period?: number;
+}
 export interface OciProcess {
   readonly terminal: boolean;
   readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
@@ -35,6 +53,9 @@ export interface OciProcess {
   readonly oomScoreAdj?: number;
   readonly apparmorProfile?: string;
   readonly selinuxLabel?: string;
+  readonly rlimits?: readonly OciRlimit[];
+  readonly ioPriority?: { readonly class: string; readonly priority: number };
+  readonly scheduler?: OciScheduler;
 }
 
 export interface OciCapabilities {
@@ -83,15 +104,28 @@ export interface OciDeviceRule {
   readonly access: string;
 }
 
+export interface OciMemory {
+  readonly limit?: number;
+  readonly swap?: number;
+  readonly reservation?: number;
+  readonly kernel?: number;
+  readonly kernelTCP?: number;
+  readonly swappiness?: number;
+  readonly disableOOMKiller?: boolean;
+  readonly useHierarchy?: boolean;
+}
+
 export interface OciResources {
   readonly devices?: readonly OciDeviceRule[];
-  readonly memory?: { readonly limit?: number; readonly swap?: number };
+  readonly memory?: OciMemory;
   readonly cpu?: {
     readonly shares?: number;
     readonly quota?: number;
     readonly period?: number;
     readonly cpus?: string;
     readonly mems?: string;
+    readonly realtimeRuntime?: number;
+    readonly realtimePeriod?: number;
   };
   readonly pids?: { readonly limit: number };
   readonly hugepageLimits?: readonly { readonly pageSize: string; readonly limit: number }[];
@@ -114,6 +148,7 @@ export interface OciLinux {
   readonly intelRdt?: OciIntelRdt;
   /** Interfaces of the host that move into the container's network namespace, by their name on the host. */
   readonly netDevices?: Readonly<Record<string, { readonly name?: string }>>;
+  readonly memoryPolicy?: { readonly mode: string; readonly nodes: string; readonly flags?: readonly string[] };
 }
 
 export interface OciIntelRdt {
@@ -128,6 +163,9 @@ export interface OciSeccomp {
   readonly defaultAction: string;
   readonly defaultErrnoRet?: number;
   readonly architectures?: readonly string[];
+  readonly flags?: readonly string[];
+  readonly listenerPath?: string;
+  readonly listenerMetadata?: string;
   readonly syscalls?: readonly OciSyscallRule[];
 }
 
