@@ -56,6 +56,8 @@ test('paths that no socket can have are refused before anything starts', () => {
   expect(() => read(`run_root = "${deep}"`)).toThrow(expect.objectContaining({ kind: 'invalid', hint: 'shorten [cri] socket in /etc/berth/config.toml' }));
   expect(() => read(`run_root = "${deep}"\n[cri]\nsocket = "/s"`)).toThrow(expect.objectContaining({ kind: 'invalid', hint: 'shorten run_root in /etc/berth/config.toml' }));
   expect(read(`run_root = "/${'d'.repeat(94)}"`).cri.socket).toHaveLength(106);
+  expect(() => read(`[nri]\nsocket = "${deep}/nri.sock"`)).toThrow(expect.objectContaining({ kind: 'invalid', hint: 'shorten [nri] socket in /etc/berth/config.toml' }));
+  expect(read('run_root = "/r"').nri.socket).toBe('/r/nri.sock');
 });
 
 test('a syntax error names the line and does not quote it', () => {

@@ -9,6 +9,9 @@ export const defaultConfigPath = '/etc/berth/config.toml';
 /** Where a pod or a kubelet's client finds the CRI socket when [cri] socket is not set. */
 const defaultCriSocket = (config: Config): string => `${config.runRoot}/berth.sock`;
 
+/** Where plugins find the NRI socket when [nri] socket is not set; a place of its own for each daemon. */
+const defaultNriSocket = (config: Config): string => `${config.runRoot}/nri.sock`;
+
 /** Reads and checks the settings. Fails `invalid` with the key and the file in the message. */
 export function loadConfig(file: string): Config {
   return parseConfig(readText(file), file, () => statSync(file));
@@ -21,9 +24,11 @@ export function parseConfig(source: string, file: string, stat: () => { readonly
   requireKnownDefault(config, file);
   const socket = config.cri.socket === '' ? defaultCriSocket(config) : config.cri.socket;
   requireShort(socket, `[cri] socket in ${file}`);
+  const nriSocket = config.nri.socket === '' ? defaultNriSocket(config) : config.nri.socket;
   // The longest name of a socket that berthd itself makes there.
   requireShort(`${config.runRoot}/events.sock`, `run_root in ${file}`);
-  return Object.freeze({ ...config, cri: Object.freeze({ ...config.cri, socket }) });
+  requireShort(nriSocket, `[nri] socket in ${file}`);
+  return Object.freeze({ ...config, cri: Object.freeze({ ...config.cri, socket }), nri: Object.freeze({ ...config.nri, socket: nriSocket }) });
 }
 
 /** The length of sun_path without its NUL. */

@@ -61,6 +61,7 @@ export const schema = table({
     cdiSpecDirs: listOf(path('/'), ['/etc/cdi', '/var/run/cdi']),
     deviceOwnershipFromSecurityContext: flag(false),
   }),
+  nri: table({ enable: flag(true), socket: path(''), registrationTimeout: duration(5000), requestTimeout: duration(2000) }),
   tracing: table({ endpoint: text(''), sampling: fraction(1) }),
   limits: table({ startConcurrency: integer(0, { min: 0, max: 1024 }), drainTimeout: duration(30_000) }),
 });

@@ -18,6 +18,7 @@ import { createMetrics, type Metrics } from '../metrics/registry.ts';
 import { AgentClient } from '../native/agent-client.ts';
 import { AgentSupervisor } from '../native/agent-supervisor.ts';
 import type { Agent } from '../native/port.ts';
+import { NriPlugins } from '../nri/nri-plugins.ts';
 import type { ShimLauncher } from '../shim/port.ts';
 import { TtrpcShimLauncher } from '../shim/shim-launcher.ts';
 import { openSnapshotter } from '../snapshotter/open-snapshotter.ts';
@@ -31,7 +32,7 @@ import { daemonInfo } from './daemon-info.ts';
 import { groupId } from './group-id.ts';
 import { findPrograms, type Programs } from './programs.ts';
 import { scrapeSource } from './scrape-source.ts';
-import { cgroupDriver, engineSettings, imageSettings, runtimeHandlers } from './settings.ts';
+import { cgroupDriver, engineSettings, imageSettings, nriSettings, runtimeHandlers } from './settings.ts';
 import type { Shutdown } from './shutdown.ts';
 import { packageVersion } from './version.ts';
 
@@ -69,8 +70,10 @@ export async function compose(config: Config, log: Logger, shutdown: Shutdown): 
   shutdown.add('tracing', await startTracing(config.tracing));
   const base: Base = { config, log, shutdown, programs, metrics: createMetrics() };
   const drivers = await openDrivers(base);
-  const engine = createEngine({ ...drivers, clock, log: log.child({ part: 'engine' }), observer: base.metrics }, engineSettings(config, readHostFacts()));
+  const nri = new NriPlugins(log.child({ part: 'nri' }), nriSettings(config, packageVersion()));
+  const engine = createEngine({ ...drivers, nri, clock, log: log.child({ part: 'engine' }), observer: base.metrics }, engineSettings(config, readHostFacts()));
   shutdown.add('engine', async () => engine.close());
+  shutdown.add('NRI plugins', async () => nri.close());
   const gate = new ReadyGate();
   await openDoors(base, { ...drivers, engine, gate });
   return { agent: drivers.agent, engine, metrics: base.metrics, gate };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import type { EngineConfig } from '../engine/config.ts';
 import type { ImagesConfig } from '../images/config.ts';
+import type { NriSettings } from '../nri/nri-plugins.ts';
 import type { RuntimeHandler } from '../shim/port.ts';
 
 export type CgroupDriver = 'cgroupfs' | 'systemd';
@@ -38,6 +39,10 @@ export function imageSettings({ images, registries }: Config): ImagesConfig {
 
 /** Where pods that name no cgroup parent go, in the spelling of the driver. */
 const defaultParent: Readonly<Record<CgroupDriver, string>> = { cgroupfs: '/berth', systemd: 'berth.slice' };
+
+export function nriSettings({ nri }: Config, version: string): NriSettings {
+  return { socket: nri.enable ? nri.socket : '', version, registrationTimeoutMs: nri.registrationTimeout, requestTimeoutMs: nri.requestTimeout };
+}
 
 export function engineSettings(config: Config, host: EngineConfig['host']): EngineConfig {
   const driver = cgroupDriver(config);

@@ -5,6 +5,7 @@ import type { Log } from '../lib/log.ts';
 import type { Agent } from '../native/port.ts';
 import type { ShimLauncher } from '../shim/port.ts';
 import type { Snapshotter } from '../snapshotter/port.ts';
+import type { Nri } from '../nri/port.ts';
 import type { StateStore } from '../state/port.ts';
 import type { EngineObserver } from './observer.ts';
 
@@ -16,6 +17,7 @@ export interface EngineComponents {
   readonly images: ImageService;
   readonly shims: ShimLauncher;
   readonly state: StateStore;
+  readonly nri: Nri;
   readonly clock: Clock;
   readonly log: Log;
   readonly observer: EngineObserver;

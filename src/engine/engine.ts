@@ -8,6 +8,7 @@ import { stopContainer } from './containers/stop-container.ts';
 import { updateContainer } from './containers/update-container.ts';
 import { execSync } from './exec/exec-sync.ts';
 import { createParts, type EngineParts } from './parts.ts';
+import { pluginHost } from './plugins/plugin-host.ts';
 import { removePod } from './pods/remove-pod.ts';
 import { runPod } from './pods/run-pod.ts';
 import { stopPod } from './pods/stop-pod.ts';
@@ -35,9 +36,7 @@ function podService(parts: EngineParts): PodService {
     list: (filter) => parts.pods.list(filter),
     stats: (id, signal) => podStats(parts, id, signal),
     listStats: (filter, signal) => listPodStats(parts, filter, signal),
-    updateResources: (id, update) => {
-      updatePodResources(parts, id, update);
-    },
+    updateResources: (id, update, signal) => updatePodResources(parts, id, update, signal),
   };
 }
 
@@ -66,7 +65,10 @@ export function createEngine(components: EngineComponents, config: EngineConfig)
     images: components.images,
     status: () => engineStatus(parts),
     events: (signal) => parts.events.subscribe(signal),
-    recover: () => recover(parts),
+    recover: async () => {
+      await recover(parts);
+      await parts.nri.open(pluginHost(parts));
+    },
     close: async () => {
       parts.background.close();
       await parts.background.settled();

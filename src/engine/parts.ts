@@ -16,6 +16,7 @@ import type { Pod } from './model/pod.ts';
 import { oomFloor } from './oom-floor.ts';
 import { EnginePaths } from './paths.ts';
 import { Places } from './places.ts';
+import { PluginLedger } from './plugins/plugin-ledger.ts';
 import { PodStore } from './pods/pod-store.ts';
 import { SharedAttempts } from './shared-attempts.ts';
 import { statsConcurrency } from './stats/container-stats.ts';
@@ -42,6 +43,7 @@ export interface EngineParts extends EngineComponents {
   readonly podLocks: KeyedMutex<PodId>;
   /** Held while a container starts, changes or goes. Never over a grace period or an exit. */
   readonly containerLocks: KeyedMutex<ContainerId>;
+  readonly ledger: PluginLedger;
   readonly podRuns: SharedAttempts<Pod>;
   readonly creations: SharedAttempts<Container>;
   readonly removals: SharedAttempts<void>;
@@ -69,6 +71,7 @@ export function createParts(components: EngineComponents, config: EngineConfig):
     layerUsages: new LayerUsages(components.snapshotter, background),
     podLocks: new KeyedMutex(),
     containerLocks: new KeyedMutex(),
+    ledger: new PluginLedger(),
     podRuns: new SharedAttempts(),
     creations: new SharedAttempts(),
     removals: new SharedAttempts(),

@@ -40,7 +40,7 @@ export interface PodService {
   stats(id: string, signal: AbortSignal): Promise<PodStats>;
   listStats(filter: PodFilter, signal: AbortSignal): Promise<readonly PodStats[]>;
   /** Records resources that the kubelet has already applied. */
-  updateResources(id: string, update: { readonly overhead: LinuxResources | undefined; readonly resources: LinuxResources | undefined }): void;
+  updateResources(id: string, update: { readonly overhead: LinuxResources | undefined; readonly resources: LinuxResources | undefined }, signal: AbortSignal): Promise<void>;
 }
 
 export interface ContainerService {

@@ -60,9 +60,9 @@ function applyMounts(before: readonly OciMount[], changes: ReadonlyMap<string, M
 
 /** Events travel into the container only through a root that lets them. */
 function rootfsPropagation(before: string | undefined, changes: ReadonlyMap<string, MountMessage | undefined>): string | undefined {
-  const options = [...changes.values()].flatMap((mount) => mount?.options ?? []);
-  if (options.includes('rshared') || before === 'rshared') return 'rshared';
-  return options.includes('rslave') ? 'rslave' : before;
+  const options = new Set([...changes.values()].flatMap((mount) => mount?.options ?? []));
+  if (options.has('rshared') || before === 'rshared') return 'rshared';
+  return options.has('rslave') ? 'rslave' : before;
 }
 
 function applyHooks(before: OciHooks, added: HooksMessage): OciHooks {

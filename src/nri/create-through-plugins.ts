@@ -25,9 +25,10 @@ export async function createThroughPlugins(
   for (const plugin of plugins.filter((other) => other.wants(event.createContainer))) {
     const answer = await plugin.ask(methods.createContainer, { pod: podMessage(pod), container: containerMessage(container, adjusted) }, signal);
     if (answer === undefined) continue;
-    if (answer.adjust !== null) adjustment.add(plugin.name, answer.adjust);
     updates.add(plugin.name, answer.update, container.id);
     evict.push(...answer.evict);
+    if (answer.adjust === null) continue;
+    adjustment.add(plugin.name, answer.adjust);
     adjusted = applyAdjustment(spec, adjustment);
   }
   const validators = plugins.filter((plugin) => plugin.wants(event.validate));

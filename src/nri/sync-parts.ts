@@ -25,5 +25,5 @@ export function syncParts(methods: NriMethods, pods: readonly PodMessage[], cont
   };
   for (const pod of pods) place(methods.podCodec.encode(pod).length).pods.push(pod);
   for (const container of containers) place(methods.containerCodec.encode(container).length).containers.push(container);
-  return parts.map((part, index) => ({ ...part, more: index < parts.length - 1 }));
+  return parts.map(({ pods: some, containers: others }, index) => ({ pods: some, containers: others, more: index < parts.length - 1 }));
 }

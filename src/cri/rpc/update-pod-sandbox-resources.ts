@@ -6,7 +6,7 @@ import type { UpdatePodSandboxResourcesRequest } from '../messages/sandbox.ts';
 
 export const updatePodSandboxResources =
   ({ engine }: Door): Unary<UpdatePodSandboxResourcesRequest, Empty> =>
-  ({ podSandboxId, overhead, resources }) => {
-    engine.pods.updateResources(nonEmpty(podSandboxId, 'pod_sandbox_id'), { overhead: decodeOptionalResources(overhead), resources: decodeOptionalResources(resources) });
+  async ({ podSandboxId, overhead, resources }, signal) => {
+    await engine.pods.updateResources(nonEmpty(podSandboxId, 'pod_sandbox_id'), { overhead: decodeOptionalResources(overhead), resources: decodeOptionalResources(resources) }, signal);
     return {};
   };

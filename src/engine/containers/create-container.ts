@@ -6,11 +6,13 @@ import { cleanUpSignal } from '../clean-up-signal.ts';
 import { publishContainer } from '../events/publish.ts';
 import type { Container, ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
+import { containerCreated, containerFailed, containerMade } from '../plugins/container-hooks.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
 import { observed, observePhases } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { checkContainerConfig } from './check-container-config.ts';
 import { containerName } from './container-store.ts';
+import { withOciResources } from './record-resources.ts';
 import { releaseContainer } from './release-container.ts';
 import { idShift } from './rootfs-mounts.ts';
 import { composeSpec, type Creation } from './compose-spec.ts';
@@ -41,13 +43,17 @@ async function makeContainer(parts: EngineParts, pod: Pod, config: ContainerConf
     // Nothing may be waited for between this check and the record, or a pod that stops would miss the container.
     checkReady(parts, pod);
     parts.containers.add(container);
+    parts.ledger.creations.delete(creation.id);
     observePhases(parts, 'create-container', waterfall);
     publishContainer(parts, 'created', container);
-    return container;
   } catch (error) {
+    await containerFailed(parts, creation.id);
     await abandon(parts, creation.id);
     throw error;
   }
+  const made = parts.containers.required(creation.id);
+  await containerCreated(parts, made);
+  return made;
 }
 
 function checkReady(parts: EngineParts, pod: Pod): void {
@@ -67,11 +73,18 @@ async function build(parts: EngineParts, creation: Creation, signal: AbortSignal
   const { id, pod, config, image, waterfall } = creation;
   const stopSignal = stopSignalName(config.stopSignal, image.config.stopSignal);
   const rootfs = await waterfall.phase('snapshot', () => parts.snapshotter.prepare(id as string as SnapshotKey, image.topSnapshot, signal, idShift(pod)));
-  const { spec, user } = await composeSpec(parts, creation, rootfs, signal);
+  const { spec: plain, user } = await composeSpec(parts, creation, rootfs, signal);
+  const container = recordOf(parts, creation, user, stopSignal);
+  const spec = parts.nri.active ? await waterfall.phase('plugins', () => containerMade(parts, container, plain, signal)) : plain;
   await waterfall.phase('bundle', async () => {
     const hints = parts.shims.specAnnotations(handlerOf(parts, pod), spec.linux.seccomp);
     writeBundle(parts.paths.bundle(id), { ...spec, annotations: { ...spec.annotations, ...hints } });
   });
+  const resources = spec === plain ? config.resources : withOciResources(config.resources, spec.linux.resources);
+  return { ...container, resources, waterfall: waterfall.phases() };
+}
+
+function recordOf(parts: EngineParts, { id, pod, config, image }: Creation, user: Container['user'], stopSignal: string): Container {
   return {
     id,
     podId: pod.id,
@@ -87,7 +100,7 @@ async function build(parts: EngineParts, creation: Creation, signal: AbortSignal
     stopSignal,
     logPath: pod.config.logDirectory === '' || config.logPath === '' ? '' : join(pod.config.logDirectory, config.logPath),
     task: undefined,
-    waterfall: waterfall.phases(),
+    waterfall: [],
   };
 }
 

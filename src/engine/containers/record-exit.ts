@@ -3,6 +3,7 @@ import type { TaskExit } from '../../shim/port.ts';
 import { publishContainer } from '../events/publish.ts';
 import type { ContainerExit, ExitReason } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
+import { containerEnded } from '../plugins/container-hooks.ts';
 
 /** What an exit counts as that nobody saw. */
 const unknownExitCode = 255;
@@ -17,6 +18,7 @@ export function recordExit(parts: EngineParts, id: ContainerId, exit: ContainerE
   const container = parts.containers.transition(id, 'exited', { exit });
   parts.observer.containerExited(exit.reason);
   publishContainer(parts, 'stopped', container);
+  containerEnded(parts, container);
 }
 
 /** Records what the shim told; undefined: the shim was lost, and nobody knows. */

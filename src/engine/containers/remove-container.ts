@@ -2,6 +2,7 @@ import type { ContainerId } from '../../lib/ids.ts';
 import { publishContainer } from '../events/publish.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
+import { containerGoes } from '../plugins/container-hooks.ts';
 import { endTask } from './end-task.ts';
 import { releaseContainer } from './release-container.ts';
 import { stopContainer } from './stop-container.ts';
@@ -22,6 +23,7 @@ async function remove(parts: EngineParts, id: ContainerId, signal: AbortSignal):
       const container = parts.containers.peek(id);
       if (container === undefined) return;
       // The state is kept: after a crash, or when a step below fails, the next attempt goes on from here.
+      await containerGoes(parts, container);
       if (container.state !== 'removing') parts.containers.transition(id, 'removing');
       // The snapshot is in use until the task is deleted.
       await endTask(parts, id, signal);

@@ -10,6 +10,7 @@ import type { Pod } from '../model/pod.ts';
 import { observed, observePhases } from '../observed.ts';
 import { warmCgroups } from './warm-cgroups.ts';
 import type { EngineParts } from '../parts.ts';
+import { containerStarted, containerStarts } from '../plugins/container-hooks.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
 import { deleteTask } from './delete-task.ts';
 import { checkPidTarget } from './pid-target.ts';
@@ -38,6 +39,7 @@ async function startInTurn(parts: EngineParts, id: ContainerId, waterfall: Water
     checkStartable(parts, id);
     await startNow(parts, id, waterfall, signal);
   }, signal);
+  await containerStarted(parts, parts.containers.required(id));
 }
 
 function checkStartable(parts: EngineParts, id: ContainerId): void {
@@ -55,6 +57,7 @@ async function startNow(parts: EngineParts, id: ContainerId, waterfall: Waterfal
   const container = parts.containers.transition(id, 'starting');
   let task: Task | undefined;
   try {
+    if (parts.nri.active) await waterfall.phase('plugins', () => containerStarts(parts, container, signal));
     task = await waterfall.phase('shim', () => launch(parts, container, signal));
     // Remembered before it runs: a crash from here on finds it again.
     parts.containers.update(id, { task: task.handle });

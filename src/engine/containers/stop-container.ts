@@ -5,6 +5,7 @@ import type { ContainerId } from '../../lib/ids.ts';
 import type { Container } from '../model/container.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
+import { endHeard } from '../plugins/container-hooks.ts';
 import { buryLost } from './bury-lost.ts';
 import { resolveUnknown } from './resolve-unknown.ts';
 import { signalNumber } from './stop-signal.ts';
@@ -17,9 +18,9 @@ export async function stopContainer(parts: EngineParts, id: string, graceMs: num
   const found = parts.containers.find(id);
   if (found === undefined) return;
   const container = await settledContainer(parts, found, signal);
-  if (container?.state !== 'running') return;
-  const live = parts.tasks.get(container.id);
-  if (live !== undefined) await observed(parts, 'stop-container', () => endTask(parts, { container, live }, graceMs, signal));
+  const live = container?.state === 'running' ? parts.tasks.get(container.id) : undefined;
+  if (container !== undefined && live !== undefined) await observed(parts, 'stop-container', () => endTask(parts, { container, live }, graceMs, signal));
+  await endHeard(parts, found.id);
 }
 
 /** The container once no start is under way and it is known whether it runs. */

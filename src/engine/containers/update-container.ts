@@ -1,39 +1,58 @@
 import { BerthError } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
+import { mergeOciResources } from '../../oci/spec/merge-resources.ts';
 import { ociResources } from '../../oci/spec/resources.ts';
-import type { OciSpec } from '../../oci/spec/types.ts';
+import type { OciResources } from '../../oci/spec/types.ts';
+import type { Container } from '../model/container.ts';
 import type { LinuxResources } from '../model/resources.ts';
 import type { EngineParts } from '../parts.ts';
-import { checkUnified } from './check-unified.ts';
+import { containerChanged, containerChanges } from '../plugins/container-hooks.ts';
 import { readSpec, writeBundle } from './bundle.ts';
+import { checkUnified } from './check-unified.ts';
+import { withOciResources } from './record-resources.ts';
 
 /** See ContainerService.update. All of it holds or none: spec, cgroup and record. */
 export async function updateContainer(parts: EngineParts, idOrPrefix: string, asked: LinuxResources, signal: AbortSignal): Promise<void> {
-  const { id } = parts.containers.get(idOrPrefix);
-  await parts.containerLocks.run(id, () => updateInTurn(parts, id, asked, signal), signal);
+  const container = parts.containers.get(idOrPrefix);
+  checkChangeable(container);
+  checkUnified(asked.unified, parts.config.host);
+  const plain = ociResources(asked, parts.config.host);
+  const wanted = await containerChanges(parts, container, plain, signal);
+  await changeResources(parts, container.id, { resources: wanted ?? plain, asked: wanted === undefined ? asked : withOciResources(asked, wanted) }, signal);
+  await containerChanged(parts, parts.containers.required(container.id));
 }
 
-async function updateInTurn(parts: EngineParts, id: ContainerId, asked: LinuxResources, signal: AbortSignal): Promise<void> {
-  const { state, resources: before } = parts.containers.required(id);
+export interface ResourceChange {
+  /** For the spec and the runtime: only what changes. */
+  readonly resources: OciResources;
+  /** For the record; undefined: what it can hold of `resources`. */
+  readonly asked: LinuxResources | undefined;
+}
+
+/** As updateContainer(), without asking plugins. */
+export async function changeResources(parts: EngineParts, id: ContainerId, change: ResourceChange, signal: AbortSignal): Promise<void> {
+  await parts.containerLocks.run(id, () => changeInTurn(parts, id, change, signal), signal);
+}
+
+function checkChangeable({ id, state }: Container): void {
   if (state !== 'created' && state !== 'running') throw new BerthError('precondition', `container ${id} is ${state}, so its resources cannot change`);
-  checkUnified(asked.unified, parts.config.host);
-  const resources = mergeResources(before, asked);
+}
+
+async function changeInTurn(parts: EngineParts, id: ContainerId, { resources, asked }: ResourceChange, signal: AbortSignal): Promise<void> {
+  const container = parts.containers.required(id);
+  checkChangeable(container);
+  const recorded = asked === undefined ? withOciResources(container.resources, resources) : mergeResources(container.resources, asked);
   const bundle = parts.paths.bundle(id);
   const spec = await readSpec(bundle);
-  writeBundle(bundle, withResources(spec, resources, parts));
+  writeBundle(bundle, { ...spec, linux: { ...spec.linux, resources: mergeOciResources(spec.linux.resources, resources) } });
   try {
     // Only what was asked: the runtime leaves the rest as it is.
-    if (state === 'running') await parts.tasks.get(id)?.task.update(ociResources(asked, parts.config.host), signal);
-    parts.containers.update(id, { resources });
+    if (container.state === 'running') await parts.tasks.get(id)?.task.update(resources, signal);
+    parts.containers.update(id, { resources: recorded });
   } catch (error) {
     writeBundle(bundle, spec);
     throw error;
   }
-}
-
-function withResources(spec: OciSpec, resources: LinuxResources, { config }: EngineParts): OciSpec {
-  const { devices } = spec.linux.resources;
-  return { ...spec, linux: { ...spec.linux, resources: { ...ociResources(resources, config.host), ...(devices === undefined ? {} : { devices }) } } };
 }
 
 /** What is asked replaces what was; what is not asked stays. */

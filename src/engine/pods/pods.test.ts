@@ -261,7 +261,7 @@ test('lists filter by state, labels and id prefix', async () => {
 test('new resources of a pod are recorded', async () => {
   const pod = await engine.pods.run(podConfig('web'), signal());
   const resources = { cpuShares: 512, memoryLimitBytes: 1 << 20 } as never;
-  engine.pods.updateResources(pod.id, { overhead: undefined, resources });
-  engine.pods.updateResources(pod.id, { overhead: { cpuShares: 2 } as never, resources: undefined });
+  await engine.pods.updateResources(pod.id, { overhead: undefined, resources }, signal());
+  await engine.pods.updateResources(pod.id, { overhead: { cpuShares: 2 } as never, resources: undefined }, signal());
   expect(engine.pods.get(pod.id).config).toMatchObject({ resources: { cpuShares: 512 }, overhead: { cpuShares: 2 } });
 });

@@ -2,6 +2,7 @@ import { removeContainer } from '../containers/remove-container.ts';
 import { publishPod } from '../events/publish.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
+import { podGoes } from '../plugins/pod-hooks.ts';
 import { releasePod } from './release-pod.ts';
 import { stopPod } from './stop-pod.ts';
 
@@ -20,6 +21,7 @@ export async function removePod(parts: EngineParts, idOrPrefix: string, signal: 
 async function removeRecord(parts: EngineParts, id: Parameters<typeof releasePod>[1], signal: AbortSignal): Promise<void> {
   if (parts.pods.peek(id) === undefined) return;
   await releasePod(parts, id, signal);
+  await podGoes(parts, id);
   parts.pods.delete(id);
   publishPod(parts, 'deleted', id);
 }

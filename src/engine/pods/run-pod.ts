@@ -6,6 +6,7 @@ import { inParallel } from '../in-parallel.ts';
 import type { Pod, PodConfig } from '../model/pod.ts';
 import { observed, observePhases } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
+import { podFailed, podStarts } from '../plugins/pod-hooks.ts';
 import { abandonPod } from './abandon-pod.ts';
 import { attachment } from './attachment.ts';
 import { checkPodConfig } from './check-pod-config.ts';
@@ -33,13 +34,16 @@ async function makePod(parts: EngineParts, config: PodConfig, signal: AbortSigna
   try {
     makePodDirectory(parts, id);
     await inParallel([(shared) => makeNamespaces(parts, id, waterfall, shared), (shared) => makeFiles(parts, id, waterfall, shared)], signal);
+    if (parts.nri.active) await waterfall.phase('plugins', () => podStarts(parts, id, signal));
     signal.throwIfAborted();
     const pod = parts.pods.transition(id, 'ready', { waterfall: waterfall.phases() });
+    parts.ledger.pods.delete(id);
     observePhases(parts, 'run-pod', waterfall);
     publishPod(parts, 'created', id);
     publishPod(parts, 'started', id);
     return pod;
   } catch (error) {
+    await podFailed(parts, id);
     await abandonPod(parts, id);
     throw error;
   }

@@ -2,6 +2,7 @@ import { publishPod } from '../events/publish.ts';
 import type { Pod } from '../model/pod.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
+import { podStops } from '../plugins/pod-hooks.ts';
 import { stopContainer } from '../containers/stop-container.ts';
 import { releasePodRuntime } from './release-pod.ts';
 
@@ -15,7 +16,10 @@ export async function stopPod(parts: EngineParts, id: string, signal: AbortSigna
 async function stopFoundPod(parts: EngineParts, { id }: Pod, signal: AbortSignal): Promise<void> {
   // First of all, so that no container starts in it any more.
   const first = parts.pods.peek(id)?.state === 'ready';
-  if (first) parts.pods.transition(id, 'notready');
+  if (first) {
+    parts.pods.transition(id, 'notready');
+    if (parts.nri.active) parts.ledger.stopsOwed.add(id);
+  }
   try {
     await Promise.all(parts.containers.ofPod(id).map((container) => stopContainer(parts, container.id, 0, signal)));
   } finally {
@@ -25,7 +29,9 @@ async function stopFoundPod(parts: EngineParts, { id }: Pod, signal: AbortSignal
   await parts.podLocks.run(
     id,
     async () => {
-      if (parts.pods.peek(id) !== undefined) await releasePodRuntime(parts, id, signal);
+      if (parts.pods.peek(id) === undefined) return;
+      await podStops(parts, id);
+      await releasePodRuntime(parts, id, signal);
     },
     signal,
   );

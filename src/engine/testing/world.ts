@@ -8,6 +8,7 @@ import { createEngine, type RunningEngine } from '../engine.ts';
 import type { Operation } from '../observer.ts';
 import { FakeAgent } from './fake-agent.ts';
 import { fakeImage, FakeImages } from './fake-images.ts';
+import { FakeNri } from './fake-nri.ts';
 import { FakeNetwork } from './fake-network.ts';
 import { FakeShims } from './fake-shims.ts';
 import { FakeSnapshotter } from './fake-snapshotter.ts';
@@ -25,6 +26,7 @@ export class World {
   readonly images = new FakeImages();
   readonly shims = new FakeShims();
   readonly state = new MemoryState();
+  readonly nri = new FakeNri();
   readonly phases: { readonly operation: Operation; readonly phase: string }[] = [];
   readonly operations: string[] = [];
   readonly exits: string[] = [];
@@ -41,7 +43,7 @@ export class World {
 
   /** An engine on this node; with `faults`, over drivers that can fail. */
   engine(faults = new Faults()): RunningEngine {
-    const { agent, network, snapshotter, images, shims, state } = this;
+    const { agent, network, snapshotter, images, shims, state, nri } = this;
     const log = { info: () => undefined, warn: (_: unknown, message: string) => this.warnings.push(message), error: (_: unknown, message: string) => this.warnings.push(message) };
     const observer = {
       startPhase: (operation: Operation, phase: string) => this.phases.push({ operation, phase }),
@@ -55,6 +57,7 @@ export class World {
       shims: faults.wrap('shims', shims, ['launch']),
       images,
       state,
+      nri,
       clock: systemClock,
       log,
       observer,

@@ -1,20 +1,24 @@
-import type { OciResources } from './types.ts';
+import type { OciMemory, OciResources } from './types.ts';
 
-/** What `change` names replaces what `before` says. */
+/** What `change` names replaces what `before` says; device rules add up. */
 export function mergeOciResources(before: OciResources, change: OciResources): OciResources {
   const sizes = new Set(change.hugepageLimits?.map(({ pageSize }) => pageSize));
   const hugepages = [...(before.hugepageLimits ?? []).filter(({ pageSize }) => !sizes.has(pageSize)), ...(change.hugepageLimits ?? [])];
   const devices = [...(before.devices ?? []), ...(change.devices ?? [])];
-  const memory = { ...before.memory, ...change.memory };
-  // Where swap is limited it is so together with memory, and the limit of both cannot stay below that of memory.
-  if (change.memory?.limit !== undefined && change.memory.swap === undefined && before.memory?.swap !== undefined) memory.swap = change.memory.limit;
   return {
     ...before,
     ...change,
-    ...(before.memory === undefined && change.memory === undefined ? {} : { memory }),
+    ...(before.memory === undefined && change.memory === undefined ? {} : { memory: mergeMemory(before.memory ?? {}, change.memory ?? {}) }),
     ...(before.cpu === undefined && change.cpu === undefined ? {} : { cpu: { ...before.cpu, ...change.cpu } }),
     ...(before.unified === undefined && change.unified === undefined ? {} : { unified: { ...before.unified, ...change.unified } }),
     ...(hugepages.length === 0 ? {} : { hugepageLimits: hugepages }),
     ...(devices.length === 0 ? {} : { devices }),
   };
+}
+
+/** The limit of swap is one of memory and swap together, so it cannot stay below that of memory; -1 is none. */
+function mergeMemory(before: OciMemory, change: OciMemory): OciMemory {
+  const merged = { ...before, ...change };
+  const tooLow = change.limit !== undefined && change.swap === undefined && before.swap !== undefined && before.swap >= 0 && before.swap < change.limit;
+  return tooLow ? { ...merged, swap: change.limit } : merged;
 }

@@ -1,0 +1,77 @@
+import type { NriContainer, NriPod, NriSubject } from '../../nri/port.ts';
+import { ociResources } from '../../oci/spec/resources.ts';
+import type { OciNamespace, OciResources, OciSpec } from '../../oci/spec/types.ts';
+import { cgroupParent } from '../cgroup-parent.ts';
+import { readSpecNow } from '../containers/bundle.ts';
+import { handlerOf } from '../handlers/handler-of.ts';
+import type { Container, ContainerState } from '../model/container.ts';
+import type { Pod } from '../model/pod.ts';
+import type { LinuxResources } from '../model/resources.ts';
+import type { EngineParts } from '../parts.ts';
+import type { PinKind } from '../paths.ts';
+
+/** As clients know it; see ContainerStore. */
+const shownStates: Readonly<Record<ContainerState, NriContainer['state']>> = {
+  created: 'created', starting: 'created', running: 'running', exited: 'exited', removing: 'exited', unknown: 'unknown',
+};
+
+export function describePod(parts: EngineParts, pod: Pod): NriPod {
+  const { identity, labels, annotations, overhead, resources } = pod.config;
+  return {
+    id: pod.id,
+    name: identity.name,
+    namespace: identity.namespace,
+    uid: identity.uid,
+    labels,
+    annotations,
+    runtimeHandler: handlerOf(parts, pod),
+    cgroupParent: cgroupParent(parts.config, pod.config),
+    ips: pod.network?.ips ?? [],
+    pid: pod.pausePid,
+    namespaces: podNamespaces(parts, pod),
+    overhead: ofHost(parts, overhead),
+    resources: ofHost(parts, resources),
+  };
+}
+
+/** Limits as plugins and the OCI spec spell them. */
+export function ofHost({ config }: EngineParts, resources: LinuxResources | undefined): OciResources | undefined {
+  return resources === undefined ? undefined : ociResources(resources, config.host);
+}
+
+/** Those that the pod has of its own, by their pins. */
+function podNamespaces({ paths }: EngineParts, { id, config }: Pod): readonly OciNamespace[] {
+  const { network, ipc, pid, user } = config.security.namespaces;
+  const own: readonly (readonly [OciNamespace['type'], PinKind, boolean])[] = [
+    ['network', 'net', network !== 'node'],
+    ['uts', 'uts', network !== 'node'],
+    ['ipc', 'ipc', ipc !== 'node'],
+    ['pid', 'pid', pid === 'pod'],
+    ['user', 'user', user?.mode === 'pod'],
+  ];
+  return own.filter(([, , present]) => present).map(([type, kind]) => ({ type, path: paths.pin(id, kind) }));
+}
+
+/** @param spec read from the container's bundle unless it is known. */
+export function describeContainer(parts: EngineParts, container: Container, spec: OciSpec | undefined = readSpecNow(parts.paths.bundle(container.id))): NriContainer {
+  const { id, podId, config, state, task, createdAtNs, startedAtNs, exit, imageId, imageRef } = container;
+  return {
+    id,
+    podId,
+    name: config.name,
+    state: shownStates[state],
+    labels: config.labels,
+    annotations: config.annotations,
+    pid: state === 'running' ? (task?.pid ?? 0) : 0,
+    createdAtNs,
+    startedAtNs: startedAtNs ?? 0n,
+    exit,
+    image: { name: config.image, digest: imageRef.split('@')[1] ?? '', configDigest: imageId },
+    seccomp: config.security.seccomp,
+    spec,
+  };
+}
+
+export function describeSubject(parts: EngineParts, container: Container): NriSubject {
+  return { pod: describePod(parts, parts.pods.required(container.podId)), container: describeContainer(parts, container) };
+}

@@ -1,0 +1,25 @@
+import type { NriHost } from '../../nri/port.ts';
+import { changeResources } from '../containers/update-container.ts';
+import { stopContainer } from '../containers/stop-container.ts';
+import type { EngineParts } from '../parts.ts';
+import { describeContainer, describePod } from './describe.ts';
+
+/** What plugins see and may do of their own accord. */
+export function pluginHost(parts: EngineParts): NriHost {
+  const { pods, containers, ledger, background, log } = parts;
+  return {
+    pods: () => pods.all().filter(({ id, state }) => state !== 'creating' || ledger.pods.has(id)).map((pod) => describePod(parts, pod)),
+    containers: () => [
+      ...containers.all().filter(({ state }) => state === 'created' || state === 'starting' || state === 'running').map((container) => describeContainer(parts, container)),
+      ...[...ledger.creations.values()].map(({ container }) => container),
+    ],
+    update: async (id, resources) => {
+      const container = containers.find(id);
+      if (container !== undefined) await changeResources(parts, container.id, { resources, asked: undefined }, background.signal);
+    },
+    evict: async (id, reason) => {
+      log.info({ container: id, reason }, 'a plugin evicts a container');
+      await stopContainer(parts, id, 0, background.signal);
+    },
+  };
+}
