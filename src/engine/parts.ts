@@ -18,6 +18,7 @@ import { EnginePaths } from './paths.ts';
 import { Places } from './places.ts';
 import { PluginLedger } from './plugins/plugin-ledger.ts';
 import { PodStore } from './pods/pod-store.ts';
+import { Selinux } from './selinux/selinux.ts';
 import { SharedAttempts } from './shared-attempts.ts';
 import { statsConcurrency } from './stats/container-stats.ts';
 import { CpuRates } from './stats/cpu-rates.ts';
@@ -33,6 +34,7 @@ export interface EngineParts extends EngineComponents {
   readonly events: EventHub;
   readonly accounts: AccountCache;
   readonly apparmor: Apparmor;
+  readonly selinux: Selinux;
   readonly features: FeatureTable;
   readonly background: Background;
   readonly collector: ImageCollector;
@@ -63,6 +65,7 @@ export function createParts(components: EngineComponents, config: EngineConfig):
     events: new EventHub(),
     accounts: new AccountCache(),
     apparmor: new Apparmor(config.host.apparmor),
+    selinux: new Selinux(config.host.selinux),
     features: new FeatureTable(),
     background,
     collector: new ImageCollector(components.images, background),

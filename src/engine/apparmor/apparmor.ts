@@ -42,8 +42,7 @@ export class Apparmor implements ApparmorHost {
 }
 
 async function parse(agent: Pick<Agent, 'exec'>, signal: AbortSignal): Promise<void> {
-  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
-  const request = { argv: ['apparmor_parser', '--skip-cache', '--replace'], env, stdin: new TextEncoder().encode(defaultProfile), timeoutMs: loadMs } as const;
+  const request = { argv: ['/sbin/apparmor_parser', '--skip-cache', '--replace'], env: {}, stdin: new TextEncoder().encode(defaultProfile), timeoutMs: loadMs } as const;
   const { exitCode, stderr } = await agent.exec(request, signal);
   if (exitCode !== 0) throw new BerthError('internal', `apparmor_parser ended with ${exitCode}: ${new TextDecoder().decode(stderr).trim()}`);
 }

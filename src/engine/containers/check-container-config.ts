@@ -1,4 +1,5 @@
 import { BerthError } from '../../lib/errors.ts';
+import { checkSelinuxLevel } from '../../oci/spec/selinux.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
 import type { ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
@@ -22,6 +23,7 @@ export function checkContainerConfig(parts: EngineParts, pod: Pod, config: Conta
     throw invalid(`container ${config.name} asks for the node's PID namespace but its pod has a user namespace of its own`);
   }
   checkPidTarget(parts, pod.id, security.namespaces);
+  checkSelinuxLevel(security.selinux);
   checkUnified(config.resources.unified, parts.config.host);
   const handler = handlerOf(parts, pod);
   for (const mount of config.mounts) checkMount(mount, { handler, features: parts.features.of(handler) });

@@ -17,6 +17,7 @@ import type { ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import type { NamespaceMode } from '../model/security.ts';
 import type { EngineParts } from '../parts.ts';
+import { relabel } from '../selinux/relabel.ts';
 import { podHostname } from '../pods/pod-hostname.ts';
 import { readAccounts } from './accounts.ts';
 import { resolveBinds } from './binds.ts';
@@ -45,14 +46,21 @@ export async function composeSpec(
   const user = resolveUser(config.security, image.config.user, accounts);
   const volumes = await waterfall.phase('volumes', () => copyVolumes(parts, creation, rootfs, signal));
   const binds = await waterfall.phase('mounts', () => resolveBinds(parts, creation.pod.id, config.mounts, signal));
+  const selinux = parts.selinux.labels(creation.pod, config.security);
+  if (selinux !== undefined) await relabel(parts.agent, selinux, filesToRelabel(config, volumes, binds), signal);
   const spec = await waterfall.phase('spec', async () => {
-    const plain = buildSpec(specInput(parts, creation, user, [...volumes, ...binds]));
+    const plain = buildSpec({ ...specInput(parts, creation, user, [...volumes, ...binds]), selinux });
     return injectDevices(plain, requestedDevices(config.cdiDevices, config.annotations), parts.config.cdiSpecDirs);
   });
   return { spec, user };
 }
 
-function specInput(parts: EngineParts, { id, pod, config, image }: Creation, user: ResolvedUser, binds: readonly BindInput[]): SpecInput {
+/** Directories that are made for this container, and those that its request says are. */
+function filesToRelabel({ mounts }: ContainerConfig, volumes: readonly BindInput[], binds: readonly BindInput[]): readonly string[] {
+  return [...volumes, ...binds.filter((_, index) => mounts[index]?.selinuxRelabel === true && mounts[index].image === '')].map(({ source }) => source);
+}
+
+function specInput(parts: EngineParts, { id, pod, config, image }: Creation, user: ResolvedUser, binds: readonly BindInput[]): Omit<SpecInput, 'selinux'> {
   const { security } = config;
   const capabilities = effectiveCapabilities(security.capabilities, security.privileged, parts.config.host.boundingCapabilities);
   return {

@@ -4,6 +4,7 @@ import { BerthError } from '../../lib/errors.ts';
 import type { PodId, SnapshotKey } from '../../lib/ids.ts';
 import type { Image } from '../../images/port.ts';
 import type { FilesystemMount } from '../../native/port.ts';
+import { contextOption } from '../../oci/spec/selinux.ts';
 import type { ContainerMount } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
 import { resolveInRoot } from './resolve-in-root.ts';
@@ -46,13 +47,14 @@ async function mounted(parts: EngineParts, podId: PodId, image: Image, signal: A
   // One that is there without a mount was left by a crash.
   await parts.snapshotter.remove(key);
   const mounts = await parts.snapshotter.prepare(key, image.topSnapshot, signal);
-  for (const mount of mounts) await parts.agent.mount(readonly(mount), target, signal);
+  const labels = parts.selinux.labels(parts.pods.required(podId));
+  for (const mount of mounts) await parts.agent.mount(readonly(mount, labels === undefined ? [] : [contextOption(labels)]), target, signal);
   writeFileSync(marker, '');
   return target;
 }
 
-function readonly({ options, ...mount }: FilesystemMount): FilesystemMount {
-  return { ...mount, options: [...options.filter((option) => option !== 'rw' && option !== 'ro'), 'ro'] };
+function readonly({ options, ...mount }: FilesystemMount, more: readonly string[]): FilesystemMount {
+  return { ...mount, options: [...options.filter((option) => option !== 'rw' && option !== 'ro'), 'ro', ...more] };
 }
 
 /** Unmounts all image volumes of a pod and lets go of their images. Idempotent. */

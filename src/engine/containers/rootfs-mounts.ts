@@ -1,15 +1,19 @@
-import type { ContainerId, SnapshotKey } from '../../lib/ids.ts';
+import type { SnapshotKey } from '../../lib/ids.ts';
 import type { FilesystemMount } from '../../native/port.ts';
 import type { IdMapping } from '../../oci/id-mapping.ts';
-import type { Snapshotter } from '../../snapshotter/port.ts';
+import { contextOption } from '../../oci/spec/selinux.ts';
+import type { Container } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
+import type { EngineParts } from '../parts.ts';
 
 /**
  * The mounts of a container's root file system. In a pod with its own user namespace they carry containerd's options
  * `uidmap` and `gidmap`, by which a shim shows the layers' files as those of the container's users.
  */
-export function rootfsMounts(snapshotter: Snapshotter, pod: Pod, id: ContainerId): readonly FilesystemMount[] {
-  const mounts = snapshotter.mounts(id as string as SnapshotKey);
+export function rootfsMounts({ snapshotter, selinux }: Pick<EngineParts, 'snapshotter' | 'selinux'>, pod: Pod, { id, config }: Pick<Container, 'id' | 'config'>): readonly FilesystemMount[] {
+  const labels = selinux.labels(pod, config.security);
+  const plain = snapshotter.mounts(id as string as SnapshotKey);
+  const mounts = labels === undefined ? plain : plain.map((mount) => (mount.type === 'overlay' ? withOptions(mount, [contextOption(labels)]) : mount));
   const { user } = pod.config.security.namespaces;
   if (user?.mode !== 'pod') return mounts;
   const mapped = [`uidmap=${text(user.uidMappings)}`, `gidmap=${text(user.gidMappings)}`];

@@ -76,13 +76,14 @@ function launch(parts: EngineParts, container: Container, signal: AbortSignal): 
   return parts.shims.launch(handlerOf(parts, pod), taskSpec(parts, pod, container), signal);
 }
 
-function taskSpec({ paths, snapshotter, config }: EngineParts, pod: Pod, container: Container): TaskSpec {
+function taskSpec(parts: EngineParts, pod: Pod, container: Container): TaskSpec {
+  const { paths, config } = parts;
   const { id, logPath } = container;
   const { tty, stdin, stdinOnce } = container.config;
   return {
     id,
     bundle: paths.bundle(id),
-    rootfs: rootfsMounts(snapshotter, pod, id),
+    rootfs: rootfsMounts(parts, pod, container),
     terminal: tty,
     stdin,
     stdinOnce,

@@ -56,6 +56,8 @@ export interface Pod {
   readonly networkHeld: boolean;
   /** 0 unless the pod shares its PID namespace. */
   readonly pausePid: number;
+  /** What keeps this pod's files from other pods where the node has SELinux. */
+  readonly selinuxLevel?: string;
   /** Where the start's time went. */
   readonly waterfall: readonly Phase[];
 }

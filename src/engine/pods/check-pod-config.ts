@@ -1,4 +1,5 @@
 import { BerthError } from '../../lib/errors.ts';
+import { checkSelinuxLevel } from '../../oci/spec/selinux.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
 import type { PodConfig } from '../model/pod.ts';
 import type { UserNamespace } from '../model/security.ts';
@@ -39,5 +40,6 @@ export function checkPodConfig(parts: Pick<EngineParts, 'shims' | 'features' | '
   if (user?.mode === 'pod' && !parts.features.of(handler).userNamespaces) {
     throw new BerthError('precondition', `runtime handler ${handler} cannot give a pod a user namespace`, { hint: 'use a handler whose OCI runtime tells idmapped mounts among its features' });
   }
+  checkSelinuxLevel(config.security.selinux);
   checkSysctls(config);
 }

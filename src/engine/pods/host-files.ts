@@ -1,8 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { PodId } from '../../lib/ids.ts';
+import { contextOption } from '../../oci/spec/selinux.ts';
 import type { DnsConfig, Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
+import { relabel } from '../selinux/relabel.ts';
 import { podHostname } from './pod-hostname.ts';
 
 /** Searchable by everyone: a pod with a user namespace reaches its files through it. */
@@ -28,7 +30,8 @@ export function resolvConf({ servers, searches, options }: DnsConfig): string {
 }
 
 /** The files below /etc that all containers of the pod share. */
-export async function writeHostFiles({ paths }: Pick<EngineParts, 'paths'>, { id, config }: Pod): Promise<void> {
+export async function writeHostFiles({ paths, agent, selinux }: Pick<EngineParts, 'paths' | 'agent' | 'selinux'>, pod: Pod, signal: AbortSignal): Promise<void> {
+  const { id, config } = pod;
   const [hosts, dns] = await Promise.all([hostFile('/etc/hosts'), config.dns === undefined ? hostFile('/etc/resolv.conf') : resolvConf(config.dns)]);
   const write = (name: Parameters<typeof paths.podFile>[1], text: string): void => {
     writeFileSync(paths.podFile(id, name), text, { mode: 0o644 });
@@ -36,12 +39,15 @@ export async function writeHostFiles({ paths }: Pick<EngineParts, 'paths'>, { id
   write('hostname', `${podHostname(config)}\n`);
   write('hosts', hosts);
   write('resolv.conf', dns);
+  const labels = selinux.labels(pod);
+  if (labels !== undefined) await relabel(agent, labels, (['hostname', 'hosts', 'resolv.conf'] as const).map((name) => paths.podFile(id, name)), signal);
 }
 
 /** The shared memory of a pod with an IPC namespace of its own. */
-export async function mountShm({ agent, config, paths }: Pick<EngineParts, 'agent' | 'config' | 'paths'>, id: PodId, signal: AbortSignal): Promise<void> {
-  const target = paths.shm(id);
+export async function mountShm({ agent, config, paths, selinux }: Pick<EngineParts, 'agent' | 'config' | 'paths' | 'selinux'>, pod: Pod, signal: AbortSignal): Promise<void> {
+  const target = paths.shm(pod.id);
+  const labels = selinux.labels(pod);
   mkdirSync(target, { recursive: true, mode: directoryMode });
-  const options = ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${config.shmSizeBytes}`];
+  const options = ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${config.shmSizeBytes}`, ...(labels === undefined ? [] : [contextOption(labels)])];
   await agent.mount({ type: 'tmpfs', source: 'shm', options }, target, signal);
 }

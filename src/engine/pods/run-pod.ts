@@ -51,6 +51,7 @@ async function makePod(parts: EngineParts, config: PodConfig, signal: AbortSigna
 
 /** The record comes first: after a crash it tells what has to be undone. */
 function recordPod(parts: EngineParts, config: PodConfig): Pod {
+  const selinuxLevel = parts.selinux.newLevel(parts.pods.all());
   return parts.pods.add({
     id: newPodId(),
     config,
@@ -60,6 +61,7 @@ function recordPod(parts: EngineParts, config: PodConfig): Pod {
     networkHeld: false,
     pausePid: 0,
     waterfall: [],
+    ...(selinuxLevel === undefined ? {} : { selinuxLevel }),
   });
 }
 
@@ -80,6 +82,6 @@ async function attachNetwork(parts: EngineParts, id: PodId, waterfall: Waterfall
 
 async function makeFiles(parts: EngineParts, id: PodId, waterfall: Waterfall, signal: AbortSignal): Promise<void> {
   const pod = parts.pods.required(id);
-  await waterfall.phase('files', () => writeHostFiles(parts, pod));
-  if (pod.config.security.namespaces.ipc !== 'node') await waterfall.phase('shm', () => mountShm(parts, id, signal));
+  await waterfall.phase('files', () => writeHostFiles(parts, pod, signal));
+  if (pod.config.security.namespaces.ipc !== 'node') await waterfall.phase('shm', () => mountShm(parts, pod, signal));
 }

@@ -42,6 +42,7 @@ const input: SpecInput = {
   devices: [],
   seccomp: undefined,
   apparmorProfile: undefined,
+  selinux: undefined,
   annotations: {},
   host: { cgroupVersion: 1, swapControl: false, hugetlbControl: false, apparmor: false, selinux: false, minOomScoreAdj: 0, boundingCapabilities: (1n << 41n) - 1n },
 };
@@ -161,6 +162,11 @@ test('mounts: the request wins over a default on the same path, parents come fir
   expect(spec.mounts.filter((m) => m.destination === '/etc/hosts').map((m) => m.source)).toEqual(['/k/hosts']);
   expect(spec.mounts.slice(-3).map((m) => m.source)).toEqual(['/a', '/b', '/k/hosts']);
   expect(spec.linux.rootfsPropagation).toBe('rslave');
+});
+
+test('SELinux labels are of the process and of the mounts that the runtime makes', () => {
+  const { process, linux } = buildSpec(withInput({ selinux: { process: 'p', mount: 'm' } }));
+  expect([process.selinuxLabel, linux.mountLabel]).toEqual(['p', 'm']);
 });
 
 test('an AppArmor profile reaches the process', () => {

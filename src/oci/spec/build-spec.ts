@@ -27,6 +27,7 @@ function buildProcess(input: SpecInput): OciProcess {
     noNewPrivileges: security.noNewPrivileges,
     oomScoreAdj: oomScoreAdj(input.resources.oomScoreAdj, input.host),
     ...(input.apparmorProfile === undefined ? {} : { apparmorProfile: input.apparmorProfile }),
+    ...(input.selinux === undefined ? {} : { selinuxLabel: input.selinux.process }),
   };
 }
 
@@ -45,6 +46,7 @@ function buildLinux(input: SpecInput): OciLinux {
     maskedPaths: security.privileged ? [] : security.maskedPaths,
     readonlyPaths: security.privileged ? [] : security.readonlyPaths,
     ...(input.seccomp === undefined ? {} : { seccomp: input.seccomp }),
+    ...(input.selinux === undefined ? {} : { mountLabel: input.selinux.mount }),
     ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
   };
 }

@@ -1,4 +1,5 @@
 import type { IdMapping } from '../id-mapping.ts';
+import type { SelinuxLabels } from './selinux.ts';
 import type { OciDevice, OciSeccomp } from './types.ts';
 
 /** What the host offers; read once at start, so that building a spec stays a pure function. */
@@ -121,6 +122,8 @@ export interface SpecInput {
   readonly seccomp: OciSeccomp | undefined;
   /** Already chosen (see apparmorFor()); undefined: none. */
   readonly apparmorProfile: string | undefined;
+  /** undefined: the node has no SELinux. */
+  readonly selinux: SelinuxLabels | undefined;
   readonly annotations: Readonly<Record<string, string>>;
   readonly host: HostFacts;
 }

@@ -117,6 +117,8 @@ fn filesystem(mount: &Mount, users: Option<BorrowedFd<'_>>, target: &Path) -> io
                 }
             }
             _ if is_mapping(option) => {}
+            // Quoted for mount(2), where a comma would end it; here it stands alone.
+            (_, Some(("context", label))) => fsconfig_set_string(fs, "context", label.trim_matches('"'))?,
             (_, Some((key, value))) => fsconfig_set_string(fs, key, value)?,
             (flag, None) => fsconfig_set_flag(fs, flag)?,
         }

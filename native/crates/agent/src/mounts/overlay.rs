@@ -43,6 +43,8 @@ pub fn build(lower: &[String], options: &Options) -> Result<OwnedFd> {
             Some((key @ ("upperdir" | "workdir"), dir)) => {
                 fsconfig_set_string(&context, key, within_limit(dir, &mut held)?)?;
             }
+            // Quoted for mount(2), where a comma would end it; here it stands alone.
+            Some(("context", label)) => fsconfig_set_string(&context, "context", label.trim_matches('"'))?,
             Some((key, value)) => fsconfig_set_string(&context, key, value)?,
             None => fsconfig_set_flag(&context, word.as_str())?,
         }
