@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
@@ -44,6 +44,64 @@ test('limits reach the cgroup and the status', async () => {
 test('containers live below the cgroup of their pod', async () => {
   const id = await suite.run(pod, [...waiting]);
   expect(readFileSync(`/proc/${await pidOf(id)}/cgroup`, 'utf8')).toContain(`${suite.node.scratch.cgroup}/${id}`);
+});
+
+test('swap is limited together with memory, and alone it is left as it is', async () => {
+  const id = await suite.run(pod, [...waiting], limited({ memory_limit_in_bytes: String(32 << 20), memory_swap_limit_in_bytes: String(48 << 20) }));
+  expect(await cgroupFile(id, 'memory', 'memory.memsw.limit_in_bytes')).toBe(String(48 << 20));
+  const free = await suite.run(pod, [...waiting], limited({ memory_limit_in_bytes: String(32 << 20) }));
+  expect(BigInt(await cgroupFile(free, 'memory', 'memory.memsw.limit_in_bytes'))).toBeGreaterThan(1n << 50n);
+});
+
+test('processors and memory nodes are chosen, and can be chosen anew', async () => {
+  const id = await suite.run(pod, [...waiting], limited({ cpuset_cpus: '0', cpuset_mems: '0' }));
+  expect([await cgroupFile(id, 'cpuset', 'cpuset.cpus'), await cgroupFile(id, 'cpuset', 'cpuset.mems')]).toEqual(['0', '0']);
+  await suite.cri.call('UpdateContainerResources', { container_id: id, linux: { cpuset_cpus: '1' } });
+  expect([await cgroupFile(id, 'cpuset', 'cpuset.cpus'), await cgroupFile(id, 'cpuset', 'cpuset.mems')]).toEqual(['1', '0']);
+});
+
+test('huge page limits are taken where there is no controller for them: the kubelet sends them always', async ({ skip }) => {
+  if (existsSync('/sys/fs/cgroup/hugetlb')) skip('this machine has the controller');
+  const hugepages = { hugepage_limits: [{ page_size: '2MB', limit: '0' }, { page_size: '1GB', limit: '0' }] };
+  const id = await suite.run(pod, [...waiting], limited(hugepages));
+  expect((await suite.cri.containerStatus(id)).resources?.linux).toMatchObject(hugepages);
+});
+
+test('files of cgroup version 2 are refused by their name on a node with version 1, at creation and update', async ({ skip }) => {
+  if (existsSync('/sys/fs/cgroup/cgroup.controllers')) skip('this machine has version 2');
+  const unified = { unified: { 'memory.high': '1000000' } };
+  const refused = { code: grpcStatus.FAILED_PRECONDITION, details: expect.stringMatching(/memory\.high.*version 2/) };
+  await expect(suite.create(pod, ['true'], limited(unified))).rejects.toMatchObject(refused);
+  const id = await suite.run(pod, [...waiting], limited(asked));
+  await expect(suite.cri.call('UpdateContainerResources', { container_id: id, linux: { ...unified, cpu_shares: '1024' } })).rejects.toMatchObject(refused);
+  expect(await cgroupFile(id, 'cpu', 'cpu.shares')).toBe('512');
+});
+
+test.each<[string, object]>([
+  ['no linux part', { linux: null }],
+  ['no resources', { linux: { resources: null, security_context: null } }],
+  ['empty ones', { linux: { resources: {}, security_context: { namespace_options: { pid: 'CONTAINER' } } } }],
+])('a container with %s runs', async (_what, over) => {
+  // Past the fixture, which fills in what a kubelet would say.
+  const id = await suite.cri.createContainer(pod.id, { metadata: { name: 'bare' }, image: { image: suite.busybox }, command: [...waiting], ...(over as Partial<ContainerConfig>) }, pod.config);
+  await suite.cri.startContainer(id);
+  expect(BigInt(await cgroupFile(id, 'memory', 'memory.limit_in_bytes'))).toBeGreaterThan(1n << 50n);
+});
+
+test('a score is never lower than berthd’s own where that is configured, and none at all is not inherited', async () => {
+  const own = Number(readFileSync(`/proc/${suite.node.pid}/oom_score_adj`, 'utf8'));
+  const score = async (resources: object) => Number(readFileSync(`/proc/${await pidOf(await suite.run(pod, [...waiting], limited(resources)))}/oom_score_adj`, 'utf8'));
+  expect(await score({ oom_score_adj: '-998' })).toBe(own);
+  // As under systemd, which protects the daemon, but upwards: that needs no capability.
+  const setDaemon = (value: number): void => {
+    for (const pid of suite.node.pids) writeFileSync(`/proc/${pid}/oom_score_adj`, String(value));
+  };
+  setDaemon(own + 300);
+  try {
+    expect(await score({})).toBe(Math.max(1, own));
+  } finally {
+    setDaemon(own);
+  }
 });
 
 test('oom_score_adj is set', async () => {

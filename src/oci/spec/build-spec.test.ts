@@ -140,7 +140,7 @@ test('ambient capabilities are in all five sets, unless they are dropped', () =>
 
 test('a container that asks for no oom score does not inherit the daemon’s, and none gets a lower one than the host allows', () => {
   const score = (oomScoreAdj: number | undefined, minOomScoreAdj: number) => buildSpec(withInput({ resources: { ...input.resources, oomScoreAdj }, host: { ...input.host, minOomScoreAdj } })).process.oomScoreAdj;
-  expect([score(undefined, -1000), score(undefined, 100), score(-998, -1000), score(-998, -500), score(7, -500)]).toEqual([0, 100, -998, -500, 7]);
+  expect([score(undefined, -1000), score(undefined, 100), score(-998, -1000), score(-998, -500), score(7, -500)]).toEqual([1, 100, -998, -500, 7]);
 });
 
 test('options of a mount come after those that its other fields decide', () => {

@@ -58,10 +58,10 @@ export function deviceRules(
   ];
 }
 
-/**
- * Lowering the score below our own needs CAP_SYS_RESOURCE; without it the lowest we may give is our own. What nobody asks
- * for is 0: a container must not inherit the score that protects the daemon.
- */
+/** What a container gets that asks for none. crun takes 0 for "leave it", and would leave it the score that protects the daemon. */
+const unaskedOomScoreAdj = 1;
+
+/** Lowering the score below our own needs CAP_SYS_RESOURCE; without it the lowest we may give is our own. */
 export function oomScoreAdj(wanted: number | undefined, host: HostFacts): number {
-  return Math.max(wanted ?? 0, host.minOomScoreAdj);
+  return Math.max(wanted ?? unaskedOomScoreAdj, host.minOomScoreAdj);
 }
