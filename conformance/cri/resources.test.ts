@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
 import type { ContainerConfig } from '../fixtures/cri-types.ts';
+import { cgroupFile as fileOfCgroup, pidOf as pidOfContainer } from './cgroup-file.ts';
 import { CriSuite, waiting, type SuitePod } from './suite.ts';
 
 let suite: CriSuite;
@@ -18,18 +19,8 @@ afterAll(async () => suite.close());
 
 const limited = (resources: object): Partial<ContainerConfig> => ({ linux: { resources, security_context: { namespace_options: { pid: 'CONTAINER' } } } });
 
-async function pidOf(id: string): Promise<number> {
-  const { info } = await suite.cri.call<{ info: Record<string, string> }>('ContainerStatus', { container_id: id, verbose: true });
-  return (JSON.parse(info['info'] ?? '') as { pid: number }).pid;
-}
-
-/** A file of the process's cgroup in a version 1 hierarchy, or of the one hierarchy of version 2. */
-async function cgroupFile(id: string, controller: string, name: string): Promise<string> {
-  const lines = readFileSync(`/proc/${await pidOf(id)}/cgroup`, 'utf8').split('\n').map((line) => line.split(':'));
-  const path = lines.find(([, controllers]) => controllers?.split(',').includes(controller))?.[2];
-  if (path === undefined) throw new Error(`no cgroup of ${controller}`);
-  return readFileSync(join('/sys/fs/cgroup', controller, path, name), 'utf8').trim();
-}
+const pidOf = (id: string): Promise<number> => pidOfContainer(suite.cri, id);
+const cgroupFile = (id: string, controller: string, name: string): Promise<string> => fileOfCgroup(suite.cri, id, [controller, name]);
 
 const asked = { cpu_period: '50000', cpu_quota: '25000', cpu_shares: '512', memory_limit_in_bytes: String(64 << 20) };
 

@@ -3,6 +3,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { whyNotBuildable } from '../peers/build.ts';
+
+/** Why there can be no plugin here, or undefined when there can. */
+export const noPlugin = whyNotBuildable();
 
 const program = join(import.meta.dirname, '../../build/nri/recorder');
 

@@ -61,7 +61,7 @@ export function whyNotBuildable(): string | undefined {
     execFileSync('go', ['version'], { stdio: 'ignore' });
     return undefined;
   } catch {
-    return 'Go is not installed, so the real kubelet and containerd cannot be built';
+    return 'Go is not installed, so what is made with it cannot be built';
   }
 }
 

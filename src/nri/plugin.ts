@@ -168,7 +168,8 @@ export class Plugin {
         try {
           this.#identify(pluginName, pluginIdx);
         } catch (error) {
-          this.#registered.reject(error);
+          // The plugin is to hear why, and it is disconnected at the rejection.
+          setImmediate(() => { this.#registered.reject(error); });
           throw error;
         }
         this.#registered.resolve();

@@ -1,4 +1,5 @@
 import { globSync } from 'node:fs';
+import { stringifyExactly } from '../lib/exact-json.ts';
 import { type AnyMessage, type Codec, ProtoFiles, protoDirectory, type Timestamp } from '../lib/proto.ts';
 import { method, type Method } from '../lib/ttrpc/method.ts';
 import type { FilesystemMount } from '../native/port.ts';
@@ -154,5 +155,5 @@ export function pack<Value>(codec: Codec<Value>, value: Value): AnyMessage {
 
 /** Wraps a runtime-spec object the way shims expect it: as JSON. */
 export function packSpec(name: 'Process' | 'LinuxResources', value: unknown): AnyMessage {
-  return { type_url: `types.containerd.io/opencontainers/runtime-spec/1/${name}`, value: Buffer.from(JSON.stringify(value)) };
+  return { type_url: `types.containerd.io/opencontainers/runtime-spec/1/${name}`, value: Buffer.from(stringifyExactly(value)) };
 }

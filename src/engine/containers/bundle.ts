@@ -1,12 +1,10 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseExactly, stringifyExactly } from '../../lib/exact-json.ts';
 import type { OciSpec } from '../../oci/spec/types.ts';
 
 const file = 'config.json';
-
-// In Node, but not yet in its types.
-const { rawJSON: rawJson } = JSON as typeof JSON & { readonly rawJSON: (text: string) => unknown };
 
 /** Writes a container's bundle; also replaces the spec of one, whole or not at all. */
 export function writeBundle(bundle: string, spec: OciSpec): void {
@@ -14,7 +12,7 @@ export function writeBundle(bundle: string, spec: OciSpec): void {
   mkdirSync(bundle, { recursive: true, mode: 0o711 });
   const fresh = join(bundle, `.${file}`);
   // An environment may hold secrets.
-  writeFileSync(fresh, specJson(spec), { mode: 0o600 });
+  writeFileSync(fresh, stringifyExactly(spec), { mode: 0o600 });
   renameSync(fresh, join(bundle, file));
 }
 
@@ -32,14 +30,7 @@ export function readSpecNow(bundle: string): OciSpec | undefined {
   }
 }
 
-/** A number beyond 2^53, such as RLIM_INFINITY, is a bigint here and digits in the file. */
-function specJson(spec: OciSpec): string {
-  return JSON.stringify(spec, (_, value: unknown) => (typeof value === 'bigint' ? rawJson(value.toString()) : value));
-}
-
 /** Written by writeBundle() and by nobody else. */
 function parseSpec(text: string): OciSpec {
-  const exact = (_: string, value: unknown, { source }: { readonly source: string }): unknown =>
-    typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? BigInt(source) : value;
-  return JSON.parse(text, exact as (key: string, value: unknown) => unknown) as OciSpec;
+  return parseExactly(text) as OciSpec;
 }

@@ -1,0 +1,112 @@
+import { existsSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { waiting } from '../cri/suite.ts';
+import { NriSuite } from './nri-suite.ts';
+import { noPlugin } from './plugin-process.ts';
+
+describe.skipIf(noPlugin !== undefined)('NRI plugins that fail', () => {
+  const requestTimeoutMs = 700;
+  let nri: NriSuite;
+  beforeAll(async () => {
+    nri = await NriSuite.start({ nri: { request_timeout: `${requestTimeoutMs}ms`, registration_timeout: '500ms' } });
+  });
+  afterEach(async () => nri.reset());
+  afterAll(async () => nri.close());
+
+  async function timed<Result>(work: Promise<Result>): Promise<readonly [Result, number]> {
+    const began = Date.now();
+    return [await work, Date.now() - began];
+  }
+
+  test('a plugin that does not answer is disconnected, and the pod starts without it', async () => {
+    const slow = await nri.plugin('-index=10', '-name=slow', '-delay=RunPodSandbox=30s');
+    const good = await nri.plugin('-index=20', '-name=good');
+    const [pod, ms] = await timed(nri.cri.pod());
+    expect(ms).toBeGreaterThan(requestTimeoutMs - 50);
+    expect(ms).toBeLessThan(requestTimeoutMs + 2000);
+    await slow.heard('Failed');
+    expect(good.about(pod.id)).toEqual(['RunPodSandbox']);
+    const [, next] = await timed(nri.cri.pod({ metadata: { name: 'next', namespace: 'default', uid: 'n', attempt: 0 } }));
+    expect(next).toBeLessThan(requestTimeoutMs);
+  });
+
+  test('a plugin that dies in the middle of a call holds nothing up', async () => {
+    const dying = await nri.plugin('-exit=CreateContainer=');
+    const pod = await nri.cri.pod();
+    const [id, ms] = await timed(nri.cri.run(pod, [...waiting]));
+    expect(ms).toBeLessThan(requestTimeoutMs);
+    expect(dying.about(id)).toEqual(['CreateContainer']);
+    expect((await nri.cri.cri.containerStatus(id)).state).toBe('CONTAINER_RUNNING');
+  });
+
+  test('a plugin killed while many pods wait for it lets all of them go on', async () => {
+    const gate = nri.gate();
+    const plugin = await nri.plugin(`-hold=RunPodSandbox=${gate.path}`);
+    const pods = Array.from({ length: 6 }, async (_, index) => nri.cri.pod({ metadata: { name: `p${index}`, namespace: 'default', uid: `u${index}`, attempt: 0 } }));
+    await plugin.heard('RunPodSandbox');
+    await plugin.close();
+    expect(await Promise.all(pods)).toHaveLength(6);
+  });
+
+  test('a validator that does not answer has not agreed', async () => {
+    await nri.plugin('-events=ValidateContainerAdjustment', '-delay=ValidateContainerAdjustment=30s');
+    const pod = await nri.cri.pod();
+    await expect(nri.cri.create(pod, [...waiting])).rejects.toThrow(/validates containers, did not answer/);
+  });
+
+  test('a plugin that hangs while it is told what exists holds nothing up for long', async () => {
+    const plugin = nri.starting('-delay=Synchronize=30s');
+    await plugin.heard('Synchronize');
+    const [pod, ms] = await timed(nri.cri.pod());
+    expect(ms).toBeLessThan(requestTimeoutMs + 2000);
+    expect(plugin.about(pod.id)).toEqual([]);
+  });
+
+  test('whoever connects and does not register is sent away', async () => {
+    const socket = connect(nri.socket);
+    await once(socket, 'connect');
+    const [, ms] = await timed(once(socket, 'close'));
+    expect(ms).toBeGreaterThan(400);
+  });
+
+  test('what is no NRI is sent away at once', async () => {
+    const socket = connect(nri.socket);
+    await once(socket, 'connect');
+    socket.on('error', () => undefined);
+    socket.write(Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'));
+    const [, ms] = await timed(once(socket, 'close'));
+    expect(ms).toBeLessThan(400);
+  });
+
+  test('a name or index that is none is refused', async () => {
+    const plugin = nri.starting('-index=1');
+    expect(await plugin.heard('Failed')).toMatchObject({ error: expect.stringContaining('use two digits') });
+  });
+
+  test('errors of what has happened already do not fail a call', async () => {
+    await nri.plugin('-fail=StopPodSandbox=9', '-fail=RemovePodSandbox=9', '-fail=StopContainer=9', '-fail=RemoveContainer=9', '-fail=PostStartContainer=9', '-fail=PostCreateContainer=9');
+    const pod = await nri.cri.pod();
+    const id = await nri.cri.run(pod, [...waiting]);
+    await nri.cri.cri.stopContainer(id);
+    await nri.cri.cri.removeContainer(id);
+    await nri.cri.cri.stopPod(pod.id);
+    await nri.cri.cri.removePod(pod.id);
+    expect(await nri.cri.cri.listPods()).toEqual([]);
+  });
+
+  test('the socket is for root alone', () => {
+    expect(statSync(nri.socket).mode & 0o777).toBe(0o600);
+  });
+
+  test('there is no socket where plugins are not wanted', async () => {
+    const off = await NriSuite.start({ nri: { enable: false } });
+    try {
+      expect(existsSync(off.socket)).toBe(false);
+      expect((await off.cri.pod()).id).toHaveLength(64);
+    } finally {
+      await off.close();
+    }
+  });
+});
