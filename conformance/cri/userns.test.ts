@@ -72,9 +72,11 @@ describe.skipIf(noModernRuntime !== undefined)('pods with a user namespace', () 
   });
 
   test('an image can be mounted as a volume there too', async () => {
-    const volume = { container_path: '/vol', host_path: '', image: { image: suite.busybox }, readonly: true };
-    const id = await suite.run(await podWith(), [...waiting], { mounts: [volume], ...inUserns() });
-    expect(await say(id, '/vol/bin/busybox echo runs; touch /vol/x')).toMatch(/^runs\ntouch: .*Read-only file system/);
+    // The kubelet gives all mounts of such a pod the pod's mappings.
+    const volume = { container_path: '/vol', host_path: '', image: { image: suite.busybox }, readonly: true, uidMappings: [map], gidMappings: [map] };
+    const id = await suite.run(await podWith(), [...waiting], { mounts: [volume, { ...volume, container_path: '/etc-of', image_sub_path: 'etc' }], ...inUserns() });
+    expect(await say(id, '/vol/bin/busybox echo runs; stat -c %u:%g /vol /vol/bin/busybox /etc-of/passwd; touch /vol/x')).toMatch(/^runs\n0:0\n0:0\n0:0\ntouch: .*Read-only file system/);
+    expect((await suite.cri.containerStatus(id)).mounts[0]).toMatchObject({ uidMappings: [map], gidMappings: [map], image: { image: suite.busybox } });
   });
 
   test('the network, its sysctls and pid namespaces are the user namespace’s own', async () => {

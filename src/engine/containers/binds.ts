@@ -19,8 +19,9 @@ export async function resolveBinds(parts: EngineParts, podId: PodId, mounts: rea
       readonly: mount.readonly,
       recursiveReadOnly: mount.recursiveReadOnly,
       propagation: mount.propagation,
-      uidMappings: mount.uidMappings,
-      gidMappings: mount.gidMappings,
+      // An image volume is made with the pod's owners: overlayfs itself cannot be mapped, only its layers can.
+      uidMappings: mount.image === '' ? mount.uidMappings : [],
+      gidMappings: mount.image === '' ? mount.gidMappings : [],
       options: mount.mountOptions ?? [],
     });
   }

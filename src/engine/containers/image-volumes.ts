@@ -6,7 +6,9 @@ import type { Image } from '../../images/port.ts';
 import type { FilesystemMount } from '../../native/port.ts';
 import { contextOption } from '../../oci/spec/selinux.ts';
 import type { ContainerMount } from '../model/container.ts';
+import type { Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
+import { idShift } from './rootfs-mounts.ts';
 import { resolveInRoot } from './resolve-in-root.ts';
 
 /** The kubelet looks for this at the beginning of the message. */
@@ -46,11 +48,18 @@ async function mounted(parts: EngineParts, podId: PodId, image: Image, signal: A
   const key = snapshotKey(podId, name);
   // One that is there without a mount was left by a crash.
   await parts.snapshotter.remove(key);
-  const mounts = await parts.snapshotter.prepare(key, image.topSnapshot, signal);
-  const labels = parts.selinux.labels(parts.pods.required(podId));
-  for (const mount of mounts) await parts.agent.mount(readonly(mount, labels === undefined ? [] : [contextOption(labels)]), target, signal);
+  const pod = parts.pods.required(podId);
+  const mounts = await parts.snapshotter.prepare(key, image.topSnapshot, signal, idShift(pod));
+  for (const mount of mounts) await parts.agent.mount(readonly(mount, podOptions(parts, pod)), target, signal);
   writeFileSync(marker, '');
   return target;
+}
+
+/** What makes the files of the image those of the pod's users, and lets them read them. */
+function podOptions({ paths, selinux }: EngineParts, pod: Pod): readonly string[] {
+  const labels = selinux.labels(pod);
+  const mapped = pod.config.security.namespaces.user?.mode === 'pod' ? [`usermap=${paths.pin(pod.id, 'user')}`] : [];
+  return labels === undefined ? mapped : [...mapped, contextOption(labels)];
 }
 
 function readonly({ options, ...mount }: FilesystemMount, more: readonly string[]): FilesystemMount {

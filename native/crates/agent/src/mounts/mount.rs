@@ -75,7 +75,7 @@ fn inherited(target: &str) -> Result<MountFlags> {
 
 fn attach_filesystem(mount: &FilesystemMount, options: &Options, target: &str) -> Result<()> {
     let data = options.data.join(",");
-    if mount.r#type == "overlay" && data.len() > DATA_MAX {
+    if mount.r#type == "overlay" && (data.len() > DATA_MAX || options.value(overlay::USER_MAP).is_some()) {
         let detached = overlay::build(&overlay::lower_dirs(options), options)?;
         return move_mount(&detached, "", CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH);
     }

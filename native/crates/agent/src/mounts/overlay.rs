@@ -2,17 +2,20 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::{Errno, Result};
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
-    fsmount, fsopen,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_fd,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, open_tree,
 };
 
 use super::options::Options;
 
 /// The kernel's limit on the value of one option, its terminating NUL included.
 const VALUE_MAX: usize = 256;
+
+/// The option that names a pinned user namespace, by which the layers' owners are translated.
+pub const USER_MAP: &str = "usermap";
 
 /// The layers of a mount's `lowerdir`, topmost first. As the kernel reads it, a backslash takes a colon into a name.
 pub fn lower_dirs(options: &Options) -> Vec<String> {
@@ -32,13 +35,20 @@ pub fn lower_dirs(options: &Options) -> Vec<String> {
 /// Makes a detached mount. Needs Linux 6.8 for `lowerdir+`; an older kernel answers `EINVAL`.
 pub fn build(lower: &[String], options: &Options) -> Result<OwnedFd> {
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    // Long paths are given by descriptor, which must stay open until the mount is made.
+    // Long paths and mapped layers are given by descriptor, which must stay open until the mount is made.
     let mut held = Vec::new();
     fsconfig_set_string(&context, "source", "overlay")?;
+    let users = options.value(USER_MAP).map(open_namespace).transpose()?;
     for dir in lower {
-        fsconfig_set_string(&context, "lowerdir+", within_limit(dir, &mut held)?)?;
+        if let Some(users) = &users {
+            let layer = mapped_layer(dir, users)?;
+            fsconfig_set_fd(&context, "lowerdir+", &layer)?;
+            held.push(layer);
+        } else {
+            fsconfig_set_string(&context, "lowerdir+", within_limit(dir, &mut held)?)?;
+        }
     }
-    for word in options.data.iter().filter(|word| !word.starts_with("lowerdir=")) {
+    for word in options.data.iter().filter(|word| !is_done(word)) {
         match word.split_once('=') {
             Some((key @ ("upperdir" | "workdir"), dir)) => {
                 fsconfig_set_string(&context, key, within_limit(dir, &mut held)?)?;
@@ -54,6 +64,22 @@ pub fn build(lower: &[String], options: &Options) -> Result<OwnedFd> {
     }
     fsconfig_create(&context)?;
     fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes(options.flags))
+}
+
+/// Whether a word has its own place in [`build`].
+fn is_done(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(key, _)| key == "lowerdir" || key == USER_MAP)
+}
+
+fn open_namespace(path: &str) -> Result<OwnedFd> {
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// A view of a layer, seen by nobody else, with its owners translated by a user namespace.
+fn mapped_layer(dir: &str, users: &OwnedFd) -> Result<OwnedFd> {
+    let tree = open_tree(CWD, dir, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)?;
+    sys::map_ids(&tree, users)?;
+    Ok(tree)
 }
 
 /// A path short enough for an option's value: itself, or that of a descriptor of the same directory.
