@@ -1,0 +1,103 @@
+import { LinkWatch } from '../link-watch.ts';
+import type { WebSocket } from './accept.ts';
+import type { ChannelCodec } from './channel-codec.ts';
+import { ChannelStream, type ChannelLink } from './channel-stream.ts';
+
+type Done = (error?: Error | null) => void;
+
+export interface ChannelsOptions {
+  readonly codec: ChannelCodec;
+  /** Channels by number; messages to others are dropped. */
+  readonly count: number;
+  /** Whether the client may end a channel, as v5 has it. */
+  readonly canClose: boolean;
+  readonly idleTimeoutMs: number;
+}
+
+const closeChannel = 255;
+const normalClosure = 1000;
+const protocolError = 1002;
+
+/** A WebSocket that carries numbered channels. While one of them is full, nothing is read from it. */
+export class Channels implements ChannelLink {
+  readonly streams: readonly ChannelStream[];
+  readonly #webSocket: WebSocket;
+  readonly #options: ChannelsOptions;
+  readonly #full = new Set<number>();
+  readonly #gone = new AbortController();
+  readonly #watch: LinkWatch;
+
+  constructor(webSocket: WebSocket, options: ChannelsOptions) {
+    this.#webSocket = webSocket;
+    this.#options = options;
+    this.streams = Array.from({ length: options.count }, (_, number) => new ChannelStream(number, this));
+    this.#watch = new LinkWatch({ probe: () => { this.#probe(); }, idle: () => { webSocket.terminate(); } }, options.idleTimeoutMs);
+    // 'close' follows, and tells all that matters.
+    webSocket.on('error', () => undefined);
+    webSocket.on('message', (message: Buffer) => { this.#take(message); });
+    webSocket.once('close', () => { this.#close(); });
+  }
+
+  /** Aborts when the connection is over, whoever ended it. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  send(channel: number, bytes: Buffer, done: Done): void {
+    this.#watch.used();
+    const { codec } = this.#options;
+    this.#webSocket.send(codec.encode(channel, bytes), { binary: codec.binary }, done);
+  }
+
+  hold(channel: number): void {
+    this.#full.add(channel);
+    this.#webSocket.pause();
+  }
+
+  release(channel: number): void {
+    if (this.#full.delete(channel) && this.#full.size === 0) this.#webSocket.resume();
+  }
+
+  /** Ends it when what the channels wrote is sent, and resolves when the client has answered or was given time to. */
+  async finish(): Promise<void> {
+    if (this.#gone.signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#gone.signal.addEventListener('abort', () => { resolve(); }, { once: true });
+    // Nobody reads them any more, and a full one would keep the client's answer from being read.
+    for (const stream of this.streams) stream.destroy();
+    this.#webSocket.close(normalClosure);
+    await promise;
+  }
+
+  destroy(): void {
+    this.#webSocket.terminate();
+  }
+
+  #probe(): void {
+    this.#webSocket.ping();
+    // A client's own pings wait unread behind its data while a channel is full; it must not take that for death.
+    if (this.#full.size > 0) this.#webSocket.pong();
+  }
+
+  #take(message: Buffer): void {
+    this.#watch.used();
+    if (this.#options.canClose && message[0] === closeChannel) {
+      this.#endChannel(message);
+      return;
+    }
+    const decoded = this.#options.codec.decode(message);
+    if (decoded !== undefined) this.streams[decoded.channel]?.receive(decoded.bytes);
+  }
+
+  #endChannel(message: Buffer): void {
+    const stream = message.length === 2 ? this.streams[message.readUInt8(1)] : undefined;
+    if (stream === undefined) this.#webSocket.close(protocolError);
+    else stream.endReading();
+  }
+
+  #close(): void {
+    this.#watch.stop();
+    this.#gone.abort();
+    for (const stream of this.streams) stream.destroy();
+  }
+}
