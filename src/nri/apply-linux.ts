@@ -51,9 +51,6 @@ function ociDevice({ path, type, major, minor, fileMode, uid, gid }: DeviceMessa
 
 /** A device that is added may be used, too. */
 function applyResources(before: OciResources, message: ResourcesMessage, devices: ReadonlyMap<string, DeviceMessage | undefined>): OciResources {
-  if (message.blockioClass !== null && message.blockioClass.value !== '') {
-    throw new BerthError('unimplemented', `an NRI plugin asks for the block I/O class "${message.blockioClass.value}", but berth has no classes`, { hint: 'have it set limits instead' });
-  }
   const added = [...devices.values()].flatMap((device): OciDeviceRule[] =>
     device === undefined ? [] : [{ allow: true, type: device.type, major: Number(device.major), minor: Number(device.minor), access: 'rwm' }],
   );

@@ -1,3 +1,4 @@
+import { BerthError } from '../lib/errors.ts';
 import type { OciDeviceRule, OciMemory, OciResources } from '../oci/spec/types.ts';
 import type { CpuMessage, DeviceRuleMessage, MemoryMessage, Optional, ResourcesMessage } from './messages.ts';
 
@@ -49,8 +50,14 @@ export function resourcesMessage(oci: OciResources): ResourcesMessage {
   };
 }
 
-/** What a plugin wants of resources; only what it names is there. */
+/**
+ * What a plugin wants of resources; only what it names is there.
+ * @throws BerthError `unimplemented` for a class of block I/O, which berth has none of.
+ */
 export function ociOfResources(message: ResourcesMessage): OciResources {
+  if (message.blockioClass !== null && message.blockioClass.value !== '') {
+    throw new BerthError('unimplemented', `an NRI plugin asks for the block I/O class "${message.blockioClass.value}", but berth has no classes`, { hint: 'have it set limits instead' });
+  }
   const memory = ociMemory(message.memory ?? noMemory);
   const cpu = ociCpu(message.cpu ?? noCpu);
   return compact({

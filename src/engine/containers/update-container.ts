@@ -41,6 +41,7 @@ function checkChangeable({ id, state }: Container): void {
 async function changeInTurn(parts: EngineParts, id: ContainerId, { resources, asked }: ResourceChange, signal: AbortSignal): Promise<void> {
   const container = parts.containers.required(id);
   checkChangeable(container);
+  checkUnified(resources.unified ?? {}, parts.config.host);
   const recorded = asked === undefined ? withOciResources(container.resources, resources) : mergeResources(container.resources, asked);
   const bundle = parts.paths.bundle(id);
   const spec = await readSpec(bundle);

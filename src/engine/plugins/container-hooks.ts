@@ -1,8 +1,10 @@
 import type { ContainerId } from '../../lib/ids.ts';
 import type { ContainerEvent, NriCreation, NriSubject } from '../../nri/port.ts';
+import { oomScoreAdj } from '../../oci/spec/resources.ts';
 import type { OciResources, OciSpec } from '../../oci/spec/types.ts';
 import { injectDevices } from '../cdi/inject-devices.ts';
 import { cleanUpSignal } from '../clean-up-signal.ts';
+import { checkUnified } from '../containers/check-unified.ts';
 import type { Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
 import { describeContainer, describePod, describeSubject } from './describe.ts';
@@ -14,7 +16,13 @@ export async function containerMade(parts: EngineParts, container: Container, sp
   const creation: NriCreation = { pod, container: describeContainer(parts, container, spec), spec };
   parts.ledger.creations.set(container.id, creation);
   const adjusted = await parts.nri.createContainer(creation, signal);
-  return injectDevices(adjusted.spec, adjusted.cdiDevices, parts.config.cdiSpecDirs);
+  return injectDevices(possible(parts, adjusted.spec), adjusted.cdiDevices, parts.config.cdiSpecDirs);
+}
+
+/** What the node cannot give is no more a plugin's to ask for than a client's. */
+function possible({ config }: EngineParts, spec: OciSpec): OciSpec {
+  checkUnified(spec.linux.resources.unified ?? {}, config.host);
+  return { ...spec, process: { ...spec.process, oomScoreAdj: oomScoreAdj(spec.process.oomScoreAdj, config.host) } };
 }
 
 /** A container that could not be made is over for the plugins that have heard of it. */
