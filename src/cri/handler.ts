@@ -9,8 +9,11 @@ export interface Door {
   readonly version: string;
 }
 
-/** One RPC with one answer. Throws BerthErrors; the signal aborts when the client's deadline passes or it leaves. */
-export type Unary<Request, Response> = (request: Request, signal: AbortSignal) => Promise<Response> | Response;
+/**
+ * One RPC with one answer. Throws BerthErrors; the signal aborts when the client's deadline passes or it leaves. `deadlineMs` is
+ * that deadline since the epoch, Infinity where the client set none.
+ */
+export type Unary<Request, Response> = (request: Request, signal: AbortSignal, deadlineMs: number) => Promise<Response> | Response;
 
 /** One RPC that answers with a stream, which ends when the iterable does. */
 export type Streaming<Request, Message> = (request: Request, signal: AbortSignal) => AsyncIterable<Message> | Iterable<Message>;

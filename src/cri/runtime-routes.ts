@@ -1,5 +1,7 @@
 import type { CriContract } from './contract.ts';
 import type { Door, Routes } from './handler.ts';
+import { checkpointContainer } from './rpc/checkpoint-container.ts';
+import { checkpointPod } from './rpc/checkpoint-pod.ts';
 import { containerStats } from './rpc/container-stats.ts';
 import { containerStatus } from './rpc/container-status.ts';
 import { createContainer } from './rpc/create-container.ts';
@@ -14,6 +16,7 @@ import { podSandboxStatus } from './rpc/pod-sandbox-status.ts';
 import { removeContainer } from './rpc/remove-container.ts';
 import { removePodSandbox } from './rpc/remove-pod-sandbox.ts';
 import { reopenContainerLog } from './rpc/reopen-container-log.ts';
+import { restorePod } from './rpc/restore-pod.ts';
 import { runPodSandbox } from './rpc/run-pod-sandbox.ts';
 import { runtimeConfig } from './rpc/runtime-config.ts';
 import { startContainer } from './rpc/start-container.ts';
@@ -58,9 +61,9 @@ export function runtimeRoutes(door: Door, contract: CriContract, closing: AbortS
       ListPodSandboxStats: listPodSandboxStats(door),
       UpdateRuntimeConfig: updateRuntimeConfig(),
       Status: status(door),
-      CheckpointContainer: unimplemented('checkpoints of containers'),
-      CheckpointPod: unimplemented('checkpoints of pods'),
-      RestorePod: unimplemented('restoring pods'),
+      CheckpointContainer: checkpointContainer(door),
+      CheckpointPod: checkpointPod(door),
+      RestorePod: restorePod(door),
       ListMetricDescriptors: unimplemented('metrics over CRI'),
       ListPodSandboxMetrics: unimplemented('metrics over CRI'),
       RuntimeConfig: runtimeConfig(door),

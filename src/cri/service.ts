@@ -37,7 +37,7 @@ function serveUnary(parts: PipelineParts, method: string, handler: Unary<never, 
   return (incoming: ServerUnaryCall<object, object>, reply: sendUnaryData<object>): void => {
     const call = describe(method, incoming);
     // The request was decoded by the codec of this very method: the one place where its type is asserted.
-    const work = async (): Promise<object> => handler(incoming.request as never, call.signal);
+    const work = async (): Promise<object> => handler(incoming.request as never, call.signal, Number(incoming.getDeadline()));
     throughPipeline(parts, call, work).then(
       (response) => {
         reply(null, response);

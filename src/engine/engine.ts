@@ -1,3 +1,6 @@
+import { checkpointContainer } from './checkpoints/checkpoint-container.ts';
+import { checkpointPod } from './checkpoints/checkpoint-pod.ts';
+import { restorePod } from './checkpoints/restore-pod.ts';
 import type { EngineComponents } from './components.ts';
 import type { EngineConfig } from './config.ts';
 import { createContainer } from './containers/create-container.ts';
@@ -36,6 +39,8 @@ function podService(parts: EngineParts): PodService {
     list: (filter) => parts.pods.list(filter),
     stats: (id, signal) => podStats(parts, id, signal),
     listStats: (filter, signal) => listPodStats(parts, filter, signal),
+    checkpoint: (request, signal) => checkpointPod(parts, request, signal),
+    restore: (request, signal) => restorePod(parts, request, signal),
     updateResources: (id, update, signal) => updatePodResources(parts, id, update, signal),
   };
 }
@@ -50,6 +55,7 @@ function containerService(parts: EngineParts): ContainerService {
     list: (filter) => parts.containers.list(filter),
     update: (id, resources, signal) => updateContainer(parts, id, resources, signal),
     reopenLog: (id, signal) => reopenLog(parts, id, signal),
+    checkpoint: (request, signal) => checkpointContainer(parts, request, signal),
     execSync: (request, signal) => execSync(parts, request, signal),
     stats: (id, signal) => containerStats(parts, id, signal),
     listStats: (filter, signal) => listContainerStats(parts, filter, signal),

@@ -11,6 +11,7 @@ import { TaskTable } from './containers/task-table.ts';
 import { EventHub } from './events/event-hub.ts';
 import { ImageCollector } from './gc/image-collector.ts';
 import { FeatureTable } from './handlers/feature-table.ts';
+import type { RestoredPod } from './model/checkpoint.ts';
 import type { Container } from './model/container.ts';
 import type { Pod } from './model/pod.ts';
 import { oomFloor } from './oom-floor.ts';
@@ -46,6 +47,9 @@ export interface EngineParts extends EngineComponents {
   /** Held while a container starts, changes or goes. Never over a grace period or an exit. */
   readonly containerLocks: KeyedMutex<ContainerId>;
   readonly ledger: PluginLedger;
+  /** Held while a container's processes are written down. */
+  readonly checkpoints: KeyedMutex<ContainerId>;
+  readonly restores: SharedAttempts<RestoredPod>;
   readonly podRuns: SharedAttempts<Pod>;
   readonly creations: SharedAttempts<Container>;
   readonly removals: SharedAttempts<void>;
@@ -75,6 +79,8 @@ export function createParts(components: EngineComponents, config: EngineConfig):
     podLocks: new KeyedMutex(),
     containerLocks: new KeyedMutex(),
     ledger: new PluginLedger(),
+    checkpoints: new KeyedMutex(),
+    restores: new SharedAttempts(),
     podRuns: new SharedAttempts(),
     creations: new SharedAttempts(),
     removals: new SharedAttempts(),

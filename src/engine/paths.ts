@@ -48,6 +48,16 @@ export class EnginePaths {
     return join(this.containers, id);
   }
 
+  /** Where a checkpoint of the container is put together. */
+  checkpoint(id: ContainerId): string {
+    return join(this.containers, id, 'checkpoint');
+  }
+
+  /** The checkpoint that the container is to be started from. */
+  restore(id: ContainerId): string {
+    return join(this.containers, id, 'restore');
+  }
+
   /** The copy of an image's VOLUME, by its place in the image's list. */
   volume(id: ContainerId, index: number): string {
     return join(this.containers, id, 'volumes', String(index));

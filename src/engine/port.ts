@@ -1,6 +1,7 @@
 import type { ImageService } from '../images/port.ts';
 import type { NetworkStatus } from '../cni/port.ts';
 import type { ExecOutcome, RuntimeHandler } from '../shim/port.ts';
+import type { CheckpointRequest, PodCheckpointRequest, RestoredPod, RestoreRequest } from './model/checkpoint.ts';
 import type { Container, ContainerConfig, ContainerFilter } from './model/container.ts';
 import type { EngineEvent } from './model/event.ts';
 import type { Pod, PodConfig, PodFilter } from './model/pod.ts';
@@ -21,10 +22,12 @@ export interface EngineStatus {
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
 }
 
-/** From `<runtime> features`; all false where the runtime has no such command. */
+/** From `<runtime> features`; false where the runtime does not tell. */
 export interface HandlerFeatures {
   readonly recursiveReadOnlyMounts: boolean;
   readonly userNamespaces: boolean;
+  /** The runtime has CRIU's support built in; whether CRIU itself is there, and knows the kernel, shows when it is used. */
+  readonly checkpoints: boolean;
 }
 
 export interface PodService {
@@ -39,6 +42,10 @@ export interface PodService {
   list(filter: PodFilter): readonly Pod[];
   stats(id: string, signal: AbortSignal): Promise<PodStats>;
   listStats(filter: PodFilter, signal: AbortSignal): Promise<readonly PodStats[]>;
+  /** Pauses the containers, writes them all down and lets them run on. What it wrote is removed when it fails. */
+  checkpoint(request: PodCheckpointRequest, signal: AbortSignal): Promise<void>;
+  /** A new pod whose containers are created, and go on from the checkpoint when they are started. Nothing is left when it rejects. */
+  restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoredPod>;
   /** Records resources that the kubelet has already applied. */
   updateResources(id: string, update: { readonly overhead: LinuxResources | undefined; readonly resources: LinuxResources | undefined }, signal: AbortSignal): Promise<void>;
 }
@@ -55,6 +62,8 @@ export interface ContainerService {
   list(filter: ContainerFilter): readonly Container[];
   update(id: string, resources: LinuxResources, signal: AbortSignal): Promise<void>;
   reopenLog(id: string, signal: AbortSignal): Promise<void>;
+  /** Writes a running container's processes and files into an archive, whole or not at all; it is paused meanwhile and runs on. */
+  checkpoint(request: CheckpointRequest, signal: AbortSignal): Promise<void>;
   execSync(request: ExecSyncRequest, signal: AbortSignal): Promise<ExecOutcome>;
   stats(id: string, signal: AbortSignal): Promise<ContainerStats>;
   /** Running containers only; one that vanishes or hangs is left out. */

@@ -4,8 +4,10 @@ import { type AgentMethods, agentMethods } from './methods.ts';
 import type {
   Agent,
   AgentInfo,
+  ArchiveRequest,
   ExecRequest,
   ExecResult,
+  ExtractRequest,
   FilesystemMount,
   InterfaceStats,
   NamespaceRequest,
@@ -81,6 +83,14 @@ export class AgentClient implements Agent {
       diskBytes: Number(diskBytes),
       micros: Object.fromEntries(Object.entries(micros).map(([name, value]) => [name, Number(value)])),
     };
+  }
+
+  async archive(request: ArchiveRequest, signal?: AbortSignal): Promise<void> {
+    await this.#long(this.#methods.archive, request, signal);
+  }
+
+  async extract(request: ExtractRequest, signal?: AbortSignal): Promise<void> {
+    await this.#long(this.#methods.extract, request, signal);
   }
 
   async removeTree(path: string, signal?: AbortSignal): Promise<void> {

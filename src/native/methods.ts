@@ -1,6 +1,6 @@
 import { ProtoFiles, protoDirectory } from '../lib/proto.ts';
 import { method, type Method } from '../lib/ttrpc/method.ts';
-import type { FilesystemMount, InterfaceStats } from './port.ts';
+import type { ArchiveRequest, ExtractRequest, FilesystemMount, InterfaceStats } from './port.ts';
 
 /** The messages of proto/berth/agent.proto as they go over the wire. */
 interface ExecMessage {
@@ -72,6 +72,8 @@ export interface AgentMethods {
   readonly mount: Method<{ readonly mount: FilesystemMount; readonly target: string }, Empty>;
   readonly unmount: Method<{ readonly target: string }, Empty>;
   readonly unpack: Method<UnpackMessage, UnpackAnswer>;
+  readonly archive: Method<ArchiveRequest, Empty>;
+  readonly extract: Method<ExtractRequest, Empty>;
   readonly removeTree: Method<{ readonly path: string }, Empty>;
   readonly diskUsage: Method<{ readonly paths: readonly string[] }, { readonly usage: readonly { readonly bytes: bigint; readonly inodes: bigint }[] }>;
   readonly readSnapshotFiles: Method<
@@ -96,6 +98,8 @@ export function agentMethods(): AgentMethods {
     mount: of('Mount'),
     unmount: of('Unmount'),
     unpack: of('Unpack'),
+    archive: of('Archive'),
+    extract: of('Extract'),
     removeTree: of('RemoveTree'),
     diskUsage: of('DiskUsage'),
     readSnapshotFiles: of('ReadSnapshotFiles'),

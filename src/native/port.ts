@@ -68,6 +68,19 @@ export interface UnpackResult {
   readonly micros: Readonly<Record<string, number>>;
 }
 
+export interface ArchiveRequest {
+  readonly source: string;
+  readonly target: string;
+  readonly overlayUpper: boolean;
+}
+
+export interface ExtractRequest {
+  readonly archive: string;
+  readonly dir: string;
+  /** Layer directories below, topmost first. */
+  readonly parents: readonly string[];
+}
+
 export interface Usage {
   readonly bytes: number;
   readonly inodes: number;
@@ -97,6 +110,10 @@ export interface Agent {
   mount(mount: FilesystemMount, target: string, signal?: AbortSignal): Promise<void>;
   unmount(target: string, signal?: AbortSignal): Promise<void>;
   unpack(request: UnpackRequest, signal?: AbortSignal): Promise<UnpackResult>;
+  /** Writes what is in a directory as a tar file that must not exist yet; of an overlay's upper directory it makes an image layer. */
+  archive(request: ArchiveRequest, signal?: AbortSignal): Promise<void>;
+  /** Unpacks a tar file that may be hostile into an empty directory, which a failure leaves empty. */
+  extract(request: ExtractRequest, signal?: AbortSignal): Promise<void>;
   removeTree(path: string, signal?: AbortSignal): Promise<void>;
   diskUsage(paths: readonly string[], signal?: AbortSignal): Promise<readonly Usage[]>;
   /** `undefined` for a path that is absent or not a regular file. */

@@ -24,6 +24,8 @@ export interface CreateMessage extends StdioPaths {
   readonly bundle: string;
   readonly rootfs: readonly FilesystemMount[];
   readonly options: AnyMessage | null;
+  /** Empty: the container's program is run. */
+  readonly checkpoint: string;
 }
 
 export interface ExitAnswer {
@@ -52,6 +54,7 @@ export interface TaskMethods {
   readonly update: Method<ById & { readonly resources: AnyMessage }, Empty>;
   readonly pause: Method<ById, Empty>;
   readonly resume: Method<ById, Empty>;
+  readonly checkpoint: Method<ById & { readonly path: string; readonly options: AnyMessage }, Empty>;
   readonly delete: Method<ProcessId, ExitAnswer>;
   readonly shutdown: Method<ById & { readonly now: boolean }, Empty>;
 }
@@ -102,6 +105,7 @@ export interface ShimMethods {
   readonly container: ContainerMethods;
   readonly forward: Method<ForwardMessage, Empty>;
   readonly berthOptions: Codec<BerthOptions>;
+  readonly checkpointOptions: Codec<{ readonly openTcp: boolean; readonly fileLocks: boolean }>;
   readonly runcOptions: Codec<RuncOptions>;
   readonly bootstrapParams: Codec<BootstrapParams>;
   readonly bootstrapResult: Codec<BootstrapResult>;
@@ -121,6 +125,7 @@ export function shimMethods(): ShimMethods {
     },
     forward: method(files, 'containerd.services.events.ttrpc.v1.Events', 'Forward'),
     berthOptions: files.codec('berth.shim.v1.Options'),
+    checkpointOptions: files.codec('containerd.runc.v1.CheckpointOptions'),
     runcOptions: files.codec('containerd.runc.v1.Options'),
     bootstrapParams: files.codec('containerd.runtime.bootstrap.v1.BootstrapParams'),
     bootstrapResult: files.codec('containerd.runtime.bootstrap.v1.BootstrapResult'),
@@ -143,6 +148,7 @@ function taskMethods(files: ProtoFiles, service: string): TaskMethods {
     update: of('Update'),
     pause: of('Pause'),
     resume: of('Resume'),
+    checkpoint: of('Checkpoint'),
     delete: of('Delete'),
     shutdown: of('Shutdown'),
   };

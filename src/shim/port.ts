@@ -28,6 +28,8 @@ export interface TaskSpec {
   /** CRI log file, or undefined to discard the output. */
   readonly logPath: string | undefined;
   readonly maxLogLineBytes: number;
+  /** Directory of a checkpoint's images that start() restores the processes from, instead of running the program. */
+  readonly checkpoint?: string;
 }
 
 /** What must be remembered to find a task again after a restart of berthd. JSON-safe. */
@@ -107,6 +109,11 @@ export interface Task {
   update(resources: unknown, signal?: AbortSignal): Promise<void>;
   pause(signal?: AbortSignal): Promise<void>;
   resume(signal?: AbortSignal): Promise<void>;
+  /**
+   * Has the OCI runtime write the processes to `images`, a directory; they run on, or stay paused. The dump goes on when the
+   * signal aborts. Fails `precondition` with what the runtime and CRIU say.
+   */
+  checkpoint(images: string, signal?: AbortSignal): Promise<void>;
   reopenLog(signal?: AbortSignal): Promise<void>;
   /** Phases that the shim measured itself, in milliseconds by name. Empty for foreign shims. */
   startPhases(signal?: AbortSignal): Promise<Readonly<Record<string, number>>>;

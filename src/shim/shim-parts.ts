@@ -33,6 +33,8 @@ export const callMs = {
   default: 10_000,
   stats: 2000,
   log: 2000,
+  /** Memory is written to disk at its pace. */
+  checkpoint: 3_600_000,
 } as const;
 
 /** The Task service in the version that the shim speaks. */

@@ -6,7 +6,7 @@ import { decodeStats } from './decode-stats.ts';
 import { execSync } from './exec-sync.ts';
 import { readExitRecord } from './exit-record.ts';
 import { logControlAddress, rememberedLog } from './log-control.ts';
-import { type ExitAnswer, packSpec, type ProcessId, type TaskMethods } from './methods.ts';
+import { type ExitAnswer, pack, packSpec, type ProcessId, type TaskMethods } from './methods.ts';
 import type { ExecOutcome, ExecSpec, Task, TaskExit, TaskHandle, TaskState, TaskStats, TaskStatus } from './port.ts';
 import { callMs, type ShimParts, type ShimTarget, taskMethodsOf } from './shim-parts.ts';
 
@@ -100,6 +100,17 @@ export class ShimTask implements Task {
 
   async resume(signal?: AbortSignal): Promise<void> {
     await this.#call(this.#methods.resume, { id: this.#main.id }, { signal });
+  }
+
+  async checkpoint(images: string, signal?: AbortSignal): Promise<void> {
+    const options = pack(this.#parts.methods.checkpointOptions, { openTcp: true, fileLocks: true });
+    try {
+      await this.#call(this.#methods.checkpoint, { id: this.#main.id, path: images, options }, { signal, timeoutMs: callMs.checkpoint });
+    } catch (error) {
+      // A shim has no better code for a runtime that refuses; that CRIU cannot is no defect of anybody's here.
+      if (!(error instanceof BerthError) || error.kind !== 'internal') throw error;
+      throw new BerthError('precondition', error.message, { hint: '`criu check` on the node tells whether CRIU is installed and knows its kernel', cause: error });
+    }
   }
 
   async reopenLog(signal?: AbortSignal): Promise<void> {

@@ -10,12 +10,12 @@ export interface TaskRequestInit {
 
 /** The Create request of either protocol. A foreign shim whose output goes to a log writer opens no stdin. */
 export function createRequest(spec: TaskSpec, init: TaskRequestInit, methods: ShimMethods): CreateMessage {
-  const { id, bundle, rootfs, terminal } = spec;
+  const { id, bundle, rootfs, terminal, checkpoint = '' } = spec;
   if (init.handler.protocol === 'berth') {
-    return { id, bundle, rootfs, terminal, stdin: '', stdout: '', stderr: '', options: berthOptions(spec, init.handler, methods) };
+    return { id, bundle, rootfs, terminal, stdin: '', stdout: '', stderr: '', checkpoint, options: berthOptions(spec, init.handler, methods) };
   }
   const output = spec.logPath === undefined ? '' : loggerUri(init.logger, spec.logPath);
-  return { id, bundle, rootfs, terminal, stdin: '', stdout: output, stderr: terminal ? '' : output, options: runcOptions(init.handler, methods) };
+  return { id, bundle, rootfs, terminal, stdin: '', stdout: output, stderr: terminal ? '' : output, checkpoint, options: runcOptions(init.handler, methods) };
 }
 
 function berthOptions(spec: TaskSpec, handler: RuntimeHandler, methods: ShimMethods): CreateMessage['options'] {

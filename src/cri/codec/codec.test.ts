@@ -160,6 +160,7 @@ const container = {
   stopSignal: 'SIGQUIT',
   logPath: '/l',
   task: undefined,
+  restoreFrom: undefined,
   waterfall: [],
 } satisfies Container;
 

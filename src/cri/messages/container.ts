@@ -157,3 +157,9 @@ export interface ExecSyncResponse {
   readonly stderr: Uint8Array;
   readonly exitCode: number;
 }
+
+export interface CheckpointContainerRequest extends ContainerIdRequest {
+  readonly location: string;
+  /** Seconds; 0: as long as the client waits. */
+  readonly timeout: bigint;
+}

@@ -27,6 +27,8 @@ export async function adoptTask(parts: EngineParts, container: Container, signal
   if (container.state !== 'running') parts.containers.transition(id, 'running', { startedAtNs: startedAtNs ?? parts.clock.nowNs(), task: task.handle });
   const live = parts.tasks.add(id, task);
   watchExit(parts, id, live);
+  // Only a checkpoint pauses, and the one that did is gone with the berthd that took it.
+  if (status === 'paused') await task.resume(signal);
   // Clients shall not see it running any more; if the exit takes long to tell, they do for a while.
   if (status === 'stopped') await abortable(live.exited, signal).catch(() => undefined);
 }

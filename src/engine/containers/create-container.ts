@@ -100,6 +100,7 @@ function recordOf(parts: EngineParts, { id, pod, config, image }: Creation, user
     stopSignal,
     logPath: pod.config.logDirectory === '' || config.logPath === '' ? '' : join(pod.config.logDirectory, config.logPath),
     task: undefined,
+    restoreFrom: undefined,
     waterfall: [],
   };
 }

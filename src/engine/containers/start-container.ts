@@ -4,6 +4,8 @@ import { asBerthError, BerthError } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import { Waterfall, type Phase } from '../../lib/waterfall.ts';
 import type { Task, TaskSpec } from '../../shim/port.ts';
+import { containerFiles } from '../checkpoints/checkpoint-files.ts';
+import { dropRestored } from '../checkpoints/drop-restored.ts';
 import { publishContainer } from '../events/publish.ts';
 import type { Container } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
@@ -89,6 +91,7 @@ function taskSpec(parts: EngineParts, pod: Pod, container: Container): TaskSpec 
     stdinOnce,
     logPath: logPath === '' ? undefined : logPath,
     maxLogLineBytes: config.maxLogLineBytes,
+    ...(container.restoreFrom === undefined ? {} : { checkpoint: join(container.restoreFrom, containerFiles.images) }),
   };
 }
 
@@ -99,6 +102,7 @@ function recordStart(parts: EngineParts, { id, waterfall: creation }: Container,
   observePhases(parts, 'start-container', waterfall);
   publishContainer(parts, 'started', container);
   watchExit(parts, id, live);
+  dropRestored(parts, container);
   parts.background.run('asking a shim how its start went', { container: id }, (signal) => addShimPhases(parts, { id, task }, waterfall, signal));
 }
 

@@ -1,10 +1,10 @@
-import type { Agent } from '../../native/port.ts';
+import type { Agent, ExecResult } from '../../native/port.ts';
 import type { RuntimeHandler, ShimLauncher } from '../../shim/port.ts';
 import type { Log } from '../../lib/log.ts';
 import type { HandlerFeatures } from '../port.ts';
 import { parseFeatures } from './parse-features.ts';
 
-const none: HandlerFeatures = { recursiveReadOnlyMounts: false, userNamespaces: false };
+const none: HandlerFeatures = { recursiveReadOnlyMounts: false, userNamespaces: false, checkpoints: false };
 const featuresMs = 5000;
 
 /** What each runtime handler can do, asked once of its OCI runtime. */
@@ -24,8 +24,10 @@ export class FeatureTable {
 async function ask({ agent, log }: { readonly agent: Agent; readonly log: Log }, { name, runtime }: RuntimeHandler, signal: AbortSignal): Promise<HandlerFeatures> {
   if (runtime === '') return none;
   try {
-    const { stdout, exitCode } = await agent.exec({ argv: [runtime, 'features'], env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, timeoutMs: featuresMs }, signal);
-    if (exitCode !== 0) return none;
+    const run = (argument: string): Promise<ExecResult> => agent.exec({ argv: [runtime, argument], env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, timeoutMs: featuresMs }, signal);
+    const { stdout, exitCode } = await run('features');
+    // crun before 1.9 has no such command, but tells what it is built with.
+    if (exitCode !== 0) return { ...none, checkpoints: Buffer.from((await run('--version')).stdout).includes('+CRIU') };
     const features = parseFeatures(stdout);
     // The runtime maps volumes; the root file system is for the shim to map, which takes more of the kernel.
     return { ...features, userNamespaces: features.userNamespaces && (await agent.info(signal)).idmappedMounts };

@@ -99,6 +99,8 @@ export interface Container {
   /** Absolute, or empty. */
   readonly logPath: string;
   readonly task: TaskHandle | undefined;
+  /** Directory of the checkpoint that its start goes on from; undefined: its program is run. */
+  readonly restoreFrom: string | undefined;
   readonly waterfall: readonly Phase[];
 }
 

@@ -263,7 +263,7 @@ test('the features of each runtime are asked once', async () => {
   const engine = await restart();
   world.agent.features = '{}';
   expect(engine.status().handlers).toMatchObject([
-    { name: 'crun', isDefault: true, features: { recursiveReadOnlyMounts: true, userNamespaces: true } },
+    { name: 'crun', isDefault: true, features: { recursiveReadOnlyMounts: true, userNamespaces: true, checkpoints: false } },
     { name: 'runc', isDefault: false },
   ]);
 });

@@ -16,5 +16,5 @@ export function parseContainer(id: string, value: unknown): Container {
   stringField(config, 'name', what);
   asObject(objectField(config, 'security', what)?.['namespaces'], what);
   // The fields that decide are checked; the others were written by ContainerStore from a whole container.
-  return { startedAtNs: undefined, exit: undefined, task: undefined, ...container } as unknown as Container;
+  return { startedAtNs: undefined, exit: undefined, task: undefined, restoreFrom: undefined, ...container } as unknown as Container;
 }

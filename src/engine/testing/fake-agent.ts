@@ -1,7 +1,7 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
-import type { Agent, AgentInfo, ExecRequest, ExecResult, FilesystemMount, InterfaceStats, NamespaceRequest, UnpackResult, Usage } from '../../native/port.ts';
+import type { Agent, AgentInfo, ArchiveRequest, ExecRequest, ExecResult, ExtractRequest, FilesystemMount, InterfaceStats, NamespaceRequest, UnpackResult, Usage } from '../../native/port.ts';
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const kinds = ['net', 'ipc', 'uts', 'pid'] as const;
@@ -11,6 +11,7 @@ export class FakeAgent implements Agent {
   readonly namespaces = new Map<string, NamespaceRequest>();
   readonly mounts = new Map<string, FilesystemMount>();
   readonly copied: string[] = [];
+  readonly extracted: string[] = [];
   /** Files that every image has. */
   readonly files = new Map([
     ['/etc/passwd', 'root:x:0:0::/root:/bin/sh\nweb:x:1000:1000::/:/bin/sh\n'],
@@ -61,6 +62,18 @@ export class FakeAgent implements Agent {
 
   async unpack(): Promise<UnpackResult> {
     throw new BerthError('unimplemented', 'the engine unpacks nothing');
+  }
+
+  /** What is written is a directory here; an upper directory has nothing in it. */
+  async archive({ source, target, overlayUpper }: ArchiveRequest): Promise<void> {
+    if (existsSync(target)) throw new BerthError('internal', `${target} exists`);
+    if (overlayUpper) writeFileSync(target, 'layer');
+    else cpSync(source, target, { recursive: true });
+  }
+
+  async extract({ archive, dir }: ExtractRequest): Promise<void> {
+    this.extracted.push(dir);
+    if (statSync(archive).isDirectory()) cpSync(archive, dir, { recursive: true });
   }
 
   async removeTree(path: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
@@ -28,6 +28,10 @@ export class FakeShim {
   refusesUpdates = false;
   reopened = 0;
   startError: BerthError | undefined;
+  pauseError: BerthError | undefined;
+  dumpError: BerthError | undefined;
+  /** While set, a dump waits for it. */
+  dumpGate: Promise<void> | undefined;
 
   constructor(handle: TaskHandle, spec: TaskSpec, onEnd: () => void) {
     this.handle = handle;
@@ -40,6 +44,24 @@ export class FakeShim {
     if (this.status !== 'created') throw new BerthError('precondition', `task ${this.handle.id} is ${this.status}`);
     this.status = 'running';
     this.pid = 4242;
+  }
+
+  pause(): void {
+    if (this.pauseError !== undefined) throw this.pauseError;
+    if (this.status !== 'running') throw new BerthError('precondition', `task ${this.handle.id} is ${this.status}`);
+    this.status = 'paused';
+  }
+
+  resume(): void {
+    if (this.status !== 'paused') throw new BerthError('precondition', `task ${this.handle.id} is ${this.status}`);
+    this.status = 'running';
+  }
+
+  /** Writes what CRIU would: here, the state that it found. */
+  async dump(images: string): Promise<void> {
+    await this.dumpGate;
+    if (this.dumpError !== undefined) throw this.dumpError;
+    writeFileSync(join(images, 'state'), this.status);
   }
 
   deliver(signalNumber: number): void {

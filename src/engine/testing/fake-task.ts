@@ -68,12 +68,19 @@ export class FakeTask implements Task {
     this.#shim.updates.push(resources);
   }
 
-  async pause(): Promise<void> {
-    throw new BerthError('unimplemented', 'no pause');
+  async pause(signal?: AbortSignal): Promise<void> {
+    await this.#answers(signal);
+    this.#shim.pause();
   }
 
-  async resume(): Promise<void> {
-    throw new BerthError('unimplemented', 'no resume');
+  async resume(signal?: AbortSignal): Promise<void> {
+    await this.#answers(signal);
+    this.#shim.resume();
+  }
+
+  async checkpoint(images: string, signal?: AbortSignal): Promise<void> {
+    await this.#answers(signal);
+    await this.#shim.dump(images);
   }
 
   async reopenLog(signal?: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 //! berth-agent does for berthd what needs privileges or forks: it runs programs, makes namespaces and mounts, unpacks
 //! layers. It serves `berth.agent.v1.Agent` on an inherited socket and ends with it.
 
+mod archives;
 mod args;
 mod cgroups;
 mod exec;

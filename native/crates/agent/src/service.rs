@@ -9,7 +9,7 @@ use ttrpc::{Call, Handler, Status};
 use crate::exec;
 use crate::info::Info;
 use crate::lanes::{Lane, Lanes};
-use crate::{cgroups, layers, leftovers, log, mounts, namespaces, snapshot};
+use crate::{archives, cgroups, layers, leftovers, log, mounts, namespaces, snapshot};
 
 const SERVICE: &str = "berth.agent.v1.Agent";
 
@@ -40,6 +40,8 @@ impl Service {
             "Mount" => run(call, mounts::mount),
             "Unmount" => run(call, |request| mounts::unmount(&request)),
             "Unpack" => run(call, |request| layers::unpack(&request)),
+            "Archive" => run(call, |request| archives::archive(&request)),
+            "Extract" => run(call, |request| archives::extract(&request)),
             "RemoveTree" => run(call, |request| layers::remove_tree(&request)),
             "DiskUsage" => run(call, |request| layers::disk_usage(&request)),
             "ReadSnapshotFiles" => run(call, |request| snapshot::read_files(&request)),
@@ -71,7 +73,7 @@ fn lane_of(method: &str) -> Lane {
         "Exec" | "WarmCgroups" => Lane::Exec,
         "CreateNamespaces" | "ReleaseNamespaces" => Lane::Namespaces,
         "RemoveTree" | "DiskUsage" | "CopySnapshotTree" => Lane::Trees,
-        "Unpack" => Lane::Unpack,
+        "Unpack" | "Archive" | "Extract" => Lane::Unpack,
         _ => Lane::Quick,
     }
 }

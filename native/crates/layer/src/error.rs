@@ -30,7 +30,7 @@ impl<T> Context<T> for std::result::Result<T, Errno> {
     }
 }
 
-fn classify(op: &'static str, path: &[u8], errno: Errno) -> LayerError {
+pub(crate) fn classify(op: &'static str, path: &[u8], errno: Errno) -> LayerError {
     let path = show(path);
     match errno {
         Errno::NOSPC => LayerError::Exhausted(format!("no space left on device ({op} {path})")),

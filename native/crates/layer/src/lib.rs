@@ -4,6 +4,7 @@
 //! name, link or device in an archive can reach anything outside of it; see [`unpack()`] for the guarantees.
 
 mod apply;
+mod archive;
 mod copy;
 mod decompress;
 mod error;
@@ -23,9 +24,10 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use archive::{Tree, archive};
 pub use copy::copy_tree;
 pub use error::LayerError;
 pub use limits::Limits;
 pub use remove::{empty_dir, remove_tree};
-pub use unpack::{Micros, Unpack, Unpacked, unpack};
+pub use unpack::{Micros, Unpack, Unpacked, extract, unpack};
 pub use usage::{Usage, disk_usage};

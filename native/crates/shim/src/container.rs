@@ -24,6 +24,8 @@ pub struct Container {
     pub micros: BTreeMap<String, u64>,
     /// The runtime knows the container: it must be told to delete it.
     pub at_runtime: bool,
+    /// The images that Start restores the container from, instead of running its program.
+    pub checkpoint: Option<PathBuf>,
 }
 
 impl Container {
@@ -44,6 +46,12 @@ impl Container {
 
     pub fn processes_mut(&mut self) -> impl Iterator<Item = &mut Process> {
         std::iter::once(&mut self.init).chain(self.execs.values_mut())
+    }
+
+    /// Whether the runtime makes and starts the main process in one call, when it is started.
+    #[must_use]
+    pub const fn runs_on_start(&self) -> bool {
+        self.options.run_on_start || self.checkpoint.is_some()
     }
 
     #[must_use]

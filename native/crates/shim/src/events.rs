@@ -71,4 +71,5 @@ named!(
     TaskExecStarted = "TaskExecStarted",
     TaskPaused = "TaskPaused",
     TaskResumed = "TaskResumed",
+    TaskCheckpointed = "TaskCheckpointed",
 );

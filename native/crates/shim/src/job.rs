@@ -21,6 +21,11 @@ pub enum Verb {
     Pause,
     Resume,
     Update,
+    /// `checkpoint`, answering itself.
+    Checkpoint {
+        image: String,
+        criu_log: PathBuf,
+    },
     /// `delete`, answering Delete.
     Delete,
 }

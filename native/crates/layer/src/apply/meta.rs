@@ -19,7 +19,7 @@ pub(crate) fn is_whiteout(stat: &Stat) -> bool {
 }
 
 /// A directory without the mark, or on a filesystem that cannot carry it, is not opaque.
-pub(crate) fn is_opaque(dir: &OwnedFd) -> bool {
+pub(crate) fn is_opaque(dir: impl AsFd) -> bool {
     let mut value = [0; 1];
     matches!(fs::fgetxattr(dir, OPAQUE, &mut value), Ok(1)) && value == *b"y"
 }
@@ -82,23 +82,30 @@ pub(crate) fn copy_directory(from: impl AsFd, stat: &Stat, to: impl AsFd, path: 
 
 /// Copies extended attributes from a descriptor (`O_PATH` will do) to a path whose last name is not followed.
 pub(crate) fn copy_xattrs(from: BorrowedFd<'_>, to: &[u8], path: &[u8]) -> Result<()> {
-    let from = by_descriptor(from);
-    let mut names = vec![0; VALUE_MAX];
-    let length = match fs::listxattr(&from, &mut names) {
-        Err(Errno::NOTSUP) => return Ok(()),
-        other => other.at("listxattr", path)?,
-    };
-    let mut value = Vec::new();
-    for name in names[..length].split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
-        if name.starts_with(OVERLAY) {
-            continue;
-        }
-        value.resize(VALUE_MAX, 0);
-        let length = fs::getxattr(&from, name, &mut value).at("getxattr", path)?;
-        let set = fs::lsetxattr(to, name, &value[..length], XattrFlags::empty());
+    for (name, value) in read_xattrs(from, path)? {
+        let set = fs::lsetxattr(to, name.as_slice(), &value, XattrFlags::empty());
         tolerate_unsupported(set).at("setxattr", path)?;
     }
     Ok(())
+}
+
+/// The extended attributes of a descriptor's object (`O_PATH` will do), but for those that are overlay's own.
+pub(crate) fn read_xattrs(from: BorrowedFd<'_>, path: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let from = by_descriptor(from);
+    let mut names = vec![0; VALUE_MAX];
+    let length = match fs::listxattr(&from, &mut names) {
+        Err(Errno::NOTSUP) => return Ok(Vec::new()),
+        other => other.at("listxattr", path)?,
+    };
+    let names = names[..length].split(|&byte| byte == 0);
+    let kept = names.filter(|name| !name.is_empty() && !name.starts_with(OVERLAY));
+    kept.map(|name| {
+        let mut value = vec![0; VALUE_MAX];
+        let length = fs::getxattr(&from, name, &mut value).at("getxattr", path)?;
+        value.truncate(length);
+        Ok((name.to_vec(), value))
+    })
+    .collect()
 }
 
 /// A path to the very object of a descriptor, also of one opened with `O_PATH`, for calls that follow links.

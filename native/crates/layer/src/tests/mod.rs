@@ -1,3 +1,4 @@
+mod archives;
 mod features;
 mod fuzz;
 mod hostile;

@@ -23,6 +23,7 @@ use crate::runtime::Invocation;
 use crate::shim::{Outcome, Reply, Shim};
 use crate::socket;
 use crate::stdio::{self, Opened, StdioPaths};
+use crate::task::checkpoint::restore_args;
 use crate::task::exit;
 
 /// Answers Create.
@@ -34,7 +35,7 @@ pub fn create(shim: &mut Shim, reply: Reply, request: task::CreateTaskRequest) -
         return Err(Status::new(Code::AlreadyExists, format!("container {} is created already", shim.id)));
     }
     let container = prepare(shim, request)?;
-    let run_on_start = container.options.run_on_start;
+    let run_on_start = container.runs_on_start();
     shim.container = Some(container);
     if run_on_start {
         return Ok(Outcome::message(&task::CreateTaskResponse { pid: 0 }));
@@ -69,6 +70,7 @@ fn prepare(shim: &Shim, request: task::CreateTaskRequest) -> Result<Container, S
         cgroup: None,
         micros: BTreeMap::new(),
         at_runtime: false,
+        checkpoint: (!request.checkpoint.is_empty()).then(|| PathBuf::from(request.checkpoint)),
     };
     Runtime::record(&container.bundle, &container.options)
         .map_err(|error| Status::new(Code::Internal, format!("bundle {}: {error}", container.bundle.display())))?;
@@ -91,8 +93,9 @@ pub fn launch(shim: &mut Shim, reply: Reply, verb: Verb) -> Result<(), Status> {
     let container = shim.held()?;
     let console = console(container, serial)?;
     let pid_file = container.bundle.join("init.pid");
-    let mut args: Vec<OsString> = match verb {
-        Verb::Run => vec!["run".into(), "--detach".into()],
+    let mut args: Vec<OsString> = match (&verb, &container.checkpoint) {
+        (Verb::Run, Some(image)) => restore_args(container, image)?,
+        (Verb::Run, None) => vec!["run".into(), "--detach".into()],
         _ => vec!["create".into()],
     };
     args.extend(["--bundle".into(), container.bundle.clone().into(), "--pid-file".into(), pid_file.clone().into()]);

@@ -1,5 +1,6 @@
 //! The Task service and berth's own Container service, one verb a file.
 
+mod checkpoint;
 mod create;
 mod delete;
 mod describe;
@@ -58,6 +59,7 @@ fn task(shim: &mut Shim, reply: Reply, call: &Call, method: &str) -> Result<Outc
         "Pause" => update::pause(shim, reply),
         "Resume" => update::resume(shim, reply),
         "Update" => update::update(shim, reply, &call.decode()?),
+        "Checkpoint" => checkpoint::checkpoint(shim, reply, call.decode()?),
         "ResizePty" => exec::resize_pty(shim, &call.decode()?),
         "CloseIO" => exec::close_io(shim, &call.decode()?),
         "Shutdown" => delete::shutdown(shim),
@@ -88,12 +90,16 @@ pub fn finish_job(shim: &mut Shim, job: Job, status: ExitStatus) {
         Verb::Pause => update::paused(shim, result, true),
         Verb::Resume => update::paused(shim, result, false),
         Verb::Update => result.map(|()| Vec::new()),
+        Verb::Checkpoint { image, .. } => checkpoint::checkpointed(shim, &image, result),
         Verb::Delete => delete::deleted(shim, result),
     };
     shim.reply(reply, answer);
 }
 
 fn failure(shim: &Shim, job: &Job, code: u32) -> Status {
-    let runtime = shim.container.as_ref().map_or("", |container| container.options.runtime.as_str());
-    Status::new(Code::Unknown, job.invocation.failure(runtime, code))
+    let Some(container) = &shim.container else {
+        return Status::new(Code::Unknown, job.invocation.failure("", code));
+    };
+    let said = job.invocation.failure(&container.options.runtime, code);
+    Status::new(Code::Unknown, said + &checkpoint::criu_errors(container, &job.verb))
 }

@@ -30,7 +30,7 @@ pub fn start(shim: &mut Shim, reply: Reply, request: &task::StartRequest) -> Res
     if container.init.started_at.is_some() || container.init.exit.is_some() {
         return Err(Status::new(Code::FailedPrecondition, format!("container {} was started already", container.id)));
     }
-    if container.options.run_on_start {
+    if container.runs_on_start() {
         launch(shim, reply, Verb::Run)?;
         return Ok(Outcome::Later);
     }

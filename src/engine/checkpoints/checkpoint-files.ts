@@ -1,0 +1,40 @@
+import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BerthError } from '../../lib/errors.ts';
+import { type JsonObject, parseJsonObject } from '../../lib/json-fields.ts';
+
+/** What a container's archive holds, by the names that checkpointctl, CRI-O and Podman know. */
+export const containerFiles = {
+  /** Directory of CRIU's images. */
+  images: 'checkpoint',
+  config: 'config.dump',
+  spec: 'spec.dump',
+  /** The writable layer, as an image layer. */
+  rootfs: 'rootfs-diff.tar',
+  log: 'container.log',
+} as const;
+
+/** What a pod's checkpoint directory holds beside the archives of its containers. */
+export const podFiles = { config: 'pod.dump', options: 'pod.options' } as const;
+
+/** The archive of a container in its pod's checkpoint directory. */
+export const archiveName = (container: string): string => `${container}.tar`;
+
+/** Memory holds secrets, and so may what is told of it. */
+export function writeJson(directory: string, name: string, value: object): void {
+  writeFileSync(join(directory, name), JSON.stringify(value), { mode: 0o600 });
+}
+
+/** Fails `invalid` on what is no checkpoint; a link is none either, since it may lead anywhere. */
+export function readJson(directory: string, name: string, what: string): JsonObject {
+  if (!isFile(directory, name)) throw new BerthError('invalid', `${what} is no checkpoint: it has no file ${name}`);
+  return parseJsonObject(readFileSync(join(directory, name)), `${name} of ${what}`);
+}
+
+export function isFile(directory: string, name: string): boolean {
+  return lstatSync(join(directory, name), { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+export function isDirectory(directory: string, name: string): boolean {
+  return lstatSync(join(directory, name), { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

@@ -1,0 +1,65 @@
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SnapshotKey } from '../../lib/ids.ts';
+import type { Task } from '../../shim/port.ts';
+import { readSpec } from '../containers/bundle.ts';
+import { handlerOf } from '../handlers/handler-of.ts';
+import type { Container } from '../model/container.ts';
+import type { EngineParts } from '../parts.ts';
+import { containerFiles, writeJson } from './checkpoint-files.ts';
+
+/** A running container that is to be written down. */
+export interface DumpTarget {
+  readonly container: Container;
+  readonly task: Task;
+}
+
+/**
+ * Writes all that makes up a checkpoint of a paused container into an empty directory: paused, so that files and memory are of one
+ * moment. A dump cannot be called off, since CRIU must take its code out of the processes again; the signal is heeded between
+ * the steps.
+ */
+export async function dumpContainer(parts: EngineParts, { container, task }: DumpTarget, directory: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const images = join(directory, containerFiles.images);
+  mkdirSync(images, { recursive: true, mode: 0o700 });
+  await task.checkpoint(images);
+  signal.throwIfAborted();
+  const { dir } = parts.snapshotter.layerDirs(container.id as string as SnapshotKey);
+  await parts.agent.archive({ source: dir, target: join(directory, containerFiles.rootfs), overlayUpper: true });
+  signal.throwIfAborted();
+  writeJson(directory, containerFiles.config, configDump(parts, container));
+  writeJson(directory, containerFiles.spec, await specDump(parts, container));
+  if (container.logPath !== '' && existsSync(container.logPath)) copyFileSync(container.logPath, join(directory, containerFiles.log));
+}
+
+const time = (ns: bigint): string => new Date(Number(ns / 1_000_000n)).toISOString();
+
+function configDump(parts: EngineParts, { id, podId, config, imageId, imageRef, createdAtNs }: Container): object {
+  return {
+    id,
+    name: config.name,
+    rootfsImage: imageId,
+    rootfsImageRef: imageRef,
+    rootfsImageName: config.image,
+    runtime: handlerOf(parts, parts.pods.required(podId)),
+    createdTime: time(createdAtNs),
+    checkpointedTime: time(parts.clock.nowNs()),
+  };
+}
+
+/** The annotations are those by which checkpointctl finds out what it shows. */
+async function specDump(parts: EngineParts, { id, podId, config }: Container): Promise<object> {
+  const spec = await readSpec(parts.paths.bundle(id));
+  const { identity } = parts.pods.required(podId).config;
+  const annotations = {
+    ...spec.annotations,
+    'io.kubernetes.cri.container-type': 'container',
+    'io.kubernetes.cri.container-name': config.name,
+    'io.kubernetes.cri.sandbox-id': podId,
+    'io.kubernetes.cri.sandbox-name': identity.name,
+    'io.kubernetes.cri.sandbox-namespace': identity.namespace,
+    'io.kubernetes.cri.sandbox-uid': identity.uid,
+  };
+  return { ...spec, annotations };
+}

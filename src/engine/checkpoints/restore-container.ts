@@ -1,0 +1,48 @@
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { BerthError } from '../../lib/errors.ts';
+import type { SnapshotKey } from '../../lib/ids.ts';
+import { stringField } from '../../lib/json-fields.ts';
+import { createContainer } from '../containers/create-container.ts';
+import type { Container, ContainerConfig } from '../model/container.ts';
+import type { Pod } from '../model/pod.ts';
+import type { EngineParts } from '../parts.ts';
+import { archiveName, containerFiles, isDirectory, isFile, readJson } from './checkpoint-files.ts';
+
+interface Source {
+  /** The pod's checkpoint. */
+  readonly directory: string;
+  readonly config: ContainerConfig;
+}
+
+/** Creates a container with the files of a checkpoint, which its start goes on from. The caller undoes a failure with the pod. */
+export async function restoreContainer(parts: EngineParts, pod: Pod, { directory, config }: Source, signal: AbortSignal): Promise<Container> {
+  const container = await createContainer(parts, pod.id, config, signal);
+  const archive = join(directory, archiveName(config.name));
+  const restoreFrom = parts.paths.restore(container.id);
+  mkdirSync(restoreFrom, { recursive: true, mode: 0o700 });
+  await parts.agent.extract({ archive, dir: restoreFrom, parents: [] }, signal);
+  checkArchive(restoreFrom, archive, container);
+  const { dir, parents } = parts.snapshotter.layerDirs(container.id as string as SnapshotKey);
+  await parts.agent.extract({ archive: join(restoreFrom, containerFiles.rootfs), dir, parents }, signal);
+  restoreLog(restoreFrom, container);
+  return parts.containers.update(container.id, { restoreFrom });
+}
+
+/** Memory maps files of the image, so it must be the same one. */
+function checkArchive(directory: string, archive: string, { config, imageId }: Container): void {
+  const what = `the checkpoint ${archive}`;
+  const taken = stringField(readJson(directory, containerFiles.config, what), 'rootfsImage', what);
+  if (!isDirectory(directory, containerFiles.images) || !isFile(directory, containerFiles.rootfs)) {
+    throw new BerthError('invalid', `${what} is incomplete`, { hint: `it must hold ${Object.values(containerFiles).join(', ')}` });
+  }
+  if (taken === imageId) return;
+  throw new BerthError('precondition', `${what} is of a container of the image ${taken}, but "${config.image}" is ${imageId}`, { hint: 'restore it with the image that it ran from' });
+}
+
+/** The log goes on where it was, unless there is one already. */
+function restoreLog(directory: string, { logPath }: Container): void {
+  if (logPath === '' || existsSync(logPath) || !isFile(directory, containerFiles.log)) return;
+  mkdirSync(dirname(logPath), { recursive: true, mode: 0o755 });
+  copyFileSync(join(directory, containerFiles.log), logPath);
+}

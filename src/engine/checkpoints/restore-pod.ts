@@ -1,0 +1,55 @@
+import { BerthError } from '../../lib/errors.ts';
+import { stringsField } from '../../lib/json-fields.ts';
+import { cleanUpSignal } from '../clean-up-signal.ts';
+import type { RestoredPod, RestoreRequest } from '../model/checkpoint.ts';
+import type { Container } from '../model/container.ts';
+import type { Pod } from '../model/pod.ts';
+import { observed } from '../observed.ts';
+import type { EngineParts } from '../parts.ts';
+import { podName } from '../pods/pod-store.ts';
+import { removePod } from '../pods/remove-pod.ts';
+import { runPod } from '../pods/run-pod.ts';
+import { podFiles, readJson } from './checkpoint-files.ts';
+import { checkSupported } from './check-supported.ts';
+import { restoreContainer } from './restore-container.ts';
+
+/** See PodService.restore. */
+export function restorePod(parts: EngineParts, request: RestoreRequest, signal: AbortSignal): Promise<RestoredPod> {
+  return observed(parts, 'restore-pod', async () => {
+    checkNames(request);
+    checkSupported(parts, request);
+    return parts.restores.run(podName(request.config.identity), (attempt) => restore(parts, request, attempt), signal);
+  });
+}
+
+function checkNames({ directory, containers }: RestoreRequest): void {
+  const what = `checkpoint_path ${directory}`;
+  const saved = stringsField(readJson(directory, podFiles.options, what), 'containers', what).toSorted();
+  const asked = containers.map(({ name }) => name).toSorted();
+  if (asked.length === saved.length && asked.every((name, index) => name === saved[index])) return;
+  throw new BerthError('invalid', `the checkpoint holds the containers ${saved.join(', ')}, but the configs are for ${asked.join(', ') || 'none'}`, {
+    hint: 'give exactly one config for each container of the checkpoint',
+  });
+}
+
+async function restore(parts: EngineParts, { directory, config, containers }: RestoreRequest, signal: AbortSignal): Promise<RestoredPod> {
+  const pod = await runPod(parts, config, signal);
+  try {
+    const restored: Container[] = [];
+    for (const container of containers) restored.push(await restoreContainer(parts, pod, { directory, config: container }, signal));
+    signal.throwIfAborted();
+    return { pod, containers: restored };
+  } catch (error) {
+    await abandon(parts, pod);
+    throw error;
+  }
+}
+
+async function abandon(parts: EngineParts, { id }: Pod): Promise<void> {
+  try {
+    await removePod(parts, id, cleanUpSignal());
+  } catch (error) {
+    parts.log.warn({ pod: id, err: error }, 'a pod that could not be restored was not removed; it is tried again');
+    parts.background.retry('removing a pod that could not be restored', { pod: id }, (signal) => removePod(parts, id, signal));
+  }
+}

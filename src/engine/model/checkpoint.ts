@@ -1,0 +1,31 @@
+import type { Container, ContainerConfig } from './container.ts';
+import type { Pod, PodConfig } from './pod.ts';
+
+export interface CheckpointRequest {
+  readonly containerId: string;
+  /** Absolute path of the archive; its directory exists, and a file of that name is replaced. */
+  readonly location: string;
+  /** undefined: as long as the caller waits. */
+  readonly timeoutMs: number | undefined;
+}
+
+export interface PodCheckpointRequest {
+  readonly podId: string;
+  /** Absolute; made if absent, else it must be empty. Nothing is written anywhere else. */
+  readonly directory: string;
+  /** None: all that run. */
+  readonly containerIds: readonly string[];
+}
+
+export interface RestoreRequest {
+  /** What CheckpointPod wrote; it is only read. */
+  readonly directory: string;
+  readonly config: PodConfig;
+  /** One for each container of the checkpoint, by name. */
+  readonly containers: readonly ContainerConfig[];
+}
+
+export interface RestoredPod {
+  readonly pod: Pod;
+  readonly containers: readonly Container[];
+}
