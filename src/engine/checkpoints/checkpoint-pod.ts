@@ -21,10 +21,9 @@ export async function checkpointPod(parts: EngineParts, { podId, directory, cont
     if (pod.state !== 'ready') throw new BerthError('precondition', `pod ${pod.id} is ${pod.state}, and only a ready one can be checkpointed`);
     const targets = chosenTargets(parts, pod, containerIds);
     checkSupported(parts, pod);
-    const output = openOutput(directory);
     const ids = targets.map(({ container }) => container.id).toSorted();
     // A caller who leaves does not wait until a dump is over, which nothing can cut short.
-    await abortable(inTurn(parts, ids, () => writeOrClean(parts, { pod, targets, output }, signal), signal), signal);
+    await abortable(inTurn(parts, ids, () => writeOrClean(parts, { pod, targets, output: openOutput(directory) }, signal), signal), signal);
   });
 }
 

@@ -1,0 +1,210 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { BerthError } from '../../lib/errors.ts';
+import type { RunningEngine } from '../engine.ts';
+import type { ContainerConfig } from '../model/container.ts';
+import type { Pod } from '../model/pod.ts';
+import { containerConfig, podConfig } from '../testing/configs.ts';
+import { fakeImage } from '../testing/fake-images.ts';
+import { World } from '../testing/world.ts';
+
+const signal = (): AbortSignal => AbortSignal.timeout(5000);
+
+let world: World;
+let engine: RunningEngine;
+let pod: Pod;
+let output: string;
+
+beforeEach(async () => {
+  world = new World();
+  world.agent.features = JSON.stringify({ annotations: { 'some.runtime.checkpoint.enabled': 'true' } });
+  engine = world.engine();
+  await engine.recover();
+  pod = await engine.pods.run(podConfig('web', { logDirectory: join(world.root, 'logs') }), signal());
+  output = join(world.root, 'output');
+  mkdirSync(output);
+});
+
+afterEach(async () => {
+  await world.close();
+});
+
+async function running(name: string, change: Partial<ContainerConfig> = {}): Promise<string> {
+  const { id } = await engine.containers.create(pod.id, containerConfig('app', { name, ...change }), signal());
+  await engine.containers.start(id, signal());
+  return id;
+}
+
+const checkpoint = (containerId: string, under = signal(), timeoutMs?: number): Promise<void> =>
+  engine.containers.checkpoint({ containerId, location: join(output, 'a.tar'), timeoutMs }, under);
+const checkpointPod = (under = signal(), directory = join(output, 'pod')): Promise<void> => engine.pods.checkpoint({ podId: pod.id, directory, containerIds: [] }, under);
+const restorePod = (names: readonly string[], change: Partial<ContainerConfig> = {}) =>
+  engine.pods.restore(
+    { directory: join(output, 'pod'), config: podConfig('again', { logDirectory: join(world.root, 'again') }), containers: names.map((name) => containerConfig('app', { name, ...change })) },
+    signal(),
+  );
+const stateFile = (archive: string): string => readFileSync(join(output, archive, 'checkpoint/state'), 'utf8');
+const statusOf = (id: string): string => world.shims.get(id).status;
+
+test('a container is written down while it is paused, and runs on', async () => {
+  const id = await running('app');
+  const before = world.leftovers();
+  await checkpoint(id);
+  expect(readdirSync(output)).toEqual(['a.tar']);
+  expect(stateFile('a.tar')).toBe('paused');
+  expect(readdirSync(join(output, 'a.tar')).toSorted()).toEqual(['checkpoint', 'config.dump', 'rootfs-diff.tar', 'spec.dump']);
+  const config = JSON.parse(readFileSync(join(output, 'a.tar/config.dump'), 'utf8')) as object;
+  expect(config).toMatchObject({ id, name: 'app', rootfsImageName: 'registry.test/app:1', runtime: 'crun' });
+  const spec = JSON.parse(readFileSync(join(output, 'a.tar/spec.dump'), 'utf8')) as object;
+  expect(spec).toMatchObject({ process: { args: ['sh'] }, annotations: { 'io.kubernetes.cri.container-name': 'app', 'io.kubernetes.cri.sandbox-name': 'web' } });
+  expect(statusOf(id)).toBe('running');
+  expect(world.leftovers()).toEqual(before);
+});
+
+test.each<[string, (id: string) => void]>([
+  ['the dump', (id) => Object.assign(world.shims.get(id), { dumpError: new BerthError('precondition', 'CRIU says no') })],
+  ['pausing', (id) => Object.assign(world.shims.get(id), { pauseError: new BerthError('internal', 'no freezer') })],
+  ['the archive', () => void vi.spyOn(world.agent, 'archive').mockRejectedValue(new BerthError('exhausted', 'disk full'))],
+])('when %s fails, the container runs on and nothing is written, for it or for its pod', async (_, spoil) => {
+  const other = await running('other');
+  const id = await running('app');
+  spoil(id);
+  const before = world.leftovers();
+  await expect(checkpoint(id)).rejects.toThrow(BerthError);
+  await expect(checkpointPod()).rejects.toThrow(BerthError);
+  await expect(checkpointPod(signal(), output)).rejects.toThrow(BerthError);
+  expect(readdirSync(output)).toEqual([]);
+  expect([id, other].map(statusOf)).toEqual(['running', 'running']);
+  expect(world.leftovers()).toEqual(before);
+});
+
+test('a caller that leaves is let go at once; the dump ends by itself and leaves nothing', async () => {
+  const id = await running('app');
+  const gate = Promise.withResolvers<void>();
+  world.shims.get(id).dumpGate = gate.promise;
+  await expect(checkpoint(id, signal(), 20)).rejects.toMatchObject({ kind: 'timeout', message: expect.stringContaining('0.02 s') });
+  expect(statusOf(id)).toBe('paused');
+  gate.resolve();
+  await vi.waitFor(() => {
+    expect(statusOf(id)).toBe('running');
+  });
+  await checkpoint(id);
+  expect(readdirSync(output)).toEqual(['a.tar']);
+});
+
+test('all containers of a pod stand still until the last is written down', async () => {
+  const ids = [await running('one'), await running('two')];
+  const seen: string[][] = [];
+  vi.spyOn(world.agent, 'archive').mockImplementation(async ({ target, overlayUpper }) => {
+    if (overlayUpper) seen.push(ids.map(statusOf));
+    writeFileSync(target, '');
+  });
+  await checkpointPod();
+  expect(seen).toEqual([['paused', 'paused'], ['paused', 'paused']]);
+  expect(readdirSync(join(output, 'pod')).toSorted()).toEqual(['one.tar', 'pod.dump', 'pod.options', 'two.tar']);
+  expect(ids.map(statusOf)).toEqual(['running', 'running']);
+});
+
+test('a container that ends during its checkpoint is not resumed', async () => {
+  const id = await running('app');
+  world.shims.get(id).dumpGate = Promise.resolve().then(() => {
+    world.shims.get(id).finish(137);
+  });
+  await checkpoint(id);
+  await engine.close();
+  expect(world.warnings).toEqual([]);
+});
+
+test('a handler that cannot is refused, and one that can is named', async () => {
+  world.agent.features = '{}';
+  await engine.recover();
+  const id = await running('app');
+  await expect(checkpoint(id)).rejects.toMatchObject({ kind: 'unimplemented' });
+  vi.spyOn(world.agent, 'exec').mockImplementation(async ({ argv }) => ({
+    stdout: new TextEncoder().encode(argv[0].endsWith('crun') && argv[1] === '--version' ? '+SECCOMP +CRIU' : ''), stderr: new Uint8Array(0), exitCode: argv[1] === 'features' ? 1 : 0,
+  }));
+  await engine.recover();
+  await checkpoint(id);
+  const other = await engine.pods.run(podConfig('other', { runtimeHandler: 'runc' }), signal());
+  const { id: refused } = await engine.containers.create(other.id, containerConfig('app'), signal());
+  await engine.containers.start(refused, signal());
+  await expect(checkpoint(refused)).rejects.toMatchObject({ kind: 'unimplemented', hint: 'run the pod with "crun"' });
+});
+
+test('names that are no files cannot be part of a pod checkpoint', async () => {
+  await running('../up');
+  await expect(checkpointPod()).rejects.toMatchObject({ kind: 'invalid' });
+  expect(readdirSync(output)).toEqual([]);
+});
+
+test('a restored container starts from the checkpoint once, with its files; then the images go', async () => {
+  await running('one', { logPath: 'one.log' });
+  await checkpointPod();
+  const { pod: again, containers } = await restorePod(['one'], { logPath: 'one.log' });
+  expect(again).toMatchObject({ state: 'ready', config: { identity: { name: 'again' } } });
+  const [container] = containers;
+  if (container === undefined) throw new Error('no container');
+  const images = join(world.config.stateRoot, 'containers', container.id, 'restore/checkpoint');
+  expect(container).toMatchObject({ state: 'created' });
+  expect(world.agent.extracted).toContain(`/snapshots/${container.id}`);
+  await engine.containers.start(container.id, signal());
+  expect(world.shims.get(container.id).spec.checkpoint).toBe(images);
+  expect(engine.containers.get(container.id).restoreFrom).toBeUndefined();
+  await vi.waitFor(() => {
+    expect(existsSync(images)).toBe(false);
+  });
+});
+
+test('what is to be restored survives a restart of berthd', async () => {
+  await running('one');
+  await checkpointPod();
+  const { containers } = await restorePod(['one']);
+  const id = containers[0]?.id ?? '';
+  await engine.close();
+  const next = world.engine();
+  await next.recover();
+  await next.containers.start(id, signal());
+  expect(world.shims.get(id).spec.checkpoint).toContain(`${id}/restore/checkpoint`);
+});
+
+test('a container that a lost checkpoint left paused runs on after a restart of berthd', async () => {
+  const id = await running('one');
+  world.shims.get(id).pause();
+  await engine.close();
+  await world.engine().recover();
+  expect(statusOf(id)).toBe('running');
+});
+
+test.each<[string, readonly string[]]>([
+  ['too few', ['one']],
+  ['too many', ['one', 'two', 'three']],
+  ['a wrong one', ['one', 'three']],
+  ['one twice', ['one', 'one']],
+])('names must match exactly: %s', async (_, names) => {
+  await Promise.all([running('one'), running('two')]);
+  await checkpointPod();
+  const before = world.leftovers();
+  await expect(restorePod(names)).rejects.toMatchObject({ kind: 'invalid' });
+  expect(world.leftovers()).toEqual(before);
+});
+
+test.each<[string, (archive: string) => void]>([
+  ['an archive without images', (archive) => void writeFileSync(join(archive, 'config.dump'), JSON.stringify({ rootfsImage: 'x' }))],
+  ['an archive without a description', () => undefined],
+])('%s is refused, and the whole pod goes', async (_, fill) => {
+  const archive = join(output, 'pod/one.tar');
+  mkdirSync(archive, { recursive: true });
+  writeFileSync(join(output, 'pod/pod.options'), JSON.stringify({ containers: ['one'] }));
+  fill(archive);
+  const before = world.leftovers();
+  await expect(restorePod(['one'])).rejects.toMatchObject({ kind: 'invalid' });
+  expect(world.leftovers()).toEqual(before);
+});
+
+test('memory of one image is not put over the files of another', async () => {
+  world.images.images.push(fakeImage('db'));
+  await running('one');
+  await checkpointPod();
+  await expect(restorePod(['one'], { image: 'registry.test/db:1' })).rejects.toMatchObject({ kind: 'precondition', message: expect.stringContaining('registry.test/db:1') });
+});
