@@ -6,7 +6,7 @@ NATIVE_SOURCES := $(shell find native/crates proto -name '*.rs' -o -name '*.toml
 
 # Packages come first, whatever -j says.
 .NOTPARALLEL:
-.PHONY: demo test build system-demo system-test bench conformance-cluster cluster cluster-down clean
+.PHONY: demo test build system-demo system-test bench conformance-cluster cluster cluster-down clean soak
 
 demo: system-demo build
 	node scripts/demo/main.ts
@@ -16,6 +16,10 @@ test: system-test build
 
 bench: system-test build
 	node src/bench/main.ts
+
+# 24 pods for MINUTES (20): nothing may grow and nothing may be left.
+soak: system-test build
+	node conformance/soak/main.ts
 
 conformance-cluster: system-test build
 	node conformance/peers/build.ts
