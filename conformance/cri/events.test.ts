@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ContainerEvent } from '../fixtures/cri-types.ts';
 import { CriSuite, waiting } from './suite.ts';
@@ -73,8 +74,9 @@ test('a pod that is stopped is told of after the containers that ran in it', asy
   const pod = await suite.pod();
   const id = await suite.run(pod, [...waiting]);
   const seen = await watch((events) => types(events, pod.id).includes('STOPPED'), async () => suite.cri.stopPod(pod.id));
-  expect(seen.map((event) => event.container_id)).toEqual([id, pod.id]);
-  expect(seen[1]?.containers_statuses).toMatchObject([{ id, state: 'CONTAINER_EXITED' }]);
+  const stopped = seen.filter((event) => event.container_event_type === 'CONTAINER_STOPPED_EVENT');
+  expect(stopped.map((event) => event.container_id)).toEqual([id, pod.id]);
+  expect(stopped[1]?.containers_statuses).toMatchObject([{ id, state: 'CONTAINER_EXITED' }]);
 });
 
 test('every subscriber hears every event', async () => {
@@ -85,4 +87,27 @@ test('every subscriber hears every event', async () => {
   await suite.cri.version();
   id = await suite.run(pod, [...waiting]);
   for (const seen of await listeners) expect(types(seen, id)).toEqual(['CREATED', 'STARTED']);
+});
+
+test('who subscribes late hears what nobody has heard; who subscribes after that does not', async () => {
+  const pod = await suite.pod({ metadata: { name: 'early', namespace: 'default', uid: 'early', attempt: 0 } });
+  const id = await suite.run(pod, [...waiting]);
+  const first = await watch((events) => types(events, id).includes('STARTED'), async () => undefined);
+  expect(types(first, pod.id)).toEqual(['CREATED', 'STARTED']);
+  expect(types(first, id)).toEqual(['CREATED', 'STARTED']);
+  const second = await watch((events) => types(events, id).includes('STOPPED'), async () => suite.cri.stopContainer(id));
+  expect(types(second, id)).toEqual(['STOPPED']);
+  expect(types(second, pod.id)).toEqual([]);
+});
+
+test('what ended while berthd was away is told to the first subscriber', async () => {
+  const pod = await suite.pod({ metadata: { name: 'away', namespace: 'default', uid: 'away', attempt: 0 } });
+  const id = await suite.run(pod, ['sh', '-c', 'sleep 0.7; exit 3']);
+  await suite.node.kill();
+  await sleep(1500);
+  await suite.node.startAgain();
+  const seen = await watch((events) => types(events, id).includes('STOPPED'), async () => undefined);
+  const told = seen.find((event) => event.container_id === id && event.container_event_type === 'CONTAINER_STOPPED_EVENT');
+  expect(told?.containers_statuses).toMatchObject([{ id, state: 'CONTAINER_EXITED', exit_code: 3 }]);
+  expect(told?.pod_sandbox_status).toMatchObject({ id: pod.id, state: 'SANDBOX_READY' });
 });

@@ -46,10 +46,16 @@ async function mapErrors<Result>({ log }: PipelineParts, { method }: Call, work:
   try {
     return await work();
   } catch (err) {
-    const expected = err instanceof BerthError && err.kind !== 'internal';
-    log[expected ? 'info' : 'error']({ method, err }, 'call failed');
+    logFailure(log, method, err);
     throw new CallFailure(grpcStatus(err, method));
   }
+}
+
+/** Clients ask for what is gone all the time, to find out that it is: no news, and no stack that anybody would read. */
+function logFailure(log: Logger, method: string, err: unknown): void {
+  if (!(err instanceof BerthError) || err.kind === 'internal') log.error({ method, err }, 'call failed');
+  else if (err.kind === 'not-found') log.debug({ method, error: err.message }, 'call failed');
+  else log.info({ method, err }, 'call failed');
 }
 
 async function measured<Result>({ metrics }: PipelineParts, { method }: Call, work: Work<Result>): Promise<Result> {

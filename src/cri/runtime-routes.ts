@@ -9,6 +9,8 @@ import { execSync } from './rpc/exec-sync.ts';
 import { getContainerEvents } from './rpc/get-container-events.ts';
 import { listContainerStats } from './rpc/list-container-stats.ts';
 import { listContainers } from './rpc/list-containers.ts';
+import { listMetricDescriptors } from './rpc/list-metric-descriptors.ts';
+import { listPodSandboxMetrics } from './rpc/list-pod-sandbox-metrics.ts';
 import { listPodSandboxStats } from './rpc/list-pod-sandbox-stats.ts';
 import { listPodSandbox } from './rpc/list-pod-sandbox.ts';
 import { podSandboxStats } from './rpc/pod-sandbox-stats.ts';
@@ -25,6 +27,7 @@ import { stopContainer } from './rpc/stop-container.ts';
 import { stopPodSandbox } from './rpc/stop-pod-sandbox.ts';
 import { streamContainerStats } from './rpc/stream-container-stats.ts';
 import { streamContainers } from './rpc/stream-containers.ts';
+import { streamPodSandboxMetrics } from './rpc/stream-pod-sandbox-metrics.ts';
 import { streamPodSandboxStats } from './rpc/stream-pod-sandbox-stats.ts';
 import { streamPodSandboxes } from './rpc/stream-pod-sandboxes.ts';
 import { unimplemented } from './rpc/unimplemented.ts';
@@ -64,8 +67,8 @@ export function runtimeRoutes(door: Door, contract: CriContract, closing: AbortS
       CheckpointContainer: checkpointContainer(door),
       CheckpointPod: checkpointPod(door),
       RestorePod: restorePod(door),
-      ListMetricDescriptors: unimplemented('metrics over CRI'),
-      ListPodSandboxMetrics: unimplemented('metrics over CRI'),
+      ListMetricDescriptors: listMetricDescriptors(),
+      ListPodSandboxMetrics: listPodSandboxMetrics(door),
       RuntimeConfig: runtimeConfig(door),
       UpdatePodSandboxResources: updatePodSandboxResources(door),
     },
@@ -74,7 +77,7 @@ export function runtimeRoutes(door: Door, contract: CriContract, closing: AbortS
       StreamContainers: streamContainers(door, contract),
       StreamContainerStats: streamContainerStats(door, contract),
       StreamPodSandboxStats: streamPodSandboxStats(door, contract),
-      StreamPodSandboxMetrics: unimplemented('metrics over CRI'),
+      StreamPodSandboxMetrics: streamPodSandboxMetrics(door, contract),
       GetContainerEvents: getContainerEvents(door, closing),
     },
   };

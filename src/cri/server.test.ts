@@ -106,12 +106,26 @@ test('a failure shows its message and hint', async () => {
   await expect(call('PodSandboxStatus', { pod_sandbox_id: 'x' })).rejects.toMatchObject({ code: status.NOT_FOUND, details: 'pod "x" does not exist; list them' });
 });
 
-test('what is not built is unimplemented, on streams too', async () => {
+test('what is not built is unimplemented', async () => {
   await serve({});
   gate.open();
   await expect(call('Attach', { container_id: 'x' })).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
-  const stream = (client as unknown as { StreamPodSandboxMetrics(request: object): AsyncIterable<unknown> }).StreamPodSandboxMetrics({});
-  await expect((async () => { for await (const _ of stream) { /* nothing comes */ } })()).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
+});
+
+test('a reader of events that was cut off is told so', async () => {
+  await serve({
+    images: { list: () => [] },
+    events: async function* events() {
+      yield { type: 'created', containerId: 'c', atNs: 1n, pod: undefined, containers: [] };
+      throw new BerthError('exhausted', 'this reader lags');
+    },
+  });
+  gate.open();
+  const stream = (client as unknown as { GetContainerEvents(request: object): AsyncIterable<{ readonly container_id: string }> }).GetContainerEvents({});
+  const seen: string[] = [];
+  const reading = (async () => { for await (const { container_id: id } of stream) seen.push(id); })();
+  await expect(reading).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED, details: 'this reader lags' });
+  expect(seen).toEqual(['c']);
 });
 
 test('a list that is too long for one message comes as a stream of several', async () => {

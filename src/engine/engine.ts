@@ -19,6 +19,7 @@ import { updatePodResources } from './pods/update-pod-resources.ts';
 import type { ContainerService, Engine, PodService } from './port.ts';
 import { recover } from './reconcile/recover.ts';
 import { containerStats, listContainerStats } from './stats/container-stats.ts';
+import { measure } from './stats/measure.ts';
 import { listPodStats, podStats } from './stats/pod-stats.ts';
 import { engineStatus } from './status.ts';
 
@@ -39,6 +40,7 @@ function podService(parts: EngineParts): PodService {
     list: (filter) => parts.pods.list(filter),
     stats: (id, signal) => podStats(parts, id, signal),
     listStats: (filter, signal) => listPodStats(parts, filter, signal),
+    measure: (signal) => measure(parts, signal),
     checkpoint: (request, signal) => checkpointPod(parts, request, signal),
     restore: (request, signal) => restorePod(parts, request, signal),
     updateResources: (id, update, signal) => updatePodResources(parts, id, update, signal),

@@ -1,5 +1,6 @@
 import type { ContainerId, PodId } from '../lib/ids.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
+import type { CgroupStats } from '../native/port.ts';
 import { AgentHealth } from './agent-health.ts';
 import { Apparmor } from './apparmor/apparmor.ts';
 import { Background } from './background.ts';
@@ -21,7 +22,6 @@ import { PluginLedger } from './plugins/plugin-ledger.ts';
 import { PodStore } from './pods/pod-store.ts';
 import { Selinux } from './selinux/selinux.ts';
 import { SharedAttempts } from './shared-attempts.ts';
-import { statsConcurrency } from './stats/container-stats.ts';
 import { CpuRates } from './stats/cpu-rates.ts';
 import { LayerUsages } from './stats/layer-usages.ts';
 
@@ -54,7 +54,8 @@ export interface EngineParts extends EngineComponents {
   readonly creations: SharedAttempts<Container>;
   readonly removals: SharedAttempts<void>;
   readonly starts: Places;
-  readonly statsReads: Places;
+  /** Statistics that foreign shims are asked for. */
+  readonly shimReads: SharedAttempts<CgroupStats>;
 }
 
 export function createParts(components: EngineComponents, config: EngineConfig): EngineParts {
@@ -85,6 +86,6 @@ export function createParts(components: EngineComponents, config: EngineConfig):
     creations: new SharedAttempts(),
     removals: new SharedAttempts(),
     starts: new Places(config.startConcurrency),
-    statsReads: new Places(statsConcurrency),
+    shimReads: new SharedAttempts(),
   };
 }

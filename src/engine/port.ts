@@ -6,7 +6,7 @@ import type { Container, ContainerConfig, ContainerFilter } from './model/contai
 import type { EngineEvent } from './model/event.ts';
 import type { Pod, PodConfig, PodFilter } from './model/pod.ts';
 import type { LinuxResources } from './model/resources.ts';
-import type { ContainerStats, PodStats } from './model/stats.ts';
+import type { ContainerStats, Measurements, PodStats } from './model/stats.ts';
 
 export interface ExecSyncRequest {
   readonly containerId: string;
@@ -41,11 +41,14 @@ export interface PodService {
   get(id: string): Pod;
   list(filter: PodFilter): readonly Pod[];
   stats(id: string, signal: AbortSignal): Promise<PodStats>;
+  /** Ready pods only. */
   listStats(filter: PodFilter, signal: AbortSignal): Promise<readonly PodStats[]>;
   /** Pauses the containers, writes them all down and lets them run on. What it wrote is removed when it fails. */
   checkpoint(request: PodCheckpointRequest, signal: AbortSignal): Promise<void>;
   /** A new pod whose containers are created, and go on from the checkpoint when they are started. Nothing is left when it rejects. */
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoredPod>;
+  /** The statistics of every ready pod, with what /proc says of the processes in its containers. */
+  measure(signal: AbortSignal): Promise<Measurements>;
   /** Records resources that the kubelet has already applied. */
   updateResources(id: string, update: { readonly overhead: LinuxResources | undefined; readonly resources: LinuxResources | undefined }, signal: AbortSignal): Promise<void>;
 }
@@ -76,6 +79,9 @@ export interface Engine {
   readonly containers: ContainerService;
   readonly images: ImageService;
   status(): EngineStatus;
-  /** Every event from now on until the signal aborts. A reader that lags by more than 1000 events loses the oldest. */
+  /**
+   * Every event from now on until the signal aborts; the only reader first gets what nobody heard in the last five minutes.
+   * A reader that lags too far behind is cut off: the iteration fails `exhausted`.
+   */
   events(signal: AbortSignal): AsyncIterable<EngineEvent>;
 }

@@ -1,14 +1,18 @@
 import type { Method } from '../lib/ttrpc/method.ts';
 import type { TtrpcClient } from '../lib/ttrpc/client.ts';
+import { cgroupReading } from './cgroup-reading.ts';
 import { type AgentMethods, agentMethods } from './methods.ts';
 import type {
   Agent,
   AgentInfo,
   ArchiveRequest,
+  CgroupQuery,
+  CgroupReading,
   ExecRequest,
   ExecResult,
   ExtractRequest,
   FilesystemMount,
+  FilesystemStats,
   InterfaceStats,
   NamespaceRequest,
   UnpackRequest,
@@ -65,6 +69,15 @@ export class AgentClient implements Agent {
 
   async networkStats(netnsPath: string, signal?: AbortSignal): Promise<readonly InterfaceStats[]> {
     return (await this.#short(this.#methods.networkStats, { netnsPath }, signal)).interfaces;
+  }
+
+  async readCgroups(queries: readonly CgroupQuery[], options: { readonly processes: boolean }, signal?: AbortSignal): Promise<readonly (CgroupReading | undefined)[]> {
+    const { readings } = await this.#short(this.#methods.readCgroups, { cgroups: queries, ...options }, signal);
+    return readings.map(cgroupReading);
+  }
+
+  async statFilesystem(path: string, signal?: AbortSignal): Promise<FilesystemStats> {
+    return this.#short(this.#methods.statFilesystem, { path }, signal);
   }
 
   async mount(mount: FilesystemMount, target: string, signal?: AbortSignal): Promise<void> {

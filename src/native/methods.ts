@@ -1,6 +1,6 @@
 import { ProtoFiles, protoDirectory } from '../lib/proto.ts';
 import { method, type Method } from '../lib/ttrpc/method.ts';
-import type { ArchiveRequest, ExtractRequest, FilesystemMount, InterfaceStats } from './port.ts';
+import type { ArchiveRequest, CgroupQuery, CgroupStats, ExtractRequest, FilesystemMount, FilesystemStats, InterfaceStats, PressureStats } from './port.ts';
 
 /** The messages of proto/berth/agent.proto as they go over the wire. */
 interface ExecMessage {
@@ -56,6 +56,17 @@ interface UnpackAnswer {
   readonly micros: Readonly<Record<string, bigint>>;
 }
 
+/** As CgroupStats, with null for an absent message. */
+export interface CgroupAnswer extends Omit<CgroupStats, 'cpu' | 'memory' | 'pids' | 'pressure' | 'processes'> {
+  readonly found: boolean;
+  readonly path: string;
+  readonly cpu: CgroupStats['cpu'] | null;
+  readonly memory: CgroupStats['memory'] | null;
+  readonly pids: CgroupStats['pids'] | null;
+  readonly pressure: PressureStats | null;
+  readonly processes: NonNullable<CgroupStats['processes']> | null;
+}
+
 interface SnapshotMessage {
   readonly mounts: readonly FilesystemMount[];
 }
@@ -68,6 +79,8 @@ export interface AgentMethods {
   readonly createNamespaces: Method<NamespacesMessage, { readonly pausePid: number }>;
   readonly releaseNamespaces: Method<{ readonly dir: string; readonly pausePid: number }, Empty>;
   readonly networkStats: Method<{ readonly netnsPath: string }, { readonly interfaces: readonly InterfaceStats[] }>;
+  readonly readCgroups: Method<{ readonly cgroups: readonly CgroupQuery[]; readonly processes: boolean }, { readonly readings: readonly CgroupAnswer[] }>;
+  readonly statFilesystem: Method<{ readonly path: string }, FilesystemStats>;
   readonly warmCgroups: Method<Empty, Empty>;
   readonly mount: Method<{ readonly mount: FilesystemMount; readonly target: string }, Empty>;
   readonly unmount: Method<{ readonly target: string }, Empty>;
@@ -94,6 +107,8 @@ export function agentMethods(): AgentMethods {
     createNamespaces: of('CreateNamespaces'),
     releaseNamespaces: of('ReleaseNamespaces'),
     networkStats: of('NetworkStats'),
+    readCgroups: of('ReadCgroups'),
+    statFilesystem: of('StatFilesystem'),
     warmCgroups: of('WarmCgroups'),
     mount: of('Mount'),
     unmount: of('Unmount'),

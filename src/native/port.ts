@@ -51,6 +51,109 @@ export interface InterfaceStats {
   readonly txDropped: bigint;
 }
 
+/**
+ * What the kernel, or a shim where the kernel is another one, counts for a cgroup. It means the same in both cgroup
+ * versions; undefined is what a version or a kernel does not tell, and for a limit: none.
+ */
+export interface CgroupStats {
+  readonly timestampNs: bigint;
+  readonly cpu: CpuStats;
+  readonly memory: MemoryStats;
+  /** `current` counts threads, as `limit` does, which is 0 when there is none. */
+  readonly pids: { readonly current: bigint; readonly limit: bigint; readonly processes: bigint };
+  readonly io: readonly IoStats[];
+  readonly hugetlb: readonly { readonly pageSize: string; readonly usageBytes: bigint; readonly maxUsageBytes?: bigint | undefined }[];
+  readonly pressure: PressureStats | undefined;
+  /** Only where it was asked for. Sums over more processes than the agent wants to look at are undefined. */
+  readonly processes: { readonly fileDescriptors?: bigint; readonly sockets?: bigint; readonly openFilesLimit?: bigint } | undefined;
+}
+
+export interface CpuStats {
+  readonly usageNs: bigint;
+  readonly userNs: bigint;
+  readonly systemNs: bigint;
+  readonly periods: bigint;
+  readonly throttledPeriods: bigint;
+  readonly throttledNs: bigint;
+  readonly shares?: bigint | undefined;
+  readonly quotaUs?: bigint | undefined;
+  readonly periodUs?: bigint | undefined;
+}
+
+export interface MemoryStats {
+  readonly usageBytes: bigint;
+  readonly workingSetBytes: bigint;
+  readonly rssBytes: bigint;
+  readonly cacheBytes: bigint;
+  readonly mappedFileBytes: bigint;
+  readonly maxUsageBytes: bigint;
+  readonly failcnt: bigint;
+  readonly pageFaults: bigint;
+  readonly majorPageFaults: bigint;
+  readonly swapUsageBytes: bigint;
+  readonly kernelBytes: bigint;
+  readonly oomKills: bigint;
+  /** Without those of cgroups below. */
+  readonly ownPageFaults: bigint;
+  readonly ownMajorPageFaults: bigint;
+  readonly limitBytes?: bigint | undefined;
+  /** Swap alone, in both versions. */
+  readonly swapLimitBytes?: bigint | undefined;
+  readonly reservationBytes?: bigint | undefined;
+}
+
+export interface IoStats {
+  /** `/dev/NAME`, or `major:minor`. */
+  readonly device: string;
+  readonly major: bigint;
+  readonly minor: bigint;
+  readonly readBytes: bigint;
+  readonly writeBytes: bigint;
+  readonly reads: bigint;
+  readonly writes: bigint;
+}
+
+/** Per cent of the last 10, 60 and 300 seconds, and microseconds ever since. */
+export interface PressureLine {
+  readonly avg10: number;
+  readonly avg60: number;
+  readonly avg300: number;
+  readonly totalUs: bigint;
+}
+
+/** How long some, or all, of the processes waited. */
+export interface Pressure {
+  readonly some: PressureLine | null;
+  readonly full: PressureLine | null;
+}
+
+export interface PressureStats {
+  readonly cpu: Pressure | null;
+  readonly memory: Pressure | null;
+  readonly io: Pressure | null;
+}
+
+export interface CgroupQuery {
+  /** As in a spec's linux.cgroupsPath. */
+  readonly cgroupsPath: string;
+  /** Of the process whose limits are told; ignored when it is not in the cgroup. */
+  readonly pid: number;
+}
+
+export interface CgroupReading {
+  /** Below the mount point. */
+  readonly path: string;
+  readonly stats: CgroupStats;
+}
+
+export interface FilesystemStats {
+  /** `/dev/NAME`, or `major:minor`. */
+  readonly device: string;
+  readonly bytes: bigint;
+  readonly inodes: bigint;
+  readonly inodesFree: bigint;
+}
+
 export interface UnpackRequest {
   readonly id: string;
   readonly blob: string;
@@ -105,6 +208,9 @@ export interface Agent {
   createNamespaces(request: NamespaceRequest, signal?: AbortSignal): Promise<{ readonly pausePid: number }>;
   releaseNamespaces(dir: string, pausePid: number, signal?: AbortSignal): Promise<void>;
   networkStats(netnsPath: string, signal?: AbortSignal): Promise<readonly InterfaceStats[]>;
+  /** One reading for each query, undefined where there is no such cgroup. `processes` looks at every process too. */
+  readCgroups(queries: readonly CgroupQuery[], options: { readonly processes: boolean }, signal?: AbortSignal): Promise<readonly (CgroupReading | undefined)[]>;
+  statFilesystem(path: string, signal?: AbortSignal): Promise<FilesystemStats>;
   /** Makes the move of a new container's process into its cgroup cheap for some milliseconds; see the contract. */
   warmCgroups(signal?: AbortSignal): Promise<void>;
   mount(mount: FilesystemMount, target: string, signal?: AbortSignal): Promise<void>;

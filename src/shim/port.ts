@@ -1,4 +1,4 @@
-import type { FilesystemMount } from '../native/port.ts';
+import type { CgroupStats, FilesystemMount } from '../native/port.ts';
 
 /** Annotations of a spec whose names begin so are between berth and the runtime, and nobody's to see. */
 export const runtimeAnnotations = 'run.oci.';
@@ -56,27 +56,6 @@ export interface TaskState {
   readonly exit: TaskExit | undefined;
 }
 
-export interface TaskStats {
-  readonly timestampNs: bigint;
-  readonly cpu: { readonly usageNs: bigint; readonly userNs: bigint; readonly systemNs: bigint; readonly periods: bigint; readonly throttledPeriods: bigint; readonly throttledNs: bigint };
-  readonly memory: {
-    readonly usageBytes: bigint;
-    readonly workingSetBytes: bigint;
-    readonly rssBytes: bigint;
-    readonly cacheBytes: bigint;
-    readonly mappedFileBytes: bigint;
-    readonly limitBytes: bigint | undefined;
-    readonly maxUsageBytes: bigint;
-    readonly failcnt: bigint;
-    readonly pageFaults: bigint;
-    readonly majorPageFaults: bigint;
-    readonly swapUsageBytes: bigint;
-    readonly swapLimitBytes: bigint | undefined;
-  };
-  readonly pids: { readonly current: bigint; readonly limit: bigint };
-  readonly io: readonly { readonly device: string; readonly readBytes: bigint; readonly writeBytes: bigint; readonly reads: bigint; readonly writes: bigint }[];
-}
-
 export interface ExecSpec {
   /** OCI process object (runtime spec, `process`). */
   readonly process: unknown;
@@ -104,7 +83,7 @@ export interface Task {
   /** A vanished process is success. */
   kill(signalNumber: number, options: { readonly all: boolean }, signal?: AbortSignal): Promise<void>;
   execSync(spec: ExecSpec, signal?: AbortSignal): Promise<ExecOutcome>;
-  stats(signal?: AbortSignal): Promise<TaskStats>;
+  stats(signal?: AbortSignal): Promise<CgroupStats>;
   /** OCI LinuxResources JSON object. */
   update(resources: unknown, signal?: AbortSignal): Promise<void>;
   pause(signal?: AbortSignal): Promise<void>;

@@ -207,7 +207,7 @@ test.each(['', '{', '[]', 'null', '{"exitCode":"1"}', '{"exitCode":1}'])('a file
 
 test('a frozen shim costs the caller of stats two seconds and nobody else anything', async () => {
   const stuck = await attached(await shimOf({ stats: frozen }));
-  const value = methods.metricsV2.encode({ pids: { current: 3n, limit: 0n }, cpu: null, memory: null, io: null, memoryEvents: null });
+  const value = methods.metricsV2.encode({ pids: { current: 3n, limit: 0n }, cpu: null, memory: null, io: null, hugetlb: [], memoryEvents: null });
   const healthy = await attached(await shimOf({ stats: async () => ({ stats: { type_url: 'io.containerd.cgroups.v2.Metrics', value } }) }));
   const began = performance.now();
   const late = failure(stuck.stats());

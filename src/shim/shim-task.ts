@@ -1,4 +1,5 @@
 import { BerthError, isKind } from '../lib/errors.ts';
+import type { CgroupStats } from '../native/port.ts';
 import { timestampNs } from '../lib/proto.ts';
 import type { Method } from '../lib/ttrpc/method.ts';
 import { buryShim } from './bury-shim.ts';
@@ -7,7 +8,7 @@ import { execSync } from './exec-sync.ts';
 import { readExitRecord } from './exit-record.ts';
 import { logControlAddress, rememberedLog } from './log-control.ts';
 import { type ExitAnswer, pack, packSpec, type ProcessId, type TaskMethods } from './methods.ts';
-import type { ExecOutcome, ExecSpec, Task, TaskExit, TaskHandle, TaskState, TaskStats, TaskStatus } from './port.ts';
+import type { ExecOutcome, ExecSpec, Task, TaskExit, TaskHandle, TaskState, TaskStatus } from './port.ts';
 import { callMs, type ShimParts, type ShimTarget, taskMethodsOf } from './shim-parts.ts';
 
 const sigkill = 9;
@@ -85,7 +86,7 @@ export class ShimTask implements Task {
     return execSync(this.#parts, this.#target, spec, signal);
   }
 
-  async stats(signal?: AbortSignal): Promise<TaskStats> {
+  async stats(signal?: AbortSignal): Promise<CgroupStats> {
     const { stats } = await this.#call(this.#methods.stats, { id: this.#main.id }, { signal, timeoutMs: callMs.stats });
     return decodeStats(stats, this.#parts.methods, this.#parts.clock.nowNs());
   }

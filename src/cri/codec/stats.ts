@@ -1,7 +1,7 @@
 import type { Container } from '../../engine/model/container.ts';
 import type { Pod } from '../../engine/model/pod.ts';
 import type { ContainerStats, PodStats } from '../../engine/model/stats.ts';
-import type { InterfaceStats } from '../../native/port.ts';
+import type { InterfaceStats, Pressure, PressureLine } from '../../native/port.ts';
 import type * as wire from '../messages/stats.ts';
 
 const value = (amount: bigint | number): wire.UInt64Value => ({ value: BigInt(amount) });
@@ -9,12 +9,15 @@ const optional = (amount: bigint | undefined): wire.UInt64Value | null => (amoun
 /** What is left below a limit, never less than nothing. */
 const left = (limit: bigint | undefined, used: bigint): bigint | undefined => (limit === undefined ? undefined : limit > used ? limit - used : 0n);
 
+const psiLine = (line: PressureLine | null): wire.PsiData | null => line && { Total: line.totalUs, Avg10: line.avg10, Avg60: line.avg60, Avg300: line.avg300 };
+const psi = (pressure: Pressure | null | undefined): wire.PsiStats | null => (pressure ? { Full: psiLine(pressure.full), Some: psiLine(pressure.some) } : null);
+
 export function encodeContainerStats(stats: ContainerStats, container: Container): wire.ContainerStats {
-  const { timestampNs: timestamp, cpu, memory } = stats.task;
+  const { timestampNs: timestamp, cpu, memory, pressure } = stats.task;
   const { config } = container;
   return {
     attributes: { id: stats.id, metadata: { name: config.name, attempt: config.attempt }, labels: config.labels, annotations: config.annotations },
-    cpu: { timestamp, usageCoreNanoSeconds: value(cpu.usageNs), usageNanoCores: optional(stats.usageNanoCores) },
+    cpu: { timestamp, usageCoreNanoSeconds: value(cpu.usageNs), usageNanoCores: optional(stats.usageNanoCores), psi: psi(pressure?.cpu) },
     memory: {
       timestamp,
       workingSetBytes: value(memory.workingSetBytes),
@@ -23,6 +26,7 @@ export function encodeContainerStats(stats: ContainerStats, container: Container
       rssBytes: value(memory.rssBytes),
       pageFaults: value(memory.pageFaults),
       majorPageFaults: value(memory.majorPageFaults),
+      psi: psi(pressure?.memory),
     },
     writableLayer: {
       timestamp,
@@ -31,6 +35,7 @@ export function encodeContainerStats(stats: ContainerStats, container: Container
       inodesUsed: value(stats.writableLayer.inodes),
     },
     swap: { timestamp, swapAvailableBytes: optional(left(memory.swapLimitBytes, memory.swapUsageBytes)), swapUsageBytes: value(memory.swapUsageBytes) },
+    io: { timestamp, psi: psi(pressure?.io) },
   };
 }
 
@@ -49,24 +54,26 @@ function encodeNetwork(stats: PodStats, defaultName: string): wire.PodSandboxSta
 }
 
 export function encodePodStats(stats: PodStats, pod: Pod, containers: readonly wire.ContainerStats[]): wire.PodSandboxStats {
-  const { timestampNs: timestamp } = stats;
+  const { timestampNs: timestamp, pressure } = stats;
   const { identity, labels, annotations } = pod.config;
   return {
     attributes: { id: stats.id, metadata: identity, labels, annotations },
     linux: {
-      cpu: { timestamp, usageCoreNanoSeconds: value(stats.cpuUsageNs), usageNanoCores: optional(stats.usageNanoCores) },
+      cpu: { timestamp, usageCoreNanoSeconds: value(stats.cpuUsageNs), usageNanoCores: optional(stats.usageNanoCores), psi: psi(pressure?.cpu) },
       memory: {
         timestamp,
         workingSetBytes: value(stats.memoryWorkingSetBytes),
-        availableBytes: null,
+        availableBytes: optional(left(stats.memoryLimitBytes, stats.memoryWorkingSetBytes)),
         usageBytes: value(stats.memoryUsageBytes),
         rssBytes: value(stats.memoryRssBytes),
         pageFaults: value(stats.memoryPageFaults),
         majorPageFaults: value(stats.memoryMajorPageFaults),
+        psi: psi(pressure?.memory),
       },
       network: encodeNetwork(stats, pod.network?.interfaceName ?? ''),
       process: { timestamp, processCount: value(stats.processCount) },
       containers,
+      io: { timestamp, psi: psi(pressure?.io) },
     },
   };
 }

@@ -13,11 +13,31 @@ export interface FilesystemUsage {
   readonly inodesUsed: UInt64Value;
 }
 
+/** Named as in the contract. */
+export interface PsiData {
+  readonly Total: bigint;
+  readonly Avg10: number;
+  readonly Avg60: number;
+  readonly Avg300: number;
+}
+
+export interface PsiStats {
+  readonly Full: PsiData | null;
+  readonly Some: PsiData | null;
+}
+
+/** psi is null where the kernel does not tell. */
+export interface IoUsage {
+  readonly timestamp: bigint;
+  readonly psi: PsiStats | null;
+}
+
 export interface CpuUsage {
   readonly timestamp: bigint;
   readonly usageCoreNanoSeconds: UInt64Value;
   /** null until two samples were taken. */
   readonly usageNanoCores: UInt64Value | null;
+  readonly psi: PsiStats | null;
 }
 
 export interface MemoryUsage {
@@ -29,6 +49,7 @@ export interface MemoryUsage {
   readonly rssBytes: UInt64Value;
   readonly pageFaults: UInt64Value;
   readonly majorPageFaults: UInt64Value;
+  readonly psi: PsiStats | null;
 }
 
 export interface SwapUsage {
@@ -43,6 +64,7 @@ export interface ContainerStats {
   readonly memory: MemoryUsage;
   readonly writableLayer: FilesystemUsage;
   readonly swap: SwapUsage;
+  readonly io: IoUsage;
 }
 
 export interface NetworkInterfaceUsage {
@@ -62,6 +84,7 @@ export interface PodSandboxStats {
     readonly network: { readonly timestamp: bigint; readonly defaultInterface: NetworkInterfaceUsage | null; readonly interfaces: readonly NetworkInterfaceUsage[] } | null;
     readonly process: { readonly timestamp: bigint; readonly processCount: UInt64Value };
     readonly containers: readonly ContainerStats[];
+    readonly io: IoUsage;
   };
 }
 

@@ -64,7 +64,7 @@ test('every reader gets every event, and one that leaves gets no more', async ()
   a.abort();
   b.abort();
   await expect(waiting).resolves.toMatchObject({ done: true });
-  expect(hub.hasReaders).toBe(false);
+  expect(hub.readers).toBe(0);
 });
 
 test('leaving the loop ends the subscription', async () => {
@@ -75,14 +75,68 @@ test('leaving the loop ends the subscription', async () => {
     expect(event.atNs).toBe(1n);
     break;
   }
-  expect(hub.hasReaders).toBe(false);
+  expect(hub.readers).toBe(0);
 });
 
-test('a reader that lags loses the oldest events', async () => {
+test('a reader that lags by more than a thousand events is cut off; the others go on', async () => {
   const hub = new EventHub();
+  const slow = hub.subscribe(signal())[Symbol.asyncIterator]();
+  const quick = hub.subscribe(signal())[Symbol.asyncIterator]();
+  for (let at = 1n; at <= 1001n; at += 1n) {
+    hub.publish(numbered(at));
+    await expect(quick.next()).resolves.toMatchObject({ value: { atNs: at } });
+  }
+  await expect(slow.next()).rejects.toMatchObject({ kind: 'exhausted' });
+  expect(hub.readers).toBe(1);
+});
+
+const atsOf = async (hub: EventHub, count: number): Promise<readonly bigint[]> => {
   const events = hub.subscribe(signal())[Symbol.asyncIterator]();
-  for (let at = 1n; at <= 1003n; at += 1n) hub.publish(numbered(at));
-  await expect(events.next()).resolves.toMatchObject({ value: { atNs: 4n } });
+  const seen: bigint[] = [];
+  for (let left = count; left > 0; left -= 1) seen.push((await events.next()).value?.atNs ?? -1n);
+  await events.return?.();
+  return seen;
+};
+
+test('the first reader hears what nobody has heard, in order and before anything new; the second does not', async () => {
+  const hub = new EventHub();
+  hub.publish(numbered(1n));
+  hub.publish(numbered(2n));
+  const first = hub.subscribe(signal())[Symbol.asyncIterator]();
+  const second = hub.subscribe(signal())[Symbol.asyncIterator]();
+  hub.publish(numbered(3n));
+  for (const atNs of [1n, 2n, 3n]) await expect(first.next()).resolves.toMatchObject({ value: { atNs } });
+  await expect(second.next()).resolves.toMatchObject({ value: { atNs: 3n } });
+});
+
+test('what a reader left behind is gone, what comes while nobody reads is kept', async () => {
+  const hub = new EventHub();
+  await hub.subscribe(signal())[Symbol.asyncIterator]().return?.();
+  hub.publish(numbered(7n));
+  expect(await atsOf(hub, 1)).toEqual([7n]);
+  hub.publish(numbered(8n));
+  expect(await atsOf(hub, 1)).toEqual([8n]);
+});
+
+test('kept events grow old after five minutes', async () => {
+  let nowMs = 0;
+  const hub = new EventHub({ events: 10, bytes: 1 << 20 }, () => nowMs);
+  hub.publish(numbered(1n));
+  nowMs = 200_000;
+  hub.publish(numbered(2n));
+  nowMs = 300_001;
+  hub.publish(numbered(3n));
+  expect(await atsOf(hub, 2)).toEqual([2n, 3n]);
+});
+
+test('kept events are bounded in number and in bytes', async () => {
+  const few = new EventHub({ events: 2, bytes: 1 << 20 });
+  for (const at of [1n, 2n, 3n]) few.publish(numbered(at));
+  expect(await atsOf(few, 2)).toEqual([2n, 3n]);
+  const pod = await engine.pods.run({ ...podConfig('web'), annotations: { long: 'x'.repeat(4000) } }, signal());
+  const small = new EventHub({ events: 1000, bytes: 11_000 });
+  for (const at of [1n, 2n, 3n]) small.publish({ ...numbered(at), pod });
+  expect(await atsOf(small, 2)).toEqual([2n, 3n]);
 });
 
 test('a subscription under an aborted signal is over', async () => {

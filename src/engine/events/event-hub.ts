@@ -1,81 +1,67 @@
 import type { EngineEvent } from '../model/event.ts';
+import { EventBacklog, type BacklogLimits } from './event-backlog.ts';
+import { EventQueue } from './event-queue.ts';
 
-/** Events that a reader may lag behind. */
-const maxQueued = 1000;
+/** How far a reader may lag, and how much is kept while there is none. */
+const defaultLimits: BacklogLimits = { events: 1000, bytes: 8 << 20 };
+const keptMs = 5 * 60_000;
 
-/** One reader's queue. */
-class EventQueue implements AsyncIterableIterator<EngineEvent> {
-  readonly #events: EngineEvent[] = [];
-  readonly #onEnd: () => void;
-  #ended = false;
-  #waiting: PromiseWithResolvers<void> | undefined;
-
-  constructor(onEnd: () => void) {
-    this.#onEnd = onEnd;
-  }
-
-  push(event: EngineEvent): void {
-    this.#events.push(event);
-    if (this.#events.length > maxQueued) this.#events.shift();
-    this.#wake();
-  }
-
-  end(): void {
-    this.#ended = true;
-    this.#onEnd();
-    this.#wake();
-  }
-
-  async next(): Promise<IteratorResult<EngineEvent, undefined>> {
-    for (;;) {
-      if (this.#ended) return { done: true, value: undefined };
-      const event = this.#events.shift();
-      if (event !== undefined) return { done: false, value: event };
-      this.#waiting ??= Promise.withResolvers();
-      await this.#waiting.promise;
-    }
-  }
-
-  async return(): Promise<IteratorResult<EngineEvent, undefined>> {
-    this.end();
-    return { done: true, value: undefined };
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  #wake(): void {
-    this.#waiting?.resolve();
-    this.#waiting = undefined;
-  }
-}
-
-/** Hands every event to every reader. A slow reader loses its oldest events and slows nobody. */
+/**
+ * Hands every event to every reader, in order and each once. A slow reader slows nobody: one that lags by more than the
+ * limits is cut off with an error.
+ *
+ * While nobody reads, events are kept for five minutes, within the same limits, the oldest going first. The first reader
+ * that comes gets them before any other event, and then they are gone: a kubelet that was restarted, or whose connection
+ * broke, hears what it missed, and a second reader no old news. Nothing is kept over a restart of berthd.
+ */
 export class EventHub {
   readonly #queues = new Set<EventQueue>();
+  readonly #limits: BacklogLimits;
+  readonly #kept: EventBacklog;
+  readonly #nowMs: () => number;
 
-  /** False: nobody would read an event, so none needs to be made. */
-  get hasReaders(): boolean {
-    return this.#queues.size > 0;
+  /** @param nowMs a clock that never goes back. */
+  constructor(limits: BacklogLimits = defaultLimits, nowMs: () => number = () => performance.now()) {
+    this.#limits = limits;
+    this.#kept = new EventBacklog(limits);
+    this.#nowMs = nowMs;
+  }
+
+  /** Readers now. */
+  get readers(): number {
+    return this.#queues.size;
   }
 
   publish(event: EngineEvent): void {
-    for (const queue of this.#queues) queue.push(event);
+    const nowMs = this.#nowMs();
+    for (const queue of this.#queues) queue.push(event, nowMs);
+    if (this.#queues.size > 0) return;
+    this.#kept.push(event, nowMs);
+    this.#kept.trim(nowMs - keptMs);
   }
 
-  /** Every event from this call on, until the signal aborts. */
+  /** What was kept, and every event from this call on, until the signal aborts. */
   subscribe(signal: AbortSignal): AsyncIterable<EngineEvent> {
     const end = (): void => {
       queue.end();
     };
-    const queue = new EventQueue(() => {
+    const queue = new EventQueue(this.#limits, () => {
       this.#queues.delete(queue);
       signal.removeEventListener('abort', end);
     });
+    if (signal.aborted) {
+      queue.end();
+      return queue;
+    }
+    signal.addEventListener('abort', end, { once: true });
+    if (this.#queues.size === 0) this.#handOver(queue);
     this.#queues.add(queue);
-    if (signal.aborted) queue.end();
-    else signal.addEventListener('abort', end, { once: true });
     return queue;
+  }
+
+  #handOver(queue: EventQueue): void {
+    const nowMs = this.#nowMs();
+    this.#kept.trim(nowMs - keptMs);
+    for (let event = this.#kept.shift(); event !== undefined; event = this.#kept.shift()) queue.push(event, nowMs);
   }
 }

@@ -15,7 +15,6 @@ export function publishContainer(parts: Parts, type: EventType, container: { rea
 }
 
 function publish({ events, pods, containers, clock }: Parts, what: { readonly type: EventType; readonly podId: PodId; readonly containerId: string }): void {
-  if (!events.hasReaders) return;
   const { type, podId, containerId } = what;
   events.publish({ type, containerId, atNs: clock.nowNs(), pod: pods.peek(podId), containers: containers.ofPod(podId) });
 }

@@ -23,5 +23,6 @@ async function removeRecord(parts: EngineParts, id: Parameters<typeof releasePod
   await releasePod(parts, id, signal);
   await podGoes(parts, id);
   parts.pods.delete(id);
+  parts.cpuRates.forget(id);
   publishPod(parts, 'deleted', id);
 }

@@ -1,46 +1,43 @@
+import { BerthError } from '../../lib/errors.ts';
+import type { ContainerId } from '../../lib/ids.ts';
+import type { CgroupReading, Usage } from '../../native/port.ts';
 import { runningTask } from '../containers/running-task.ts';
 import type { Container, ContainerFilter } from '../model/container.ts';
 import type { ContainerStats } from '../model/stats.ts';
 import type { EngineParts } from '../parts.ts';
-
-/** Shims asked at the same time: enough to hide their latency, too few to swamp a small node. */
-export const statsConcurrency = 32;
-/** A frozen shim costs a list this much, and itself its place in it. */
-const deadlineMs = 2000;
+import { readContainers, type ReadOptions } from './read-cgroups.ts';
+import { readingDeadline } from './reading-deadline.ts';
 
 /** See ContainerService.stats. */
 export async function containerStats(parts: EngineParts, idOrPrefix: string, signal: AbortSignal): Promise<ContainerStats> {
-  const { container, task } = runningTask(parts, idOrPrefix);
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
-  const [stats, writableLayer] = await Promise.all([task.stats(bounded), parts.layerUsages.of(container.id)]);
-  return {
-    id: container.id,
-    task: stats,
-    usageNanoCores: parts.cpuRates.rate(container.id, stats.timestampNs, stats.cpu.usageNs),
-    writableLayer,
-    writableLayerMountpoint: parts.config.stateRoot,
-  };
+  const { container } = runningTask(parts, idOrPrefix);
+  const [stats] = await statsOf(parts, [container], { processes: false }, readingDeadline(signal));
+  if (stats === undefined) throw new BerthError('unavailable', `nobody tells the statistics of container ${container.id}: it has just ended, or its shim does not answer`);
+  return stats;
 }
 
 /** See ContainerService.listStats. */
-export function listContainerStats(parts: EngineParts, filter: ContainerFilter, signal: AbortSignal): Promise<readonly ContainerStats[]> {
-  return statsOf(parts, parts.containers.list(filter), signal);
+export async function listContainerStats(parts: EngineParts, filter: ContainerFilter, signal: AbortSignal): Promise<readonly ContainerStats[]> {
+  return statsOf(parts, parts.containers.list(filter), { processes: false }, readingDeadline(signal));
 }
 
 /** Of those that run; one that vanishes or hangs is left out. */
-export async function statsOf(parts: EngineParts, containers: readonly Container[], signal: AbortSignal): Promise<readonly ContainerStats[]> {
+export async function statsOf(parts: EngineParts, containers: readonly Container[], options: ReadOptions, signal: AbortSignal): Promise<readonly ContainerStats[]> {
   const running = containers.filter(({ state }) => state === 'running');
-  const all = await Promise.all(running.map(({ id }) => parts.statsReads.run(() => presentStats(parts, id, signal), signal)));
-  return all.filter((stats) => stats !== undefined);
+  const [readings, layers] = await Promise.all([readContainers(parts, running, options, signal), Promise.all(running.map(async ({ id }) => parts.layerUsages.of(id)))]);
+  return running.flatMap(({ id }, index) => {
+    const [reading, layer] = [readings.get(id), layers[index]];
+    return reading === undefined || layer === undefined ? [] : [combine(parts, id, reading, layer)];
+  });
 }
 
-/** Undefined for a container that vanishes or hangs. */
-async function presentStats(parts: EngineParts, id: string, signal: AbortSignal): Promise<ContainerStats | undefined> {
-  try {
-    return await containerStats(parts, id, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (parts.containers.find(id)?.state === 'running') parts.log.warn({ container: id, err: error }, 'a container is left out of the statistics');
-    return undefined;
-  }
+function combine(parts: EngineParts, id: ContainerId, { stats, path }: CgroupReading, writableLayer: Usage): ContainerStats {
+  return {
+    id,
+    task: stats,
+    cgroupPath: path,
+    usageNanoCores: parts.cpuRates.rate(id, stats.timestampNs, stats.cpu.usageNs),
+    writableLayer,
+    writableLayerMountpoint: parts.config.stateRoot,
+  };
 }

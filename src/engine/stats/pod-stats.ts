@@ -1,59 +1,89 @@
+import type { PodId } from '../../lib/ids.ts';
+import type { CgroupReading, CgroupStats, InterfaceStats } from '../../native/port.ts';
 import type { Pod, PodFilter } from '../model/pod.ts';
-import type { ContainerStats, PodStats } from '../model/stats.ts';
-import type { InterfaceStats } from '../../native/port.ts';
+import type { ContainerStats, PodStats, PodTotals } from '../model/stats.ts';
 import type { EngineParts } from '../parts.ts';
 import { statsOf } from './container-stats.ts';
-
-const networkMs = 2000;
+import { readPods, type ReadOptions } from './read-cgroups.ts';
+import { readingDeadline } from './reading-deadline.ts';
 
 /** See PodService.stats. */
 export async function podStats(parts: EngineParts, idOrPrefix: string, signal: AbortSignal): Promise<PodStats> {
   const pod = parts.pods.get(idOrPrefix);
-  const [containers, interfaces] = await Promise.all([
-    statsOf(parts, parts.containers.ofPod(pod.id), signal),
-    interfacesOf(parts, pod, signal),
+  const deadline = readingDeadline(signal);
+  const [containers, own, interfaces] = await Promise.all([
+    statsOf(parts, parts.containers.ofPod(pod.id), { processes: false }, deadline),
+    readPods(parts, [pod], deadline),
+    interfacesOf(parts, pod, deadline),
   ]);
-  return sum(parts, pod, containers, interfaces);
+  return combine(parts, pod.id, { own: own.get(pod.id), containers, interfaces });
 }
 
 /** See PodService.listStats. */
 export async function listPodStats(parts: EngineParts, filter: PodFilter, signal: AbortSignal): Promise<readonly PodStats[]> {
-  const ready = parts.pods.list(filter).filter(({ state }) => state === 'ready');
-  const all = await Promise.all(ready.map(({ id }) => presentStats(parts, id, signal)));
-  return all.filter((stats) => stats !== undefined);
+  return statsOfPods(parts, parts.pods.list({ ...filter, state: 'ready' }), { processes: false }, readingDeadline(signal));
 }
 
-/** Undefined for a pod that vanishes. */
-async function presentStats(parts: EngineParts, id: string, signal: AbortSignal): Promise<PodStats | undefined> {
-  try {
-    return await podStats(parts, id, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (parts.pods.find(id) !== undefined) parts.log.warn({ pod: id, err: error }, 'a pod is left out of the statistics');
-    return undefined;
-  }
+/** Of every given pod, even where something about it cannot be read. */
+export async function statsOfPods(parts: EngineParts, pods: readonly Pod[], options: ReadOptions, signal: AbortSignal): Promise<readonly PodStats[]> {
+  const containers = pods.flatMap(({ id }) => parts.containers.ofPod(id));
+  const [stats, own, interfaces] = await Promise.all([
+    statsOf(parts, containers, options, signal),
+    readPods(parts, pods, signal),
+    Promise.all(pods.map(async (pod) => interfacesOf(parts, pod, signal))),
+  ]);
+  const podOf = new Map(containers.map(({ id, podId }) => [id, podId]));
+  const byPod = Map.groupBy(stats, ({ id }) => podOf.get(id));
+  return pods.map(({ id }, index) => combine(parts, id, { own: own.get(id), containers: byPod.get(id) ?? [], interfaces: interfaces[index] ?? [] }));
 }
 
 async function interfacesOf(parts: EngineParts, { id, network }: Pod, signal: AbortSignal): Promise<readonly InterfaceStats[]> {
   if (network === undefined) return [];
-  return parts.agent.networkStats(parts.paths.pin(id, 'net'), AbortSignal.any([signal, AbortSignal.timeout(networkMs)]));
+  try {
+    return await parts.agent.networkStats(parts.paths.pin(id, 'net'), signal);
+  } catch (error) {
+    if (parts.pods.peek(id)?.state === 'ready') parts.log.warn({ pod: id, err: error }, "a pod's network is left out of its statistics");
+    return [];
+  }
 }
 
-function sum(parts: EngineParts, { id }: Pod, containers: readonly ContainerStats[], interfaces: readonly InterfaceStats[]): PodStats {
-  const total = (of: (stats: ContainerStats) => bigint): bigint => containers.reduce((all, stats) => all + of(stats), 0n);
-  const rates = containers.flatMap(({ usageNanoCores }) => usageNanoCores ?? []);
+interface Readings {
+  readonly own: CgroupReading | undefined;
+  readonly containers: readonly ContainerStats[];
+  readonly interfaces: readonly InterfaceStats[];
+}
+
+function combine(parts: EngineParts, id: PodId, { own, containers, interfaces }: Readings): PodStats {
+  const timestampNs = own?.stats.timestampNs ?? parts.clock.nowNs();
+  const totals = own === undefined ? sum(containers) : totalsOf(own.stats);
+  return { id, timestampNs, containers, interfaces, usageNanoCores: parts.cpuRates.rate(id, timestampNs, totals.cpuUsageNs), ...totals };
+}
+
+function totalsOf({ cpu, memory, pids, pressure }: CgroupStats): PodTotals {
   return {
-    id,
-    timestampNs: parts.clock.nowNs(),
-    containers,
-    cpuUsageNs: total(({ task }) => task.cpu.usageNs),
-    usageNanoCores: rates.length === 0 ? undefined : rates.reduce((all, rate) => all + rate, 0n),
-    memoryUsageBytes: total(({ task }) => task.memory.usageBytes),
-    memoryWorkingSetBytes: total(({ task }) => task.memory.workingSetBytes),
-    memoryRssBytes: total(({ task }) => task.memory.rssBytes),
-    memoryPageFaults: total(({ task }) => task.memory.pageFaults),
-    memoryMajorPageFaults: total(({ task }) => task.memory.majorPageFaults),
-    processCount: total(({ task }) => task.pids.current),
-    interfaces,
+    cpuUsageNs: cpu.usageNs,
+    memoryUsageBytes: memory.usageBytes,
+    memoryWorkingSetBytes: memory.workingSetBytes,
+    memoryRssBytes: memory.rssBytes,
+    memoryPageFaults: memory.pageFaults,
+    memoryMajorPageFaults: memory.majorPageFaults,
+    memoryLimitBytes: memory.limitBytes,
+    processCount: pids.processes,
+    pressure,
+  };
+}
+
+function sum(containers: readonly ContainerStats[]): PodTotals {
+  const total = (of: (stats: CgroupStats) => bigint): bigint => containers.reduce((all, { task }) => all + of(task), 0n);
+  return {
+    cpuUsageNs: total(({ cpu }) => cpu.usageNs),
+    memoryUsageBytes: total(({ memory }) => memory.usageBytes),
+    memoryWorkingSetBytes: total(({ memory }) => memory.workingSetBytes),
+    memoryRssBytes: total(({ memory }) => memory.rssBytes),
+    memoryPageFaults: total(({ memory }) => memory.pageFaults),
+    memoryMajorPageFaults: total(({ memory }) => memory.majorPageFaults),
+    memoryLimitBytes: undefined,
+    processCount: total(({ pids }) => pids.processes),
+    pressure: undefined,
   };
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { RunningEngine } from '../engine.ts';
 import type { Pod } from '../model/pod.ts';
+import { cgroupStats } from '../testing/cgroup-stats.ts';
 import { containerConfig, podConfig } from '../testing/configs.ts';
 import { World } from '../testing/world.ts';
 import { CpuRates } from './cpu-rates.ts';
@@ -63,6 +64,62 @@ test('rates: a short window repeats the last one, a counter that went back begin
   expect(rates.rate('a', 4n * second, 10n)).toBeUndefined();
   rates.forget('a');
   expect(rates.rate('a', 9n * second, 1n)).toBeUndefined();
+});
+
+/** The agent reads the container's cgroup from now on. */
+function countedByKernel(id: string, cpuNs: bigint): void {
+  world.agent.cgroups.set(`/berth/${id}`, { path: `/berth/${id}`, stats: cgroupStats(5n * second, cpuNs) });
+}
+
+test('our own containers are read from their cgroups, and their shims are left in peace', async () => {
+  const id = await running('app');
+  countedByKernel(id, second);
+  world.shims.get(id).frozen = true;
+  const [stats] = await engine.containers.listStats(all, signal());
+  expect(stats).toMatchObject({ id, cgroupPath: `/berth/${id}`, task: { cpu: { usageNs: second } } });
+  expect(world.shims.get(id).statsAsked).toBe(0);
+});
+
+test('a foreign shim is asked itself, whatever its cgroup counts', async () => {
+  const foreign = await engine.pods.run({ ...podConfig('vm'), runtimeHandler: 'kata' }, signal());
+  const { id } = await engine.containers.create(foreign.id, containerConfig('app'), signal());
+  await engine.containers.start(id, signal());
+  countedByKernel(id, 99n * second);
+  world.shims.get(id).readings = { atNs: second, cpuNs: 3n };
+  await expect(engine.containers.stats(id, signal())).resolves.toMatchObject({ cgroupPath: '', task: { cpu: { usageNs: 3n } } });
+});
+
+test('callers that poll a frozen shim wait for one answer together', async () => {
+  const frozen = await running('frozen');
+  world.shims.get(frozen).frozen = true;
+  const polls = await Promise.all(Array.from({ length: 50 }, async () => engine.containers.listStats(all, signal())));
+  expect(polls.flat()).toEqual([]);
+  expect(world.shims.get(frozen).statsAsked).toBe(1);
+  await expect(engine.containers.stats(frozen, signal())).rejects.toMatchObject({ kind: 'unavailable' });
+});
+
+test('a pod whose cgroup no other pod shares is counted there; else its containers are summed', async () => {
+  const own = await engine.pods.run({ ...podConfig('own'), cgroupParent: '/kubepods/own' }, signal());
+  const memory = { ...cgroupStats(0n, 0n).memory, limitBytes: 100n };
+  world.agent.cgroups.set('/kubepods/own', { path: '/kubepods/own', stats: { ...cgroupStats(5n * second, 77n), memory } });
+  await expect(engine.pods.stats(own.id, signal())).resolves.toMatchObject({ cpuUsageNs: 77n, memoryLimitBytes: 100n, processCount: 2n, timestampNs: 5n * second });
+  await engine.pods.run({ ...podConfig('other'), cgroupParent: '/kubepods/own' }, signal());
+  await expect(engine.pods.stats(own.id, signal())).resolves.toMatchObject({ cpuUsageNs: 0n, memoryLimitBytes: undefined, processCount: 0n });
+});
+
+test('a pod whose network cannot be read keeps its other statistics', async () => {
+  await running('app');
+  vi.spyOn(world.agent, 'networkStats').mockRejectedValue(new Error('no namespace'));
+  await expect(engine.pods.listStats({ id: '', state: undefined, labels: {} }, signal())).resolves.toMatchObject([{ id: pod.id, interfaces: [], processCount: 2n }]);
+  expect(world.warnings).toContain("a pod's network is left out of its statistics");
+});
+
+test('measuring looks at processes and at the filesystem that containers write to', async () => {
+  const id = await running('app');
+  countedByKernel(id, second);
+  const { pods, filesystem } = await engine.pods.measure(signal());
+  expect(filesystem).toMatchObject({ device: '/dev/vda', inodesFree: 900n });
+  expect(pods).toMatchObject([{ id: pod.id, containers: [{ id, task: { processes: { fileDescriptors: 9n, sockets: 1n } } }] }]);
 });
 
 test('a list has the running containers; one that hangs is left out and costs its deadline at most', async () => {

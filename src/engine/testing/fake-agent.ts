@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
-import type { Agent, AgentInfo, ArchiveRequest, ExecRequest, ExecResult, ExtractRequest, FilesystemMount, InterfaceStats, NamespaceRequest, UnpackResult, Usage } from '../../native/port.ts';
+import type { Agent, AgentInfo, ArchiveRequest, CgroupQuery, CgroupReading, ExecRequest, ExecResult, ExtractRequest, FilesystemMount, FilesystemStats, InterfaceStats, NamespaceRequest, UnpackResult, Usage } from '../../native/port.ts';
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const kinds = ['net', 'ipc', 'uts', 'pid'] as const;
@@ -20,6 +20,8 @@ export class FakeAgent implements Agent {
   features = '{}';
   idmappedMounts = true;
   answers = true;
+  /** Cgroups that exist, by their path. */
+  readonly cgroups = new Map<string, CgroupReading>();
 
   async info(): Promise<AgentInfo> {
     if (!this.answers) throw new BerthError('unavailable', 'the agent is away');
@@ -49,6 +51,17 @@ export class FakeAgent implements Agent {
   async networkStats(netnsPath: string): Promise<readonly InterfaceStats[]> {
     const none = { rxBytes: 0n, rxPackets: 0n, rxErrors: 0n, rxDropped: 0n, txBytes: 0n, txPackets: 0n, txErrors: 0n, txDropped: 0n };
     return [...this.namespaces.keys()].some((dir) => netnsPath === join(dir, 'net')) ? [{ ...none, name: 'eth0', rxBytes: 7n }] : [];
+  }
+
+  async readCgroups(queries: readonly CgroupQuery[], { processes }: { readonly processes: boolean }): Promise<readonly (CgroupReading | undefined)[]> {
+    return queries.map(({ cgroupsPath }) => {
+      const reading = this.cgroups.get(cgroupsPath);
+      return reading && { ...reading, stats: { ...reading.stats, processes: processes ? { fileDescriptors: 9n, sockets: 1n } : undefined } };
+    });
+  }
+
+  async statFilesystem(): Promise<FilesystemStats> {
+    return { device: '/dev/vda', bytes: 1n << 30n, inodes: 1000n, inodesFree: 900n };
   }
 
   async mount(mount: FilesystemMount, target: string): Promise<void> {

@@ -21,6 +21,8 @@ export class FakeShim {
   pid = 0;
   exit: TaskExit | undefined;
   frozen = false;
+  /** How often it was asked for statistics. */
+  statsAsked = 0;
   /** A frozen shim's callers give up after this long. */
   callMs = 10_000;
   lost = false;
@@ -100,7 +102,8 @@ export class FakeShims implements ShimLauncher {
   launchGate: Promise<void> | undefined;
 
   handlers(): readonly RuntimeHandler[] {
-    return ['crun', 'runc'].map((name) => ({ name, shim: '/shim', runtime: `/usr/bin/${name}`, runtimeRoot: '', systemdCgroup: false, protocol: 'berth' }));
+    const of = (name: string, protocol: RuntimeHandler['protocol']): RuntimeHandler => ({ name, shim: '/shim', runtime: `/usr/bin/${name}`, runtimeRoot: '', systemdCgroup: false, protocol });
+    return [of('crun', 'berth'), of('runc', 'berth'), of('kata', 'containerd')];
   }
 
   async launch(handler: string, spec: TaskSpec, signal?: AbortSignal): Promise<Task> {

@@ -1,15 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError } from '../../lib/errors.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
-import type { ExecOutcome, ExecSpec, Task, TaskExit, TaskHandle, TaskState, TaskStats } from '../../shim/port.ts';
+import type { CgroupStats } from '../../native/port.ts';
+import type { ExecOutcome, ExecSpec, Task, TaskExit, TaskHandle, TaskState } from '../../shim/port.ts';
+import { cgroupStats } from './cgroup-stats.ts';
 import type { FakeShim } from './fake-shims.ts';
 
 const gone = (id: string): BerthError => new BerthError('unavailable', `the shim of ${id} is gone`);
-
-const noMemory = {
-  usageBytes: 10n, workingSetBytes: 8n, rssBytes: 6n, cacheBytes: 0n, mappedFileBytes: 0n, limitBytes: undefined, maxUsageBytes: 10n, failcnt: 0n,
-  pageFaults: 5n, majorPageFaults: 1n, swapUsageBytes: 0n, swapLimitBytes: undefined,
-};
 
 /** One connection to a fake shim, with the refusals of a real one. */
 export class FakeTask implements Task {
@@ -50,16 +47,10 @@ export class FakeTask implements Task {
     return { stdout: new TextEncoder().encode(JSON.stringify(spec.process)), stderr: new Uint8Array(0), exitCode: 0 };
   }
 
-  async stats(signal?: AbortSignal): Promise<TaskStats> {
+  async stats(signal?: AbortSignal): Promise<CgroupStats> {
+    this.#shim.statsAsked += 1;
     await this.#answers(signal);
-    const { cpuNs, atNs } = this.#shim.readings;
-    return {
-      timestampNs: atNs,
-      cpu: { usageNs: cpuNs, userNs: 0n, systemNs: 0n, periods: 0n, throttledPeriods: 0n, throttledNs: 0n },
-      memory: noMemory,
-      pids: { current: 2n, limit: 0n },
-      io: [],
-    };
+    return cgroupStats(this.#shim.readings.atNs, this.#shim.readings.cpuNs);
   }
 
   async update(resources: unknown, signal?: AbortSignal): Promise<void> {

@@ -15,6 +15,8 @@ pub enum Lane {
     Exec,
     /// Whole trees: removal, usage, copies.
     Trees,
+    /// Statistics, which somebody may ask for more often than is good.
+    Readings,
     /// Layers, which may take minutes. Two keep both the disk and a processor busy.
     Unpack,
 }
@@ -25,6 +27,7 @@ pub struct Lanes {
     namespaces: Sender<Job>,
     exec: Sender<Job>,
     trees: Sender<Job>,
+    readings: Sender<Job>,
     unpack: Sender<Job>,
 }
 
@@ -35,6 +38,7 @@ impl Lanes {
             namespaces: start("namespaces", 2),
             exec: start("exec", 16),
             trees: start("trees", 2),
+            readings: start("readings", 2),
             unpack: start("unpack", 2),
         }
     }
@@ -45,6 +49,7 @@ impl Lanes {
             Lane::Namespaces => &self.namespaces,
             Lane::Exec => &self.exec,
             Lane::Trees => &self.trees,
+            Lane::Readings => &self.readings,
             Lane::Unpack => &self.unpack,
         };
         // Only without any worker does a queue refuse; a job that is dropped unrun answers its call by itself.

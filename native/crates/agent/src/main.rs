@@ -14,6 +14,7 @@ mod log;
 mod mounts;
 mod namespaces;
 mod proto;
+mod readings;
 mod service;
 mod snapshot;
 mod thread;

@@ -9,7 +9,7 @@ use ttrpc::{Call, Handler, Status};
 use crate::exec;
 use crate::info::Info;
 use crate::lanes::{Lane, Lanes};
-use crate::{archives, cgroups, layers, leftovers, log, mounts, namespaces, snapshot};
+use crate::{archives, cgroups, layers, leftovers, log, mounts, namespaces, readings, snapshot};
 
 const SERVICE: &str = "berth.agent.v1.Agent";
 
@@ -36,6 +36,8 @@ impl Service {
             "CreateNamespaces" => run(call, |request| namespaces::create(&request)),
             "ReleaseNamespaces" => run(call, |request| namespaces::release(&request)),
             "NetworkStats" => run(call, |request| namespaces::network_stats(&request)),
+            "ReadCgroups" => run(call, |request| Ok(readings::cgroups(&request))),
+            "StatFilesystem" => run(call, |request| readings::filesystem(&request)),
             "WarmCgroups" => run(call, |_: crate::proto::Empty| cgroups::warm()),
             "Mount" => run(call, mounts::mount),
             "Unmount" => run(call, |request| mounts::unmount(&request)),
@@ -74,6 +76,7 @@ fn lane_of(method: &str) -> Lane {
         "CreateNamespaces" | "ReleaseNamespaces" => Lane::Namespaces,
         "RemoveTree" | "DiskUsage" | "CopySnapshotTree" => Lane::Trees,
         "Unpack" | "Archive" | "Extract" => Lane::Unpack,
+        "ReadCgroups" | "StatFilesystem" | "NetworkStats" => Lane::Readings,
         _ => Lane::Quick,
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cgroup::CgroupPaths;
 use crate::log_writer::LogWriter;
 use crate::options::Options;
 use crate::process::Process;
+use cgroup::CgroupPaths;
 
 /// The container between Create and Delete.
 #[derive(Debug)]

@@ -8,12 +8,12 @@ use std::time::Duration;
 use prost::Message;
 
 use crate::args::Args;
-use crate::cgroup::{CgroupPaths, spec_path};
 use crate::clock;
 use crate::processes;
 use crate::proto::task;
 use crate::rootfs;
 use crate::socket;
+use cgroup::{CgroupPaths, spec_path};
 
 /// The exit code of a container that nobody saw ending.
 const KILLED: u32 = 137;

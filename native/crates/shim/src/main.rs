@@ -1,7 +1,6 @@
 //! berth-shim: one container's keeper. Speaks containerd's shim v2 protocol, so berthd and containerd can drive it.
 
 mod args;
-mod cgroup;
 mod clock;
 mod connection;
 mod console;

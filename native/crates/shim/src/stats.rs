@@ -1,11 +1,10 @@
 //! Stats: the container's cgroup as containerd's messages for version 1 and 2.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use cgroup::{CgroupPaths, Dir};
 use prost::Message;
 
-use crate::cgroup::CgroupPaths;
 use crate::proto::cgroups::{v1, v2};
 
 const V1: &str = "io.containerd.cgroups.v1.Metrics";
@@ -22,35 +21,6 @@ pub fn read(cgroup: &CgroupPaths) -> prost_types::Any {
 
 fn any(name: &str, message: &impl Message) -> prost_types::Any {
     prost_types::Any { type_url: name.to_owned(), value: message.encode_to_vec() }
-}
-
-/// A controller's directory.
-struct Dir(Option<PathBuf>);
-
-impl Dir {
-    fn text(&self, file: &str) -> String {
-        self.0.as_ref().and_then(|dir| fs::read_to_string(dir.join(file)).ok()).unwrap_or_default()
-    }
-
-    /// A file of one number; "max" is the largest there is.
-    fn number(&self, file: &str) -> u64 {
-        let text = self.text(file);
-        if text.trim() == "max" { u64::MAX } else { text.trim().parse().unwrap_or(0) }
-    }
-
-    /// A file of `key value` lines.
-    fn table(&self, file: &str) -> Table {
-        Table(self.text(file))
-    }
-}
-
-struct Table(String);
-
-impl Table {
-    fn get(&self, key: &str) -> u64 {
-        let value = |line: &str| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok();
-        self.0.lines().find_map(value).unwrap_or(0)
-    }
 }
 
 /// USER_HZ, which the kernel fixes at 100 for user space.
@@ -246,12 +216,5 @@ mod tests {
         assert_eq!(blkio_line("Total 8192"), None);
         let entry = io_line("8:16 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0").expect("an entry");
         assert_eq!((entry.minor, entry.rbytes, entry.wbytes, entry.rios, entry.wios), (16, 1, 2, 3, 4));
-    }
-
-    #[test]
-    fn a_key_is_not_the_beginning_of_another() {
-        let table = Table("total_cache 9\ncache 7\n".to_owned());
-        assert_eq!(table.get("cache"), 7);
-        assert_eq!(table.get("rss"), 0);
     }
 }

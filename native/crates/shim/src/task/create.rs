@@ -8,7 +8,6 @@ use std::time::Instant;
 use prost::Message;
 use ttrpc::{Code, Status};
 
-use crate::cgroup::{CgroupPaths, spec_path};
 use crate::console::Console;
 use crate::container::Container;
 use crate::delete::Runtime;
@@ -25,6 +24,7 @@ use crate::socket;
 use crate::stdio::{self, Opened, StdioPaths};
 use crate::task::checkpoint::restore_args;
 use crate::task::exit;
+use cgroup::{CgroupPaths, spec_path};
 
 /// Answers Create.
 ///

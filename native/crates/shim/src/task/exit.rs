@@ -42,7 +42,7 @@ pub fn reaped(shim: &mut Shim, pid: u32, status: ExitStatus) -> bool {
     let is_init = container.init.pid == pid;
     // Read now: the counter goes with the cgroup. A survivor's exit code is not that of the kill.
     let killed = code(status) == 137;
-    let oom_killed = is_init && killed && container.cgroup.as_ref().is_some_and(crate::cgroup::CgroupPaths::oom_killed);
+    let oom_killed = is_init && killed && container.cgroup.as_ref().is_some_and(cgroup::CgroupPaths::oom_killed);
     let Some(process) = container.process_of_pid(pid) else { return false };
     process.exit = Some(Exit { code: code(status), at: clock::now(), oom_killed });
     process.drain_until = Some(Instant::now() + DRAIN);

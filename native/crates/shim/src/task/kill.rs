@@ -21,7 +21,7 @@ pub fn kill(shim: &mut Shim, request: &task::KillRequest) -> Result<Outcome, Sta
     // An exec has no cgroup of its own: with all its signal still reaches it alone.
     let all = request.all && request.exec_id.is_empty();
     if all {
-        let others = shim.held()?.cgroup.as_ref().map(crate::cgroup::CgroupPaths::pids).unwrap_or_default();
+        let others = shim.held()?.cgroup.as_ref().map(cgroup::CgroupPaths::pids).unwrap_or_default();
         let own = std::process::id();
         for other in others.into_iter().filter(|other| *other > 1 && *other != pid && *other != own) {
             let _ = send(other, signal);

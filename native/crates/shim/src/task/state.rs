@@ -35,7 +35,7 @@ pub fn state(shim: &mut Shim, request: &task::StateRequest) -> Result<Outcome, S
 /// # Errors
 /// [`Code::NotFound`].
 pub fn pids(shim: &mut Shim) -> Result<Outcome, Status> {
-    let pids = shim.held()?.cgroup.as_ref().map(crate::cgroup::CgroupPaths::pids).unwrap_or_default();
+    let pids = shim.held()?.cgroup.as_ref().map(cgroup::CgroupPaths::pids).unwrap_or_default();
     let processes = pids.into_iter().map(|pid| types::ProcessInfo { pid, info: None }).collect();
     Ok(Outcome::message(&task::PidsResponse { processes }))
 }

@@ -17,7 +17,8 @@ pub enum CgroupPaths {
     V2(PathBuf),
 }
 
-const MOUNT: &str = "/sys/fs/cgroup";
+/// Where the hierarchies are mounted.
+pub const MOUNT: &str = "/sys/fs/cgroup";
 const V1_MAGIC: i64 = 0x0027_e0eb;
 const V2_MAGIC: i64 = 0x6367_7270;
 const ROUNDS: usize = 200;
@@ -55,7 +56,12 @@ impl CgroupPaths {
         (!paths.is_empty()).then_some(Self::V1(paths))
     }
 
-    /// The existing cgroups of a spec's path.
+    /// The existing cgroups of a spec's `linux.cgroupsPath`.
+    #[must_use]
+    pub fn at(spec_path: &str) -> Option<Self> {
+        Self::named(spec_path, Path::new(MOUNT).join("cgroup.controllers").exists())
+    }
+
     fn named(spec_path: &str, unified: bool) -> Option<Self> {
         let path = below_mount(spec_path)?;
         if unified {
@@ -137,8 +143,9 @@ pub fn spec_path(bundle: &Path) -> String {
     spec.pointer("/linux/cgroupsPath").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// A spec's cgroupsPath as the runtime places it: a path, or systemd's `slice:prefix:name`.
-fn below_mount(cgroups_path: &str) -> Option<PathBuf> {
+/// A spec's cgroupsPath as the runtime places it, below the mount points: a path, or systemd's `slice:prefix:name`.
+#[must_use]
+pub fn below_mount(cgroups_path: &str) -> Option<PathBuf> {
     let path = match cgroups_path.split(':').collect::<Vec<_>>()[..] {
         [slice, prefix, name] => slice_path(slice)?.join(format!("{prefix}-{name}.scope")),
         _ => PathBuf::from(cgroups_path.trim_start_matches('/')),

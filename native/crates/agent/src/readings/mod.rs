@@ -1,0 +1,52 @@
+//! What the kernel counts for cgroups and filesystems, with one meaning for both cgroup versions.
+
+mod device;
+mod filesystem;
+mod pressure;
+mod processes;
+mod v1;
+mod v2;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cgroup::CgroupPaths;
+
+use crate::proto::{CgroupPids, CgroupQuery, CgroupReading, ReadCgroupsRequest, ReadCgroupsResponse};
+
+pub use filesystem::filesystem;
+
+/// Reads every asked cgroup, one after the other: it is the kernel that works here, and others want to run too.
+pub fn cgroups(request: &ReadCgroupsRequest) -> ReadCgroupsResponse {
+    let read = |query: &CgroupQuery| cgroup(query, request.processes).unwrap_or_default();
+    ReadCgroupsResponse { readings: request.cgroups.iter().map(read).collect() }
+}
+
+/// `None` when there is no such cgroup, which includes one that went away.
+fn cgroup(query: &CgroupQuery, with_processes: bool) -> Option<CgroupReading> {
+    let path = cgroup::below_mount(&query.cgroups_path)?;
+    let paths = CgroupPaths::at(&query.cgroups_path)?;
+    let counters = match &paths {
+        CgroupPaths::V1(dirs) => v1::read(dirs),
+        CgroupPaths::V2(dir) => v2::read(dir),
+    };
+    let pids = paths.pids();
+    Some(CgroupReading {
+        found: true,
+        path: format!("/{}", path.display()),
+        timestamp_ns: now_ns(),
+        pids: counters.pids.map(|counted| CgroupPids { processes: pids.len() as u64, ..counted }),
+        processes: with_processes.then(|| processes::read(&pids, query.pid)),
+        ..counters
+    })
+}
+
+fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// A limit that is set. `u64::MAX` stands for "max"; version 1 writes the largest number of whole pages.
+fn limit(value: u64) -> Option<u64> {
+    const UNLIMITED_FROM: u64 = 0x7fff_ffff_ffff_0000;
+    (value < UNLIMITED_FROM).then_some(value)
+}
