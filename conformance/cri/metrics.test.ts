@@ -57,7 +57,7 @@ const allOf = ({ metrics, container_metrics: containers }: PodMetrics): readonly
 /** The values of a metric of the one pod, by its labels. */
 async function read(name: string): Promise<readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]> {
   const keys = (await descriptors()).find((each) => each.name === `container_${name}`)?.label_keys ?? [];
-  const [measured] = (await podMetrics()).filter((each) => each.pod_sandbox_id === pod.id);
+  const measured = (await podMetrics()).find((each) => each.pod_sandbox_id === pod.id);
   if (measured === undefined) throw new Error(`no metrics of pod ${pod.id}`);
   const found = allOf(measured).filter((metric) => metric.name === `container_${name}`);
   return found.map(({ label_values: values, value }) => ({ labels: Object.fromEntries(keys.map((key, index) => [key, values[index] ?? ''])), value: Number(value?.value ?? Number.NaN) }));
