@@ -81,7 +81,8 @@ test('our own containers are read from their cgroups, and their shims are left i
 });
 
 test('a foreign shim is asked itself, whatever its cgroup counts', async () => {
-  const foreign = await engine.pods.run({ ...podConfig('vm'), runtimeHandler: 'kata' }, signal());
+  world.shims.foreign.add('runc');
+  const foreign = await engine.pods.run({ ...podConfig('vm'), runtimeHandler: 'runc' }, signal());
   const { id } = await engine.containers.create(foreign.id, containerConfig('app'), signal());
   await engine.containers.start(id, signal());
   countedByKernel(id, 99n * second);

@@ -94,6 +94,8 @@ export class FakeShims implements ShimLauncher {
   readonly shims = new Map<string, FakeShim>();
   readonly records = new Map<string, TaskExit>();
   readonly buried: string[] = [];
+  /** Handlers whose shims know the standard protocol alone. */
+  readonly foreign = new Set<string>();
   readonly logDirsSeen: boolean[] = [];
   /** Called with each new shim, to give it a behaviour. */
   onLaunch: (shim: FakeShim) => void = () => undefined;
@@ -102,8 +104,7 @@ export class FakeShims implements ShimLauncher {
   launchGate: Promise<void> | undefined;
 
   handlers(): readonly RuntimeHandler[] {
-    const of = (name: string, protocol: RuntimeHandler['protocol']): RuntimeHandler => ({ name, shim: '/shim', runtime: `/usr/bin/${name}`, runtimeRoot: '', systemdCgroup: false, protocol });
-    return [of('crun', 'berth'), of('runc', 'berth'), of('kata', 'containerd')];
+    return ['crun', 'runc'].map((name) => ({ name, shim: '/shim', runtime: `/usr/bin/${name}`, runtimeRoot: '', systemdCgroup: false, protocol: this.foreign.has(name) ? 'containerd' : 'berth' }));
   }
 
   async launch(handler: string, spec: TaskSpec, signal?: AbortSignal): Promise<Task> {
