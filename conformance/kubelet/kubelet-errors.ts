@@ -10,7 +10,6 @@ const environment: readonly { readonly pattern: RegExp; readonly why: string }[]
   { pattern: /failed to check if node is newer/, why: 'there is no API server that would version the node' },
   { pattern: /with CrashLoopBackOff/, why: 'the suite runs a pod that crashes' },
   { pattern: /"ExecSync cmd from runtime service failed".*(?:exited|not running|NotFound|FailedPrecondition)/i, why: 'a probe met the end of its container' },
-  { pattern: /code = Unimplemented desc = berth does not support metrics over CRI/, why: 'a kubelet that takes statistics from CRI asks for metrics too; berth serves its own at /metrics' },
   { pattern: /podSandboxID=""$/, why: 'the kubelet asks for a pod without a name to find out whether the call exists' },
   { pattern: /"(?:ContainerStatus|PodSandboxStatus) from runtime service failed".*code = NotFound/, why: 'the kubelet asks again for what it has just removed' },
 ];
