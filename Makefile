@@ -6,7 +6,7 @@ NATIVE_SOURCES := $(shell find native/crates proto -name '*.rs' -o -name '*.toml
 
 # Packages come first, whatever -j says.
 .NOTPARALLEL:
-.PHONY: demo test build system-demo system-test bench conformance-cluster cluster cluster-down clean soak
+.PHONY: demo test build system-demo system-test bench conformance-cluster cluster cluster-down clean soak conformance-cri
 
 demo: system-demo build
 	node scripts/demo/main.ts
@@ -16,6 +16,10 @@ test: system-test build
 
 bench: system-test build
 	node src/bench/main.ts
+
+# The CRI suites in random order, REPEAT times; SEED repeats an order, CRITEST names a critest binary that is run, too.
+conformance-cri: system-test build
+	node conformance/cri/run/main.ts
 
 # 24 pods for MINUTES (20): nothing may grow and nothing may be left.
 soak: system-test build

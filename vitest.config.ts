@@ -19,6 +19,17 @@ export default defineConfig({
           hookTimeout: 180_000,
         },
       },
+      // The CRI suites alone, side by side: each file has a node of its own, and nothing on a machine is asked for by a fixed name.
+      {
+        test: {
+          name: 'cri',
+          include: ['conformance/cri/**/*.test.ts'],
+          setupFiles: ['conformance/cri/report/witness.ts'],
+          maxWorkers: 2,
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
+        },
+      },
       { test: { name: 'cluster', include: ['conformance/cluster/*.test.ts', longClusterSuite], fileParallelism: false, testTimeout: 90_000, hookTimeout: 180_000 } },
     ],
   },
