@@ -25,9 +25,9 @@ test('Status lists every handler, and the default one under the empty name as we
   expect(handlers.find(({ name }) => name === '')?.features).toEqual(handlers.find(({ name }) => name === 'crun')?.features);
 });
 
-test('Status tells of groups policy and host network in user namespaces', async () => {
+test('Status tells of groups policy, mount options and host network in user namespaces', async () => {
   const { features } = await suite.cri.call<{ features: object }>('Status');
-  expect(features).toMatchObject({ supplemental_groups_policy: true, user_namespaces_host_network: true, mount_options: false });
+  expect(features).toMatchObject({ supplemental_groups_policy: true, user_namespaces_host_network: true, mount_options: true });
 });
 
 test('verbose Status has a config with the directory that container filesystems are below', async () => {
@@ -45,7 +45,7 @@ test('UpdateRuntimeConfig is taken', async () => {
   expect(await suite.cri.call('UpdateRuntimeConfig', { runtime_config: { network_config: { pod_cidr: '10.0.0.0/24' } } })).toEqual({});
 });
 
-test.each(['Exec', 'Attach', 'PortForward', 'CheckpointContainer', 'CheckpointPod', 'RestorePod', 'ListMetricDescriptors', 'ListPodSandboxMetrics'])('%s is refused as unimplemented', async (method) => {
+test.each(['Exec', 'Attach', 'PortForward', 'ListMetricDescriptors', 'ListPodSandboxMetrics'])('%s is refused as unimplemented', async (method) => {
   await expect(suite.cri.call(method)).rejects.toMatchObject({ code: grpcStatus.UNIMPLEMENTED });
 });
 
