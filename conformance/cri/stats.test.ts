@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { grpcStatus, type Message } from '../fixtures/cri.ts';
 import type { ContainerStats, Wrapped } from '../fixtures/cri-types.ts';
-import { CriSuite, type SuitePod } from './suite.ts';
+import { shimOf } from '../recovery/shim-of.ts';
+import { CriSuite, waiting, type SuitePod } from './suite.ts';
 
 let suite: CriSuite;
 let pod: SuitePod;
@@ -88,4 +89,27 @@ test.each([
   const seen: string[] = [];
   for await (const message of suite.cri.stream<Message>(method)) seen.push(...(message[field] as readonly ContainerStats[]).map(({ attributes }) => attributes.id));
   expect(seen).toEqual([method === 'StreamContainerStats' ? busy : pod.id]);
+});
+
+test('a frozen shim is not noticed by statistics, however often they are polled', async () => {
+  const other = await suite.run(pod, [...waiting], { metadata: { name: 'frozen' } });
+  const shim = shimOf(other);
+  process.kill(shim, 'SIGSTOP');
+  try {
+    const from = performance.now();
+    const polls = Array.from({ length: 40 }, async () => {
+      const { stats } = await suite.cri.call<{ stats: readonly ContainerStats[] }>('ListContainerStats');
+      const { stats: pods } = await suite.cri.call<{ stats: readonly { linux: { containers: readonly ContainerStats[] } }[] }>('ListPodSandboxStats');
+      const { pod_metrics: metrics } = await suite.cri.call<{ pod_metrics: readonly { container_metrics: readonly { container_id: string }[] }[] }>('ListPodSandboxMetrics');
+      return [stats, pods.flatMap(({ linux }) => linux.containers)].map((all) => all.map(({ attributes }) => attributes.id).toSorted()).concat([metrics.flatMap((each) => each.container_metrics.map(({ container_id: id }) => id)).toSorted()]);
+    });
+    for (const lists of await Promise.all(polls)) expect(lists).toEqual([1, 2, 3].map(() => [busy, other].toSorted()));
+    expect(performance.now() - from).toBeLessThan(10_000);
+    const alone = performance.now();
+    await suite.cri.containerStats(other);
+    expect(performance.now() - alone).toBeLessThan(2000);
+  } finally {
+    process.kill(shim, 'SIGCONT');
+  }
+  await suite.cri.removeContainer(other);
 });
