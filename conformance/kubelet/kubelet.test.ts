@@ -130,6 +130,16 @@ describe.skipIf(unbuildable !== undefined)(`a real kubelet on ${runtime}`, () =>
     expect(identity(await kubelet.until(full, isReady))).toEqual(before);
   });
 
+  test('the kubelet follows the runtime\'s events, and serves the runtime\'s metrics', async ({ skip }) => {
+    if (runtime !== 'berth') skip('what a peer does here is not judged');
+    const kept = await kubelet.api.text('/metrics');
+    expect(kept).toMatch(/^kubelet_evented_pleg_connection_success_count [1-9]/m);
+    expect(kept).not.toMatch(/^kubelet_evented_pleg_connection_error_count [1-9]/m);
+    await vi.waitFor(async () => {
+      expect(await kubelet.api.text('/metrics/cadvisor')).toMatch(/^container_memory_working_set_bytes\{container="web",[^}]*pod="full-n1"\} [1-9]/m);
+    }, { timeout: 30_000, interval: 500 });
+  });
+
   test('stats/summary from CRI has numbers too', async () => {
     const pod = (await kubelet.api.summary()).pods.find(({ podRef }) => podRef.name === full);
     for (const usage of [pod, ...(pod?.containers ?? [])]) expect(usage?.memory?.workingSetBytes).toBeGreaterThan(0);
