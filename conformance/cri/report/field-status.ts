@@ -9,12 +9,18 @@ export type FieldStatus =
 const ignored = (why: string): FieldStatus => ({ is: 'ignored', why });
 
 const windows = ignored('berth runs on Linux');
+const selinux: FieldStatus = { is: 'unshown', why: 'followed where the node has SELinux; elsewhere only the level is checked, as charts ask for types on every node' };
 
 /** Fields of requests, and whole messages, that are not simply honoured. Everything else is, and a test must have used it. */
 export const requestFields: Readonly<Record<string, FieldStatus>> = {
   'PodSandboxConfig.windows': windows,
   'ContainerConfig.windows': windows,
   'UpdateContainerResourcesRequest.windows': windows,
+  SELinuxOption: selinux,
+  'LinuxContainerSecurityContext.selinux_options': selinux,
+  'LinuxSandboxSecurityContext.selinux_options': selinux,
+  'Mount.selinux_relabel': selinux,
+  'LinuxContainerResources.unified': { is: 'refused', code: 'FAILED_PRECONDITION', why: 'for cgroup version 2 alone' },
   'VersionRequest.version': ignored('there is one version of the API'),
 };
 
