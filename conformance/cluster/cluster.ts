@@ -4,7 +4,6 @@ import { startBerth } from '../fixtures/daemon.ts';
 import type { NodeDaemon } from '../fixtures/node-daemon.ts';
 import { Registry } from '../fixtures/registry.ts';
 import { TestImages } from '../fixtures/test-images.ts';
-import type { TomlTable } from '../fixtures/toml.ts';
 import { nodeName } from '../kubelet/configuration.ts';
 import type { PeerName } from '../peers/build.ts';
 import { ClusterKubelet } from './cluster-kubelet.ts';
@@ -17,11 +16,6 @@ import type { Traces } from './remains.ts';
 
 /** The programs that a cluster is made of. */
 export const clusterPeers: readonly PeerName[] = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kubectl', 'metrics-server'];
-
-export interface ClusterOptions {
-  /** Settings of berthd, over the fixture's own. */
-  readonly config?: TomlTable;
-}
 
 interface Parts {
   readonly directory: string;
@@ -52,9 +46,9 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Starts all of it and waits until the node is Ready. The programs must have been built. */
-  static async start(options: ClusterOptions = {}): Promise<Cluster> {
+  static async start(): Promise<Cluster> {
     await using undo = new AsyncDisposableStack();
-    const parts = await assemble(undo, options);
+    const parts = await assemble(undo);
     const cluster = new Cluster(parts, undo.move());
     try {
       await cluster.nodeReady();
@@ -128,7 +122,7 @@ export class Cluster implements AsyncDisposable {
 }
 
 /** Makes the parts, each with its undo on `undo`, so that whatever fails takes down what came before it. */
-async function assemble(undo: AsyncDisposableStack, options: ClusterOptions): Promise<Parts> {
+async function assemble(undo: AsyncDisposableStack): Promise<Parts> {
   const directory = mkdtempSync('/tmp/bc-');
   undo.defer(() => {
     rmSync(directory, { recursive: true, force: true });
@@ -140,7 +134,7 @@ async function assemble(undo: AsyncDisposableStack, options: ClusterOptions): Pr
   const registry = undo.use(await Registry.start({ directory: join(directory, 'registry'), address: network.hostAddress }));
   const secured = undo.use(await Registry.start({ directory: join(directory, 'secured'), address: network.hostAddress, auth: 'basic' }));
   const busybox = await registry.push('busybox', '1', new TestImages().busybox());
-  const node = undo.use(await startBerth({ insecureRegistries: [registry.host, secured.host], ownNetwork: true, ...(options.config === undefined ? {} : { config: options.config }) }));
+  const node = undo.use(await startBerth({ insecureRegistries: [registry.host, secured.host], ownNetwork: true }));
   network.join(node.namespace.pid);
   network.routePods(node.scratch.subnet);
   const credentials = new Credentials(directory, `https://${network.nodeAddress}:${apiPort}`);
