@@ -11,6 +11,13 @@ const ignored = (why: string): FieldStatus => ({ is: 'ignored', why });
 const windows = ignored('berth runs on Linux');
 const selinux: FieldStatus = { is: 'unshown', why: 'followed where the node has SELinux; elsewhere only the level is checked, as charts ask for types on every node' };
 
+const criu = 'shown where CRIU is installed and knows the kernel; elsewhere its refusal is';
+
+/** Calls that the suites cannot be sure to see answered, and why. */
+export const unshownCalls: Readonly<Record<string, string>> = { CheckpointContainer: criu, CheckpointPod: criu, RestorePod: criu };
+
+const byCriu: FieldStatus = { is: 'unshown', why: criu };
+
 /** Fields of requests, and whole messages, that are not simply honoured. Everything else is, and a test must have used it. */
 export const requestFields: Readonly<Record<string, FieldStatus>> = {
   'PodSandboxConfig.windows': windows,
@@ -21,6 +28,12 @@ export const requestFields: Readonly<Record<string, FieldStatus>> = {
   'LinuxSandboxSecurityContext.selinux_options': selinux,
   'Mount.selinux_relabel': selinux,
   'LinuxContainerResources.unified': { is: 'refused', code: 'FAILED_PRECONDITION', why: 'for cgroup version 2 alone' },
+
+  CheckpointContainerRequest: byCriu,
+  CheckpointPodRequest: byCriu,
+  'CheckpointPodRequest.options': { is: 'refused', code: 'INVALID_ARGUMENT', why: 'no option is known' },
+  RestorePodRequest: byCriu,
+  'RestorePodRequest.options': { is: 'refused', code: 'INVALID_ARGUMENT', why: 'no option is known' },
   'VersionRequest.version': ignored('there is one version of the API'),
 };
 
@@ -28,6 +41,8 @@ export const requestFields: Readonly<Record<string, FieldStatus>> = {
 export const replyFields: Readonly<Record<string, FieldStatus>> = {
   'ContainerResources.windows': windows,
   'PodSandboxStats.windows': windows,
+  RestorePodResponse: byCriu,
+  RestoredContainer: byCriu,
 };
 
 /** The entry for a field, or for the message that it belongs to. */

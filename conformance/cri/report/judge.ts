@@ -1,6 +1,6 @@
 import { fieldName, reachableFields, type Rpc } from './contract.ts';
 import type { Evidence, Uses } from './evidence.ts';
-import { type FieldStatus, replyFields, requestFields, statusOf } from './field-status.ts';
+import { type FieldStatus, replyFields, requestFields, statusOf, unshownCalls } from './field-status.ts';
 
 /** One line of the report. `missing` says what the run owes. */
 export interface Finding {
@@ -15,11 +15,13 @@ export function judgeRpcs(rpcs: readonly Rpc[], { outcomes }: Evidence): readonl
   return rpcs.map(({ name }) => {
     const { OK: answered, ...refusals } = outcomes[name] ?? {};
     const codes = Object.keys(refusals).toSorted().join(', ');
+    const why = unshownCalls[name];
+    const status = codes === '' ? 'answers' : `answers; also seen: ${codes}`;
     return {
       name,
-      status: codes === '' ? 'answers' : `answers; also seen: ${codes}`,
+      status: why === undefined ? status : `${status}; ${why}`,
       shown: answered ?? '',
-      missing: answered === undefined ? `no test was answered by ${name}` : undefined,
+      missing: answered === undefined && why === undefined ? `no test was answered by ${name}` : undefined,
     };
   });
 }
