@@ -45,7 +45,7 @@ test('UpdateRuntimeConfig is taken', async () => {
   expect(await suite.cri.call('UpdateRuntimeConfig', { runtime_config: { network_config: { pod_cidr: '10.0.0.0/24' } } })).toEqual({});
 });
 
-test.each(['Exec', 'Attach', 'PortForward', 'ListMetricDescriptors', 'ListPodSandboxMetrics'])('%s is refused as unimplemented', async (method) => {
+test.each(['Exec', 'Attach', 'PortForward'])('%s is refused as unimplemented', async (method) => {
   await expect(suite.cri.call(method)).rejects.toMatchObject({ code: grpcStatus.UNIMPLEMENTED });
 });
 
