@@ -9,9 +9,12 @@ import { reopenLog } from './containers/reopen-log.ts';
 import { startContainer } from './containers/start-container.ts';
 import { stopContainer } from './containers/stop-container.ts';
 import { updateContainer } from './containers/update-container.ts';
+import { attach } from './exec/attach.ts';
+import { exec } from './exec/exec.ts';
 import { execSync } from './exec/exec-sync.ts';
 import { createParts, type EngineParts } from './parts.ts';
 import { pluginHost } from './plugins/plugin-host.ts';
+import { forwardPort } from './pods/forward-port.ts';
 import { removePod } from './pods/remove-pod.ts';
 import { runPod } from './pods/run-pod.ts';
 import { stopPod } from './pods/stop-pod.ts';
@@ -43,6 +46,7 @@ function podService(parts: EngineParts): PodService {
     measure: (signal) => measure(parts, signal),
     checkpoint: (request, signal) => checkpointPod(parts, request, signal),
     restore: (request, signal) => restorePod(parts, request, signal),
+    forward: (id, port, signal) => forwardPort(parts, id, port, signal),
     updateResources: (id, update, signal) => updatePodResources(parts, id, update, signal),
   };
 }
@@ -59,6 +63,8 @@ function containerService(parts: EngineParts): ContainerService {
     reopenLog: (id, signal) => reopenLog(parts, id, signal),
     checkpoint: (request, signal) => checkpointContainer(parts, request, signal),
     execSync: (request, signal) => execSync(parts, request, signal),
+    exec: (request, signal) => exec(parts, request, signal),
+    attach: (id, streams, signal) => attach(parts, id, streams, signal),
     stats: (id, signal) => containerStats(parts, id, signal),
     listStats: (filter, signal) => listContainerStats(parts, filter, signal),
   };

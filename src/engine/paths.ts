@@ -8,11 +8,14 @@ export class EnginePaths {
   readonly pods: string;
   readonly bundles: string;
   readonly containers: string;
+  /** Sockets on which forwarded connections begin. */
+  readonly forwards: string;
 
   constructor(roots: { readonly stateRoot: string; readonly runRoot: string }) {
     this.pods = join(roots.runRoot, 'pods');
     this.bundles = join(roots.runRoot, 'containers');
     this.containers = join(roots.stateRoot, 'containers');
+    this.forwards = join(roots.runRoot, 'f');
   }
 
   pod(id: PodId): string {

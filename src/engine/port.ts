@@ -7,11 +7,18 @@ import type { EngineEvent } from './model/event.ts';
 import type { Pod, PodConfig, PodFilter } from './model/pod.ts';
 import type { LinuxResources } from './model/resources.ts';
 import type { ContainerStats, Measurements, PodStats } from './model/stats.ts';
+import type { PodConnection, Session, StreamChoice } from './model/session.ts';
 
 export interface ExecSyncRequest {
   readonly containerId: string;
   readonly command: readonly string[];
   readonly timeoutMs: number | undefined;
+}
+
+export interface ExecRequest {
+  readonly containerId: string;
+  readonly command: readonly string[];
+  readonly streams: StreamChoice;
 }
 
 export interface EngineStatus {
@@ -49,6 +56,8 @@ export interface PodService {
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoredPod>;
   /** The statistics of every ready pod, with what /proc says of the processes in its containers. */
   measure(signal: AbortSignal): Promise<Measurements>;
+  /** Connects to a port on the pod's loopback interface. Fails `precondition` when the pod is not ready or nothing listens there. The signal ends the connecting alone. */
+  forward(id: string, port: number, signal: AbortSignal): Promise<PodConnection>;
   /** Records resources that the kubelet has already applied. */
   updateResources(id: string, update: { readonly overhead: LinuxResources | undefined; readonly resources: LinuxResources | undefined }, signal: AbortSignal): Promise<void>;
 }
@@ -68,6 +77,10 @@ export interface ContainerService {
   /** Writes a running container's processes and files into an archive, whole or not at all; it is paused meanwhile and runs on. */
   checkpoint(request: CheckpointRequest, signal: AbortSignal): Promise<void>;
   execSync(request: ExecSyncRequest, signal: AbortSignal): Promise<ExecOutcome>;
+  /** Starts a process beside the container's own. The signal ends the starting; from then on the session is the caller's to close. */
+  exec(request: ExecRequest, signal: AbortSignal): Promise<Session>;
+  /** Joins the container's own streams. `tty` is the container's and not the caller's to choose; a container without a stdin leaves the session without one. */
+  attach(id: string, streams: StreamChoice, signal: AbortSignal): Promise<Session>;
   stats(id: string, signal: AbortSignal): Promise<ContainerStats>;
   /** Running containers only; one that vanishes or hangs is left out. */
   listStats(filter: ContainerFilter, signal: AbortSignal): Promise<readonly ContainerStats[]>;

@@ -1,6 +1,8 @@
+import type { Duplex } from 'node:stream';
 import type { Method } from '../lib/ttrpc/method.ts';
 import type { TtrpcClient } from '../lib/ttrpc/client.ts';
 import { cgroupReading } from './cgroup-reading.ts';
+import { meetAgent } from './meet-agent.ts';
 import { type AgentMethods, agentMethods } from './methods.ts';
 import type {
   Agent,
@@ -13,6 +15,7 @@ import type {
   ExtractRequest,
   FilesystemMount,
   FilesystemStats,
+  ForwardRequest,
   InterfaceStats,
   NamespaceRequest,
   UnpackRequest,
@@ -78,6 +81,14 @@ export class AgentClient implements Agent {
 
   async statFilesystem(path: string, signal?: AbortSignal): Promise<FilesystemStats> {
     return this.#short(this.#methods.statFilesystem, { path }, signal);
+  }
+
+  async forwardPort({ netnsPath, port, socketDir }: ForwardRequest, signal?: AbortSignal): Promise<Duplex> {
+    return meetAgent(socketDir, (socket) => this.#short(this.#methods.forwardPort, { netnsPath, port, socket }, signal));
+  }
+
+  async makeFifos(dir: string, names: readonly string[], signal?: AbortSignal): Promise<void> {
+    await this.#short(this.#methods.makeFifos, { dir, names }, signal);
   }
 
   async mount(mount: FilesystemMount, target: string, signal?: AbortSignal): Promise<void> {

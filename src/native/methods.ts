@@ -81,6 +81,8 @@ export interface AgentMethods {
   readonly networkStats: Method<{ readonly netnsPath: string }, { readonly interfaces: readonly InterfaceStats[] }>;
   readonly readCgroups: Method<{ readonly cgroups: readonly CgroupQuery[]; readonly processes: boolean }, { readonly readings: readonly CgroupAnswer[] }>;
   readonly statFilesystem: Method<{ readonly path: string }, FilesystemStats>;
+  readonly forwardPort: Method<{ readonly netnsPath: string; readonly port: number; readonly socket: string }, Empty>;
+  readonly makeFifos: Method<{ readonly dir: string; readonly names: readonly string[] }, Empty>;
   readonly warmCgroups: Method<Empty, Empty>;
   readonly mount: Method<{ readonly mount: FilesystemMount; readonly target: string }, Empty>;
   readonly unmount: Method<{ readonly target: string }, Empty>;
@@ -109,6 +111,8 @@ export function agentMethods(): AgentMethods {
     networkStats: of('NetworkStats'),
     readCgroups: of('ReadCgroups'),
     statFilesystem: of('StatFilesystem'),
+    forwardPort: of('ForwardPort'),
+    makeFifos: of('MakeFifos'),
     warmCgroups: of('WarmCgroups'),
     mount: of('Mount'),
     unmount: of('Unmount'),

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { IdMapping } from '../oci/id-mapping.ts';
 
 /** A mount without its target, in mount(8) words, as containerd's shims and our agent take it. */
@@ -154,6 +155,14 @@ export interface FilesystemStats {
   readonly inodesFree: bigint;
 }
 
+export interface ForwardRequest {
+  /** A pinned network namespace; empty: the host's. */
+  readonly netnsPath: string;
+  readonly port: number;
+  /** Where a socket is made on which agent and berthd meet; made if absent. Short: unix socket paths end at 107 bytes. */
+  readonly socketDir: string;
+}
+
 export interface UnpackRequest {
   readonly id: string;
   readonly blob: string;
@@ -211,6 +220,10 @@ export interface Agent {
   /** One reading for each query, undefined where there is no such cgroup. `processes` looks at every process too. */
   readCgroups(queries: readonly CgroupQuery[], options: { readonly processes: boolean }, signal?: AbortSignal): Promise<readonly (CgroupReading | undefined)[]>;
   statFilesystem(path: string, signal?: AbortSignal): Promise<FilesystemStats>;
+  /** Connects to a port on the namespace's loopback interface; each side half-closes. Fails `precondition` when nothing listens there. */
+  forwardPort(request: ForwardRequest, signal?: AbortSignal): Promise<Duplex>;
+  /** Makes a directory that only root may enter, and FIFOs in it. Nothing is left when it fails. */
+  makeFifos(dir: string, names: readonly string[], signal?: AbortSignal): Promise<void>;
   /** Makes the move of a new container's process into its cgroup cheap for some milliseconds; see the contract. */
   warmCgroups(signal?: AbortSignal): Promise<void>;
   mount(mount: FilesystemMount, target: string, signal?: AbortSignal): Promise<void>;

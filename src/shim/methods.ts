@@ -50,6 +50,8 @@ export interface TaskMethods {
   readonly wait: Method<ProcessId, ExitAnswer>;
   readonly kill: Method<ProcessId & { readonly signal: number; readonly all: boolean }, Empty>;
   readonly exec: Method<ProcessId & StdioPaths & { readonly spec: AnyMessage }, Empty>;
+  readonly resizePty: Method<ProcessId & { readonly width: number; readonly height: number }, Empty>;
+  readonly closeIo: Method<ProcessId & { readonly stdin: boolean }, Empty>;
   readonly stats: Method<ById, { readonly stats: AnyMessage | null }>;
   readonly update: Method<ById & { readonly resources: AnyMessage }, Empty>;
   readonly pause: Method<ById, Empty>;
@@ -61,6 +63,7 @@ export interface TaskMethods {
 
 export interface ContainerMethods {
   readonly reopenLog: Method<Empty, Empty>;
+  readonly attach: Method<Omit<StdioPaths, 'terminal'>, Empty>;
   readonly describe: Method<Empty, { readonly micros: Readonly<Record<string, bigint>> }>;
 }
 
@@ -121,6 +124,7 @@ export function shimMethods(): ShimMethods {
     task: { 2: taskMethods(files, 'containerd.task.v2.Task'), 3: taskMethods(files, 'containerd.task.v3.Task') },
     container: {
       reopenLog: method(files, 'berth.shim.v1.Container', 'ReopenLog'),
+      attach: method(files, 'berth.shim.v1.Container', 'Attach'),
       describe: method(files, 'berth.shim.v1.Container', 'Describe'),
     },
     forward: method(files, 'containerd.services.events.ttrpc.v1.Events', 'Forward'),
@@ -144,6 +148,8 @@ function taskMethods(files: ProtoFiles, service: string): TaskMethods {
     wait: of('Wait'),
     kill: of('Kill'),
     exec: of('Exec'),
+    resizePty: of('ResizePty'),
+    closeIo: of('CloseIO'),
     stats: of('Stats'),
     update: of('Update'),
     pause: of('Pause'),

@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream';
 import type { CgroupStats, FilesystemMount } from '../native/port.ts';
 
 /** Annotations of a spec whose names begin so are between berth and the runtime, and nobody's to see. */
@@ -70,6 +71,41 @@ export interface ExecOutcome {
   readonly exitCode: number;
 }
 
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** Which streams a client wants. With a terminal the process has one output, stdout. */
+export interface StreamChoice {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
+/** A process in a container and the streams of one client that talks to it. */
+export interface Session {
+  /** Ending it closes the process's stdin: always for an exec, with `stdin_once` alone for an attachment. What a process no longer reads is dropped. */
+  readonly stdin: Writable | undefined;
+  /** End when the process has ended and all is read. A reader that pauses holds the process back. */
+  readonly stdout: Readable | undefined;
+  readonly stderr: Readable | undefined;
+  /** Fails `precondition` without a terminal. */
+  resize(size: TerminalSize): Promise<void>;
+  /** The process's exit code, once all output is in the streams; `undefined` when nobody knows it. Never rejects. */
+  readonly exit: Promise<number | undefined>;
+  /** Lets go. A process that was started for this session is killed when it still runs; a container is left alone. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A process to run with a client's streams. */
+export interface ExecSessionSpec {
+  /** OCI process object (runtime spec, `process`). */
+  readonly process: unknown;
+  readonly streams: StreamChoice;
+}
+
 /**
  * One container's shim. Calls carry a deadline of their own, so a frozen shim costs its caller a bounded time and
  * nobody else anything.
@@ -83,6 +119,10 @@ export interface Task {
   /** A vanished process is success. */
   kill(signalNumber: number, options: { readonly all: boolean }, signal?: AbortSignal): Promise<void>;
   execSync(spec: ExecSpec, signal?: AbortSignal): Promise<ExecOutcome>;
+  /** Starts a process with streams of its own. The signal ends the starting, not the session. */
+  exec(spec: ExecSessionSpec, signal?: AbortSignal): Promise<Session>;
+  /** Joins the main process's streams from now on. The signal ends the joining, not the session. */
+  attach(streams: StreamChoice, signal?: AbortSignal): Promise<Session>;
   stats(signal?: AbortSignal): Promise<CgroupStats>;
   /** OCI LinuxResources JSON object. */
   update(resources: unknown, signal?: AbortSignal): Promise<void>;

@@ -2,13 +2,15 @@ import { BerthError, isKind } from '../lib/errors.ts';
 import type { CgroupStats } from '../native/port.ts';
 import { timestampNs } from '../lib/proto.ts';
 import type { Method } from '../lib/ttrpc/method.ts';
+import { openAttachment } from './attachment.ts';
 import { buryShim } from './bury-shim.ts';
 import { decodeStats } from './decode-stats.ts';
+import { openExec } from './exec-session.ts';
 import { execSync } from './exec-sync.ts';
 import { readExitRecord } from './exit-record.ts';
 import { logControlAddress, rememberedLog } from './log-control.ts';
-import { type ExitAnswer, pack, packSpec, type ProcessId, type TaskMethods } from './methods.ts';
-import type { ExecOutcome, ExecSpec, Task, TaskExit, TaskHandle, TaskState, TaskStatus } from './port.ts';
+import { type ContainerMethods, type ExitAnswer, pack, packSpec, type ProcessId, type TaskMethods } from './methods.ts';
+import type { ExecOutcome, ExecSessionSpec, ExecSpec, Session, StreamChoice, Task, TaskExit, TaskHandle, TaskState, TaskStatus, TerminalSize } from './port.ts';
 import { callMs, type ShimParts, type ShimTarget, taskMethodsOf } from './shim-parts.ts';
 
 const sigkill = 9;
@@ -18,6 +20,8 @@ const oomGraceMs = 200;
 
 /** By containerd.v1.types.Status. */
 const statuses: readonly TaskStatus[] = ['unknown', 'created', 'running', 'stopped', 'paused', 'paused'];
+
+type AttachPaths = Parameters<ContainerMethods['attach']['request']['encode']>[0];
 
 interface Options {
   readonly signal?: AbortSignal | undefined;
@@ -86,6 +90,26 @@ export class ShimTask implements Task {
     return execSync(this.#parts, this.#target, spec, signal);
   }
 
+  async exec(spec: ExecSessionSpec, signal?: AbortSignal): Promise<Session> {
+    return openExec(this.#parts, this.#target, spec, signal);
+  }
+
+  async attach(streams: StreamChoice, signal?: AbortSignal): Promise<Session> {
+    const { attach } = this.#parts.methods.container;
+    const to = {
+      streams,
+      join: async (paths: AttachPaths, until: AbortSignal | undefined) => {
+        if (this.#ours) await this.#call(attach, paths, { signal: until });
+        else await this.#attachForeign(paths, until);
+      },
+      wait: (until: AbortSignal) => this.wait(until),
+      resize: async ({ columns, rows }: TerminalSize) => {
+        await this.#call(this.#methods.resizePty, { ...this.#main, width: columns, height: rows }, {});
+      },
+    };
+    return openAttachment(this.#parts, this.#target, to, signal);
+  }
+
   async stats(signal?: AbortSignal): Promise<CgroupStats> {
     const { stats } = await this.#call(this.#methods.stats, { id: this.#main.id }, { signal, timeoutMs: callMs.stats });
     return decodeStats(stats, this.#parts.methods, this.#parts.clock.nowNs());
@@ -144,20 +168,32 @@ export class ShimTask implements Task {
     const { status } = await this.state(signal);
     try {
       if (status === 'stopped') throw new BerthError('unavailable', 'the container has ended');
-      await this.#callLogWriter(this.#parts.methods.container.reopenLog, { signal, timeoutMs: callMs.default });
+      await this.#callLogWriter(this.#parts.methods.container.reopenLog, {}, { signal, timeoutMs: callMs.default });
     } catch (error) {
       if (!isKind(error, 'unavailable')) throw error;
       throw new BerthError('precondition', `nobody writes a log for container ${this.#main.id}`, { cause: error });
     }
   }
 
+  /** Of a foreign shim's container the log writer has the outputs, and nobody the input. */
+  async #attachForeign(paths: AttachPaths, signal: AbortSignal | undefined): Promise<void> {
+    const { name } = this.#target.handler;
+    if (paths.stdin !== '') throw new BerthError('unimplemented', `the stdin of container ${this.#main.id} cannot be attached to: runtime handler ${name} has a shim that keeps none`);
+    try {
+      await this.#callLogWriter(this.#parts.methods.container.attach, paths, { signal, timeoutMs: callMs.default });
+    } catch (error) {
+      if (!isKind(error, 'unavailable')) throw error;
+      throw new BerthError('unimplemented', `container ${this.#main.id} cannot be attached to: the shim of runtime handler ${name} offers its output through a log alone, and nobody writes one`, { cause: error });
+    }
+  }
+
   /** @throws BerthError `unavailable` when there is no log or nobody writes it. */
-  async #callLogWriter(method: Method<object, object>, options: Options): Promise<void> {
+  async #callLogWriter<Request extends object>(method: Method<Request, object>, request: Request, options: Options): Promise<void> {
     const log = rememberedLog(this.#target.handle.bundle);
     if (log === undefined) throw new BerthError('unavailable', 'there is no log');
     const address = logControlAddress(log);
     try {
-      await this.#parts.connections.call(address, method, {}, options);
+      await this.#parts.connections.call(address, method, request, options);
     } finally {
       this.#parts.connections.forget(address);
     }
@@ -177,7 +213,7 @@ export class ShimTask implements Task {
    */
   async #logWritten(signal: AbortSignal | undefined): Promise<void> {
     if (this.#ours) return;
-    await this.#callLogWriter(this.#parts.methods.container.describe, { signal, timeoutMs: callMs.log }).catch(() => signal?.throwIfAborted());
+    await this.#callLogWriter(this.#parts.methods.container.describe, {}, { signal, timeoutMs: callMs.log }).catch(() => signal?.throwIfAborted());
   }
 
   async #exit(answer: ExitAnswer): Promise<TaskExit> {

@@ -1,7 +1,8 @@
 import { cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Duplex, duplexPair } from 'node:stream';
 import { BerthError } from '../../lib/errors.ts';
-import type { Agent, AgentInfo, ArchiveRequest, CgroupQuery, CgroupReading, ExecRequest, ExecResult, ExtractRequest, FilesystemMount, FilesystemStats, InterfaceStats, NamespaceRequest, UnpackResult, Usage } from '../../native/port.ts';
+import type { Agent, AgentInfo, ArchiveRequest, CgroupQuery, CgroupReading, ExecRequest, ExecResult, ExtractRequest, FilesystemMount, FilesystemStats, ForwardRequest, InterfaceStats, NamespaceRequest, UnpackResult, Usage } from '../../native/port.ts';
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const kinds = ['net', 'ipc', 'uts', 'pid'] as const;
@@ -12,6 +13,9 @@ export class FakeAgent implements Agent {
   readonly mounts = new Map<string, FilesystemMount>();
   readonly copied: string[] = [];
   readonly extracted: string[] = [];
+  readonly forwarded: ForwardRequest[] = [];
+  /** Something listens on this port everywhere. */
+  readonly listening = 80;
   /** Files that every image has. */
   readonly files = new Map([
     ['/etc/passwd', 'root:x:0:0::/root:/bin/sh\nweb:x:1000:1000::/:/bin/sh\n'],
@@ -62,6 +66,16 @@ export class FakeAgent implements Agent {
 
   async statFilesystem(): Promise<FilesystemStats> {
     return { device: '/dev/vda', bytes: 1n << 30n, inodes: 1000n, inodesFree: 900n };
+  }
+
+  async forwardPort(request: ForwardRequest): Promise<Duplex> {
+    if (request.port !== this.listening) throw new BerthError('precondition', 'connection refused');
+    this.forwarded.push(request);
+    return duplexPair()[0];
+  }
+
+  async makeFifos(dir: string): Promise<void> {
+    mkdirSync(dir);
   }
 
   async mount(mount: FilesystemMount, target: string): Promise<void> {

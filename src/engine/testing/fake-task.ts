@@ -1,12 +1,25 @@
+import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError } from '../../lib/errors.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
 import type { CgroupStats } from '../../native/port.ts';
-import type { ExecOutcome, ExecSpec, Task, TaskExit, TaskHandle, TaskState } from '../../shim/port.ts';
+import type { ExecOutcome, ExecSessionSpec, ExecSpec, Session, StreamChoice, Task, TaskExit, TaskHandle, TaskState } from '../../shim/port.ts';
 import { cgroupStats } from './cgroup-stats.ts';
 import type { FakeShim } from './fake-shims.ts';
 
 const gone = (id: string): BerthError => new BerthError('unavailable', `the shim of ${id} is gone`);
+
+/** A process that says one thing and ends. */
+function fakeSession({ stdin, stdout, stderr }: StreamChoice, words: string): Session {
+  return {
+    stdin: stdin ? new PassThrough() : undefined,
+    stdout: stdout ? new PassThrough().end(words) : undefined,
+    stderr: stderr ? new PassThrough().end() : undefined,
+    resize: async () => undefined,
+    exit: Promise.resolve(0),
+    close: async () => undefined,
+  };
+}
 
 /** One connection to a fake shim, with the refusals of a real one. */
 export class FakeTask implements Task {
@@ -45,6 +58,16 @@ export class FakeTask implements Task {
   async execSync(spec: ExecSpec, signal?: AbortSignal): Promise<ExecOutcome> {
     await this.#answers(signal);
     return { stdout: new TextEncoder().encode(JSON.stringify(spec.process)), stderr: new Uint8Array(0), exitCode: 0 };
+  }
+
+  async exec(spec: ExecSessionSpec, signal?: AbortSignal): Promise<Session> {
+    await this.#answers(signal);
+    return fakeSession(spec.streams, JSON.stringify(spec.process));
+  }
+
+  async attach(streams: StreamChoice, signal?: AbortSignal): Promise<Session> {
+    await this.#answers(signal);
+    return fakeSession(streams, 'attached');
   }
 
   async stats(signal?: AbortSignal): Promise<CgroupStats> {

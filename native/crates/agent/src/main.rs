@@ -6,6 +6,8 @@ mod args;
 mod cgroups;
 mod exec;
 mod failure;
+mod fifos;
+mod forward;
 mod info;
 mod lanes;
 mod layers;

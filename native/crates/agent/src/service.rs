@@ -9,7 +9,7 @@ use ttrpc::{Call, Handler, Status};
 use crate::exec;
 use crate::info::Info;
 use crate::lanes::{Lane, Lanes};
-use crate::{archives, cgroups, layers, leftovers, log, mounts, namespaces, readings, snapshot};
+use crate::{archives, cgroups, fifos, forward, layers, leftovers, log, mounts, namespaces, readings, snapshot};
 
 const SERVICE: &str = "berth.agent.v1.Agent";
 
@@ -38,6 +38,8 @@ impl Service {
             "NetworkStats" => run(call, |request| namespaces::network_stats(&request)),
             "ReadCgroups" => run(call, |request| Ok(readings::cgroups(&request))),
             "StatFilesystem" => run(call, |request| readings::filesystem(&request)),
+            "ForwardPort" => run(call, |request| forward::port(&request)),
+            "MakeFifos" => run(call, |request| fifos::make(&request)),
             "WarmCgroups" => run(call, |_: crate::proto::Empty| cgroups::warm()),
             "Mount" => run(call, mounts::mount),
             "Unmount" => run(call, |request| mounts::unmount(&request)),
@@ -71,8 +73,8 @@ impl Handler for Service {
 
 fn lane_of(method: &str) -> Lane {
     match method {
-        // It waits for the kernel, as programs do.
-        "Exec" | "WarmCgroups" => Lane::Exec,
+        // They wait for the kernel, as programs do.
+        "Exec" | "WarmCgroups" | "ForwardPort" => Lane::Exec,
         "CreateNamespaces" | "ReleaseNamespaces" => Lane::Namespaces,
         "RemoveTree" | "DiskUsage" | "CopySnapshotTree" => Lane::Trees,
         "Unpack" | "Archive" | "Extract" => Lane::Unpack,

@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 use sys::SignalFd;
-use ttrpc::{Code, Status, decode_call, encode_reply};
+use ttrpc::{Call, Code, Status, decode_call, encode_reply};
 
 use crate::connection::Connection;
 use crate::log_writer::{LogWriter, Stream};
+use crate::proto::berth;
 use crate::pump::{Progress, Pump, Sink};
 use crate::reactor::{EventFlags, Reactor, Token};
-use crate::socket;
+use crate::shim::FULL_PAUSE;
+use crate::{socket, stdio};
 
 const STDOUT: i32 = 3;
 const STDERR: i32 = 4;
@@ -30,6 +32,8 @@ struct Logger {
     signals: SignalFd,
     signal_token: Token,
     pumps: Vec<(Token, Pump)>,
+    /// Outputs that a slow client holds back.
+    full: Vec<Token>,
     listener: UnixListener,
     listener_token: Token,
     connections: Vec<(Token, Connection)>,
@@ -78,12 +82,14 @@ impl Logger {
         }
         let buffer = vec![0; BUFFER_BYTES];
         let connections = Vec::new();
-        Ok(Self { log, reactor, signals, signal_token, pumps, listener, listener_token, connections, buffer })
+        let full = Vec::new();
+        Ok(Self { log, reactor, signals, signal_token, pumps, full, listener, listener_token, connections, buffer })
     }
 
     fn serve(&mut self) -> io::Result<()> {
         while !self.pumps.is_empty() {
-            for (token, _) in self.reactor.wait(None)? {
+            let pause = (!self.full.is_empty()).then_some(FULL_PAUSE);
+            for (token, _) in self.reactor.wait(pause)? {
                 if token == self.signal_token {
                     if self.signals.take() == Some(Signal::TERM.as_raw()) {
                         self.finish();
@@ -97,13 +103,24 @@ impl Logger {
                     self.answer(token);
                 }
             }
+            self.resume_full();
         }
         Ok(())
+    }
+
+    fn resume_full(&mut self) {
+        for token in std::mem::take(&mut self.full) {
+            if let Some((_, pump)) = self.pumps.iter().find(|(own, _)| *own == token) {
+                let _ = self.reactor.resume(&pump.source, token, EventFlags::IN);
+            }
+            self.move_output(token);
+        }
     }
 
     /// The container is gone, though a straggler may still write: takes what is there and closes the last lines.
     fn finish(&mut self) {
         for (_, pump) in &mut self.pumps {
+            pump.hurry();
             for _ in 0..LAST_STEPS {
                 if pump.step(&mut self.buffer, Some(&mut self.log)) != Progress::Moved {
                     break;
@@ -127,7 +144,12 @@ impl Logger {
         loop {
             match self.pumps[index].1.step(&mut self.buffer, Some(&mut self.log)) {
                 Progress::Moved => {}
-                Progress::Idle | Progress::Full => return,
+                Progress::Idle => return,
+                Progress::Full => {
+                    self.reactor.remove(&self.pumps[index].1.source);
+                    self.full.push(token);
+                    return;
+                }
                 Progress::Ended => {
                     let (_, pump) = self.pumps.swap_remove(index);
                     self.reactor.remove(&pump.source);
@@ -142,12 +164,7 @@ impl Logger {
         let (frames, open) = self.connections[index].1.receive(&mut self.buffer);
         for frame in frames {
             let result = match decode_call(&frame) {
-                Some(Ok(call)) if call.method == "ReopenLog" => self
-                    .log
-                    .reopen()
-                    .map(|()| Vec::new())
-                    .map_err(|error| Status::new(Code::Internal, error.to_string())),
-                Some(Ok(call)) => Err(Status::unimplemented(&call.service, &call.method)),
+                Some(Ok(call)) => self.call(&call),
                 Some(Err(status)) => Err(status),
                 None => continue,
             };
@@ -157,5 +174,29 @@ impl Logger {
             let (_, connection) = self.connections.swap_remove(index);
             self.reactor.remove(&connection.stream);
         }
+    }
+
+    fn call(&mut self, call: &Call) -> Result<Vec<u8>, Status> {
+        match call.method.as_str() {
+            "ReopenLog" => self.log.reopen().map_err(|error| Status::new(Code::Internal, error.to_string()))?,
+            "Attach" => self.attach(&call.decode()?)?,
+            _ => return Err(Status::unimplemented(&call.service, &call.method)),
+        }
+        Ok(Vec::new())
+    }
+
+    /// The outputs pass through here, the input does not.
+    fn attach(&mut self, request: &berth::AttachRequest) -> Result<(), Status> {
+        if !request.stdin.is_empty() {
+            return Err(Status::new(Code::FailedPrecondition, "another shim keeps the container's stdin"));
+        }
+        for (stream, path) in [(Stream::Stdout, &request.stdout), (Stream::Stderr, &request.stderr)] {
+            let file = if path.is_empty() { None } else { Some(stdio::attached_output(path)?) };
+            let pump = self.pumps.iter_mut().find(|(_, pump)| pump.stream() == Some(stream));
+            if let (Some(file), Some((_, pump))) = (file, pump) {
+                pump.tap(file);
+            }
+        }
+        Ok(())
     }
 }

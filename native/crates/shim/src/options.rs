@@ -19,6 +19,8 @@ pub struct Options {
     pub log: Option<(PathBuf, usize)>,
     /// The main process gets a pipe as stdin that stays open.
     pub stdin: bool,
+    /// The pipe closes when the first client that is attached to it leaves.
+    pub stdin_once: bool,
     pub exit_file: Option<PathBuf>,
     /// Start runs the runtime's `run`; Create only prepares.
     pub run_on_start: bool,
@@ -57,6 +59,7 @@ impl Options {
             systemd_cgroup: options.systemd_cgroup,
             log: options.log.and_then(|log| Some((path(log.path)?, log.max_line_bytes as usize))),
             stdin: options.stdin,
+            stdin_once: options.stdin_once,
             exit_file: path(options.exit_file),
             run_on_start: options.run_on_start,
         }

@@ -12,16 +12,18 @@ pub enum Sink {
     /// The container's CRI log.
     Log(Stream),
     /// A file that takes so many bytes more; what comes after is read and dropped.
-    File {
-        file: File,
-        remaining: u64,
-    },
+    File { file: File, remaining: u64 },
     /// A FIFO whose reader may be slow: what it did not take yet waits.
-    Fifo {
-        file: File,
-        pending: Vec<u8>,
-    },
-    Discard,
+    Fifo { file: File, pending: Vec<u8> },
+    /// Nowhere, unless somebody listens in.
+    Discard(Stream),
+}
+
+/// A client that listens in: it gets what the sink gets, from when it came. One that left is forgotten.
+#[derive(Debug)]
+struct Tap {
+    file: File,
+    pending: Vec<u8>,
 }
 
 /// One output of one process.
@@ -29,6 +31,9 @@ pub enum Sink {
 pub struct Pump {
     pub source: OwnedFd,
     sink: Sink,
+    taps: Vec<Tap>,
+    /// The process is gone: what it left is taken even if somebody who listens in is slow.
+    hurried: bool,
 }
 
 /// What a read brought.
@@ -47,7 +52,32 @@ pub enum Progress {
 impl Pump {
     #[must_use]
     pub const fn new(source: OwnedFd, sink: Sink) -> Self {
-        Self { source, sink }
+        Self { source, sink, taps: Vec::new(), hurried: false }
+    }
+
+    /// Which of the container's outputs this is, if it is one that can be listened to.
+    #[must_use]
+    pub const fn stream(&self) -> Option<Stream> {
+        match self.sink {
+            Sink::Log(stream) | Sink::Discard(stream) => Some(stream),
+            Sink::File { .. } | Sink::Fifo { .. } => None,
+        }
+    }
+
+    /// Lets a client listen in, through a descriptor that never blocks.
+    pub fn tap(&mut self, file: File) {
+        self.taps.push(Tap { file, pending: Vec::new() });
+    }
+
+    /// Nobody who listens in holds the output back any more.
+    pub const fn hurry(&mut self) {
+        self.hurried = true;
+    }
+
+    /// Gives those who listen in what they have not taken yet; true when nothing waits for them any more.
+    pub fn flush_taps(&mut self) -> bool {
+        self.taps.retain_mut(|tap| try_flush(&mut tap.file, &mut tap.pending).is_ok());
+        self.taps.iter().all(|tap| tap.pending.is_empty())
     }
 
     /// Moves at most one buffer full.
@@ -55,6 +85,9 @@ impl Pump {
         if let Sink::Fifo { file, pending } = &mut self.sink
             && !flush(file, pending)
         {
+            return Progress::Full;
+        }
+        if !self.flush_taps() && !self.hurried {
             return Progress::Full;
         }
         match rustix::io::read(&self.source, &mut *buffer) {
@@ -97,8 +130,12 @@ impl Pump {
                 pending.extend_from_slice(bytes);
                 flush(file, pending);
             }
-            Sink::Discard => {}
+            Sink::Discard(_) => {}
         }
+        for tap in &mut self.taps {
+            tap.pending.extend_from_slice(bytes);
+        }
+        self.flush_taps();
     }
 
     /// What is left of an unfinished line is written when its container is gone.
@@ -107,17 +144,104 @@ impl Pump {
     }
 }
 
-/// Writes what waits; false while some of it still does.
+/// Writes what waits; false while some of it still does. What nobody can receive is dropped.
 fn flush(file: &mut File, pending: &mut Vec<u8>) -> bool {
+    if try_flush(file, pending).is_err() {
+        pending.clear();
+    }
+    pending.is_empty()
+}
+
+/// Writes what is taken without waiting.
+fn try_flush(file: &mut File, pending: &mut Vec<u8>) -> io::Result<()> {
     while !pending.is_empty() {
         match file.write(pending) {
             Ok(count) => {
                 pending.drain(..count);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-            Err(_) => pending.clear(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
         }
     }
-    true
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use rustix::fs::OFlags;
+    use rustix::pipe::{PipeFlags, pipe_with};
+
+    use super::*;
+
+    fn pipe() -> (File, File) {
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).expect("pipes");
+        (read.into(), write.into())
+    }
+
+    fn source() -> (Pump, File) {
+        let (read, write) = pipe();
+        (Pump::new(read.into(), Sink::Discard(Stream::Stdout)), write)
+    }
+
+    fn heard(file: &mut File) -> String {
+        let mut bytes = vec![0; 1024];
+        let count = file.read(&mut bytes).unwrap_or(0);
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    }
+
+    #[test]
+    fn all_who_listen_in_hear_the_same_from_when_they_came() {
+        let mut buffer = [0; 1024];
+        let (mut pump, mut process) = source();
+        process.write_all(b"before ").expect("writes");
+        assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
+        let ((mut one, tap_one), (mut two, tap_two)) = (pipe(), pipe());
+        pump.tap(tap_one);
+        pump.tap(tap_two);
+        process.write_all(b"after").expect("writes");
+        assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
+        assert_eq!((heard(&mut one), heard(&mut two)), ("after".to_owned(), "after".to_owned()));
+    }
+
+    #[test]
+    fn one_who_is_slow_holds_back_and_one_who_left_does_not() {
+        let mut buffer = vec![0; 64 << 10];
+        let (mut pump, mut process) = source();
+        let (mut reader, tap) = pipe();
+        rustix::pipe::fcntl_setpipe_size(&tap, 4096).expect("resizes");
+        pump.tap(tap);
+        process.write_all(&[b'x'; 6000]).expect("writes");
+        assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
+        process.write_all(b"more").expect("writes");
+        assert_eq!(pump.step(&mut buffer, None), Progress::Full);
+        let mut taken = Vec::new();
+        assert!(reader.read_to_end(&mut taken).is_err(), "the end has not come");
+        assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
+        drop(reader);
+        process.write_all(b"to nobody").expect("writes");
+        assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
+        assert_eq!(pump.step(&mut buffer, None), Progress::Idle);
+        assert!(pump.taps.is_empty());
+    }
+
+    #[test]
+    fn the_end_of_the_process_waits_for_nobody() {
+        let mut buffer = vec![0; 64 << 10];
+        let (mut pump, mut process) = source();
+        let (_reader, tap) = pipe();
+        rustix::fs::fcntl_setfl(&tap, OFlags::NONBLOCK).expect("flags");
+        rustix::pipe::fcntl_setpipe_size(&tap, 4096).expect("resizes");
+        pump.tap(tap);
+        process.write_all(&[b'x'; 6000]).expect("writes");
+        assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
+        process.write_all(b"last").expect("writes");
+        drop(process);
+        pump.hurry();
+        assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
+        assert_eq!(pump.step(&mut buffer, None), Progress::Ended);
+        assert!(!pump.flush_taps());
+    }
 }

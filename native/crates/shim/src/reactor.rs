@@ -47,6 +47,14 @@ impl Reactor {
         Ok(epoll::modify(&self.epoll, fd, epoll::EventData::new_u64(token.0), flags)?)
     }
 
+    /// Watches a descriptor again that `remove` was called for, under its old token.
+    ///
+    /// # Errors
+    /// That of epoll_ctl(2).
+    pub fn resume(&self, fd: impl AsFd, token: Token, flags: EventFlags) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token.0), flags)?)
+    }
+
     /// Stops watching; call it before the descriptor is closed.
     pub fn remove(&self, fd: impl AsFd) {
         // Only a descriptor that is not watched fails, and then the end is reached already.

@@ -56,7 +56,7 @@ pub struct Waiter {
 
 const BUFFER_BYTES: usize = 64 << 10;
 /// How long a FIFO that takes no more is left alone.
-const FULL_PAUSE: Duration = Duration::from_millis(5);
+pub const FULL_PAUSE: Duration = Duration::from_millis(5);
 /// Exits of processes that nobody has claimed yet.
 const MAX_UNCLAIMED: usize = 256;
 

@@ -114,7 +114,7 @@ fn capped_file(path: &PathBuf, limit: u64, pumps: &mut Vec<Pump>) -> io::Result<
 /// As [`open`].
 pub fn terminal_sink(paths: &StdioPaths) -> Result<Sink, Status> {
     let sink = match parse(&paths.stdout)? {
-        Target::Null => Ok(Sink::Discard),
+        Target::Null => Ok(Sink::Discard(Stream::Stdout)),
         Target::Fifo(path) => fifo_sink(&path),
         Target::File { path, limit } => OpenOptions::new()
             .append(true)
@@ -143,15 +143,15 @@ pub fn terminal_input(paths: &StdioPaths) -> Result<Option<File>, Status> {
     open.map(Some).map_err(|error| failed(&paths.stdin, &error))
 }
 
-/// Pipes into the CRI log for both streams.
+/// Pipes for both streams of a container, into the CRI log or, without one, to whoever attaches.
 ///
 /// # Errors
 /// [`Code::Internal`] when the process has no descriptors left.
-pub fn open_log() -> Result<Opened, Status> {
+pub fn open_container(has_log: bool) -> Result<Opened, Status> {
     let mut opened = Opened::default();
     for stream in [Stream::Stdout, Stream::Stderr] {
         let (read, write) = output_pipe().map_err(|error| failed("pipe", &error))?;
-        opened.pumps.push(Pump::new(read, Sink::Log(stream)));
+        opened.pumps.push(Pump::new(read, if has_log { Sink::Log(stream) } else { Sink::Discard(stream) }));
         match stream {
             Stream::Stdout => opened.streams.stdout = Some(write),
             Stream::Stderr => opened.streams.stderr = Some(write),
@@ -167,13 +167,39 @@ fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
-/// A stdin that is held open and never written to, for a container that asked for one.
+/// A stdin that is held open, for a container that asked for one; clients that attach write to it.
 ///
 /// # Errors
 /// That of pipe(2).
 pub fn held_stdin() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(pipe_with(PipeFlags::CLOEXEC)?)
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
+    rustix::fs::fcntl_setfl(write.as_fd(), OFlags::NONBLOCK)?;
+    Ok((read, write))
 }
+
+/// An attached client's end of an output: large, so that a quick reader is seldom waited for.
+///
+/// # Errors
+/// [`Code::Internal`] with the path, also when the client does not have its end open.
+pub fn attached_output(path: &str) -> Result<File, Status> {
+    let open = OpenOptions::new().write(true).custom_flags(nonblock()).open(path);
+    let file = open.map_err(|error| failed(path, &error))?;
+    // As it is will do.
+    let _ = rustix::pipe::fcntl_setpipe_size(&file, ATTACHED_PIPE);
+    Ok(file)
+}
+
+/// An attached client's end of the input.
+///
+/// # Errors
+/// [`Code::Internal`] with the path.
+pub fn attached_input(path: &str) -> Result<File, Status> {
+    let open = OpenOptions::new().read(true).custom_flags(nonblock()).open(path);
+    open.map_err(|error| failed(path, &error))
+}
+
+/// What the kernel gives without privileges.
+const ATTACHED_PIPE: usize = 1 << 20;
 
 fn nonblock() -> i32 {
     // The kernel's flag words are positive ints.

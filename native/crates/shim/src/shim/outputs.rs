@@ -1,21 +1,34 @@
 //! The half of the event loop that moves what processes write, and what their clients type.
 
+use std::fs::File;
 use std::io;
 
 use ttrpc::{Code, Status};
 
 use super::Shim;
+use crate::log_writer::Stream;
 use crate::pump::{Progress, Pump, Sink};
 use crate::reactor::{EventFlags, Token};
 use crate::stdio;
 
-/// An output and whose it is.
+/// An output or input and whose it is.
 #[derive(Debug)]
 pub(super) struct OpenPump {
     exec_id: String,
     pump: Pump,
+    role: Role,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
     /// An exit waits for its end.
-    counted: bool,
+    Output,
+    /// An output that has ended, with something left for those who listen in.
+    Rest,
+    /// What a client types.
+    Input,
+    /// What an attached client sends, whose end may be the container's.
+    Attached,
 }
 
 /// Reads of one output before the others get their turn.
@@ -32,7 +45,7 @@ impl Shim {
                 .reactor
                 .add(&pump.source, EventFlags::IN)
                 .map_err(|error| Status::new(Code::Internal, format!("watch output: {error}")))?;
-            self.pumps.insert(token, OpenPump { exec_id: exec_id.to_owned(), pump, counted: true });
+            self.pumps.insert(token, OpenPump { exec_id: exec_id.to_owned(), pump, role: Role::Output });
             if let Some(process) = self.container.as_mut().and_then(|c| c.process_mut(exec_id)) {
                 process.open_pumps += 1;
             }
@@ -43,44 +56,106 @@ impl Shim {
     pub(super) fn move_output(&mut self, token: Token) {
         for _ in 0..STEPS_AT_ONCE {
             let Some(open) = self.pumps.get_mut(&token) else { return };
+            if open.role == Role::Rest {
+                return self.finish_rest(token);
+            }
             let log = self.container.as_mut().and_then(|container| container.log.as_mut());
             match open.pump.step(&mut self.buffer, log) {
                 Progress::Moved => {}
                 Progress::Idle => return,
                 Progress::Full => {
-                    let _ = self.reactor.modify(&open.pump.source, token, EventFlags::empty());
-                    self.full.push(token);
+                    // Not only of no interest: epoll would tell for ever that the other side has hung up.
+                    self.reactor.remove(&open.pump.source);
+                    if !self.full.contains(&token) {
+                        self.full.push(token);
+                    }
                     return;
                 }
-                Progress::Ended => return self.close_pump(token),
+                Progress::Ended => return self.end_pump(token),
             }
+        }
+    }
+
+    /// An input or output came to its end by itself.
+    fn end_pump(&mut self, token: Token) {
+        let Some(open) = self.pumps.get_mut(&token) else { return };
+        if open.role == Role::Output && !open.pump.flush_taps() {
+            self.reactor.remove(&open.pump.source);
+            let exec_id = open.exec_id.clone();
+            open.role = Role::Rest;
+            self.full.push(token);
+            return self.uncount(&exec_id);
+        }
+        let attached = open.role == Role::Attached;
+        self.close_pump(token);
+        if let Some(container) = self.container.as_mut().filter(|container| attached && container.options.stdin_once) {
+            container.init.stdin_keep = None;
+        }
+    }
+
+    fn finish_rest(&mut self, token: Token) {
+        if self.pumps.get_mut(&token).is_some_and(|open| !open.pump.flush_taps()) {
+            self.full.push(token);
+        } else {
+            self.pumps.remove(&token);
         }
     }
 
     fn close_pump(&mut self, token: Token) {
         let Some(open) = self.pumps.remove(&token) else { return };
         self.reactor.remove(&open.pump.source);
-        if let Some(process) =
-            self.container.as_mut().and_then(|c| c.process_mut(&open.exec_id)).filter(|_| open.counted)
-        {
+        if open.role == Role::Output {
+            self.uncount(&open.exec_id);
+        }
+    }
+
+    fn uncount(&mut self, exec_id: &str) {
+        if let Some(process) = self.container.as_mut().and_then(|container| container.process_mut(exec_id)) {
             process.open_pumps = process.open_pumps.saturating_sub(1);
         }
     }
 
     pub(super) fn resume_full(&mut self) {
         for token in std::mem::take(&mut self.full) {
-            if let Some(open) = self.pumps.get(&token) {
-                let _ = self.reactor.modify(&open.pump.source, token, EventFlags::IN);
+            if let Some(open) = self.pumps.get(&token).filter(|open| open.role != Role::Rest) {
+                // Fails where it is being watched already.
+                let _ = self.reactor.resume(&open.pump.source, token, EventFlags::IN);
             }
             self.move_output(token);
         }
     }
 
-    /// Moves what the process has written so far.
+    /// Lets a client listen in on an output of the container, through a descriptor that never blocks. Without such an output
+    /// there is nothing to hear, and the client's end closes.
+    pub fn listen_in(&mut self, stream: Stream, file: File) {
+        let is_it = |open: &&mut OpenPump| {
+            open.exec_id.is_empty() && open.role == Role::Output && open.pump.stream() == Some(stream)
+        };
+        if let Some(open) = self.pumps.values_mut().find(is_it) {
+            open.pump.tap(file);
+        }
+    }
+
+    /// Passes on what an attached client sends to where the container reads.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] with epoll's reason.
+    pub fn pass_on(&mut self, input: File, to: File) -> Result<(), Status> {
+        let pump = Pump::new(input.into(), Sink::Fifo { file: to, pending: Vec::new() });
+        let failed = |error: io::Error| Status::new(Code::Internal, format!("attached input: {error}"));
+        let token = self.reactor.add(&pump.source, EventFlags::IN).map_err(failed)?;
+        self.pumps.insert(token, OpenPump { exec_id: String::new(), pump, role: Role::Attached });
+        Ok(())
+    }
+
+    /// Moves what the process, which has ended, has written so far.
     pub fn drain(&mut self, exec_id: &str) {
         let of_process = |(token, open): (&Token, &OpenPump)| (open.exec_id == exec_id).then_some(*token);
         let tokens: Vec<Token> = self.pumps.iter().filter_map(of_process).collect();
         for token in tokens {
+            if let Some(open) = self.pumps.get_mut(&token) {
+                open.pump.hurry();
+            }
             self.move_output(token);
         }
     }
@@ -113,7 +188,7 @@ impl Shim {
         let pump = Pump::new(input.into(), Sink::Fifo { file: terminal.into(), pending: Vec::new() });
         let token = self.reactor.add(&pump.source, EventFlags::IN).map_err(failed)?;
         // Not counted as an output: an exit does not wait for keystrokes.
-        self.pumps.insert(token, OpenPump { exec_id: exec_id.to_owned(), pump, counted: false });
+        self.pumps.insert(token, OpenPump { exec_id: exec_id.to_owned(), pump, role: Role::Input });
         Ok(())
     }
 }

@@ -119,7 +119,9 @@ fn open_streams(shim: &mut Shim) -> Result<Opened, Status> {
     let terminal = container.init.stdio.terminal;
     let mut opened = match container.log {
         Some(_) if terminal => Opened::default(),
-        Some(_) => stdio::open_log()?,
+        Some(_) => stdio::open_container(true)?,
+        // Nobody else has a hand on these outputs, and somebody may attach.
+        None if container.init.stdio == StdioPaths::default() => stdio::open_container(false)?,
         None => stdio::open(&container.init.stdio)?,
     };
     if container.options.stdin && !terminal && opened.streams.stdin.is_none() {

@@ -1,5 +1,6 @@
 //! The Task service and berth's own Container service, one verb a file.
 
+mod attach;
 mod checkpoint;
 mod create;
 mod delete;
@@ -31,6 +32,7 @@ pub fn dispatch(shim: &mut Shim, reply: Reply, call: &Call) -> Result<Outcome, S
     match (call.service.as_str(), call.method.as_str()) {
         (TASK_V2 | TASK_V3, method) => task(shim, reply, call, method),
         (CONTAINER, "ReopenLog") => describe::reopen_log(shim),
+        (CONTAINER, "Attach") => attach::attach(shim, &call.decode()?),
         (CONTAINER, "Describe") => describe::describe(shim),
         (service, method) => Err(Status::unimplemented(service, method)),
     }

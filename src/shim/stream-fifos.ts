@@ -1,0 +1,84 @@
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Agent } from '../native/port.ts';
+import { FifoReader } from './fifo-reader.ts';
+import { FifoWriter } from './fifo-writer.ts';
+import type { StdioPaths } from './methods.ts';
+import type { StreamChoice } from './port.ts';
+
+const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
+const streamNames = ['stdin', 'stdout', 'stderr'] as const;
+type StreamName = (typeof streamNames)[number];
+
+/** How long after a process's end its outputs may be silent and still open. */
+const silenceMs = 250;
+
+export interface StreamFifosInit {
+  /** Made, and removed with the FIFOs. */
+  readonly directory: string;
+  readonly streams: StreamChoice;
+  /** Called when the client has ended stdin and our end of its FIFO is closed. */
+  readonly afterStdin: () => Promise<void>;
+}
+
+/**
+ * The FIFOs between one client and a shim. Until `opened` we hold both ends of each, so that neither the shim nor we take it
+ * for ended when the other has not come yet.
+ */
+export class StreamFifos {
+  readonly stdin: FifoWriter | undefined;
+  readonly stdout: FifoReader | undefined;
+  readonly stderr: FifoReader | undefined;
+  readonly paths: StdioPaths;
+  readonly #directory: string;
+  readonly #theirs: number[] = [];
+
+  private constructor({ directory, streams, afterStdin }: StreamFifosInit) {
+    const path = (name: StreamName): string => (streams[name] ? join(directory, name) : '');
+    this.#directory = directory;
+    this.paths = { terminal: streams.tty, stdin: path('stdin'), stdout: path('stdout'), stderr: path('stderr') };
+    this.stdin = streams.stdin ? new FifoWriter(this.#openInput(), afterStdin) : undefined;
+    this.stdout = streams.stdout ? new FifoReader(this.#openOutput('stdout')) : undefined;
+    this.stderr = streams.stderr ? new FifoReader(this.#openOutput('stderr')) : undefined;
+  }
+
+  static async make(agent: Agent, init: StreamFifosInit): Promise<StreamFifos> {
+    await agent.makeFifos(init.directory, streamNames.filter((name) => init.streams[name]));
+    return new StreamFifos(init);
+  }
+
+  /** The shim has opened its ends: what closes from here on is closed by somebody. */
+  opened(): void {
+    for (const fd of this.#theirs.splice(0)) closeSync(fd);
+  }
+
+  /** Resolves when the process, which has ended, will write no more and all of it is in the streams. */
+  async settle(): Promise<void> {
+    await Promise.all([this.stdout?.settle(silenceMs), this.stderr?.settle(silenceMs)]);
+  }
+
+  /** Removes the FIFOs. What was received can still be read. */
+  remove(): void {
+    this.opened();
+    this.stdin?.destroy();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** The client is gone: nothing is read or written any more. */
+  abandon(): void {
+    this.stdout?.destroy();
+    this.stderr?.destroy();
+    this.remove();
+  }
+
+  #openInput(): number {
+    this.#theirs.push(openSync(this.paths.stdin, O_RDONLY | O_NONBLOCK));
+    return openSync(this.paths.stdin, O_WRONLY | O_NONBLOCK);
+  }
+
+  #openOutput(name: 'stdout' | 'stderr'): number {
+    const ours = openSync(this.paths[name], O_RDONLY | O_NONBLOCK);
+    this.#theirs.push(openSync(this.paths[name], O_WRONLY | O_NONBLOCK));
+    return ours;
+  }
+}
