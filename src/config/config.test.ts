@@ -46,6 +46,8 @@ test.each([
   ['[cni]\nbin_dirs = ["/a", 1]', 'cni.bin_dirs[1] in /etc/berth/config.toml must be an absolute path, not the number 1'],
   ['[tracing]\nsampling = 2.0', 'tracing.sampling in /etc/berth/config.toml must be a number from 0 to 1, not the number 2'],
   ['cri = "x"', 'cri in /etc/berth/config.toml must be a table, not this string'],
+  ['[streaming]\ntls_key = "/k"', '[streaming] in /etc/berth/config.toml has only one of tls_cert and tls_key'],
+  ['[streaming]\nclient_ca = "/c"', '[streaming] client_ca in /etc/berth/config.toml needs tls_cert and tls_key'],
   ['default_runtime = "kata"', 'default_runtime "kata" in /etc/berth/config.toml is not configured'],
 ])('%j is refused: %s', (source, message) => {
   expect(() => read(source)).toThrow(expect.objectContaining({ kind: 'invalid', message }));

@@ -22,6 +22,7 @@ export function parseConfig(source: string, file: string, stat: () => { readonly
   const config = schema.parse(parseToml(source, file), { file, key: '' });
   if (holdsSecrets(config)) requirePrivate(file, stat());
   requireKnownDefault(config, file);
+  requireWholeTls(config.streaming, file);
   const socket = config.cri.socket === '' ? defaultCriSocket(config) : config.cri.socket;
   requireShort(socket, `[cri] socket in ${file}`);
   const nriSocket = config.nri.socket === '' ? defaultNriSocket(config) : config.nri.socket;
@@ -58,6 +59,11 @@ function requirePrivate(file: string, { mode, uid }: { readonly mode: number; re
   throw new BerthError('invalid', `${file} holds registry credentials but others may read it (mode ${(mode & 0o777).toString(8).padStart(4, '0')}, owner ${uid})`, {
     hint: `chown root ${file} && chmod 0600 ${file}`,
   });
+}
+
+function requireWholeTls({ tlsCert, tlsKey, clientCa }: Config['streaming'], file: string): void {
+  if ((tlsCert === '') !== (tlsKey === '')) throw new BerthError('invalid', `[streaming] in ${file} has only one of tls_cert and tls_key`, { hint: 'set both, or none for plain HTTP' });
+  if (clientCa !== '' && tlsCert === '') throw new BerthError('invalid', `[streaming] client_ca in ${file} needs tls_cert and tls_key`);
 }
 
 function requireKnownDefault(config: Config, file: string): void {

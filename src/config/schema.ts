@@ -34,6 +34,15 @@ export const schema = table({
   runRoot: path('/run/berth'),
   defaultRuntime: text('crun'),
   cri: table({ socket: path(''), mode: mode(0o660), group: text('') }),
+  streaming: table({
+    address: text('127.0.0.1:0'),
+    /** Both empty: plain HTTP. */
+    tlsCert: path(''),
+    tlsKey: path(''),
+    clientCa: path(''),
+    idleTimeout: duration(4 * 3_600_000),
+    creationTimeout: duration(30_000),
+  }),
   metrics: table({ listen: text('127.0.0.1:9464') }),
   log: table({ level: oneOf('info', ['trace', 'debug', 'info', 'warn', 'error']), format: oneOf('json', ['json', 'text']) }),
   agent: table({ path: path(''), pausePath: path('') }),

@@ -1,10 +1,12 @@
 import type { Config } from '../config/schema.ts';
 import type { Engine } from '../engine/port.ts';
+import type { StreamingUrls } from '../streaming/port.ts';
 
 /** What handlers work with. */
 export interface Door {
   readonly engine: Engine;
   readonly config: Config;
+  readonly streaming: StreamingUrls;
   /** Version of berth. */
   readonly version: string;
 }

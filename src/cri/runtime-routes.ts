@@ -1,10 +1,12 @@
 import type { CriContract } from './contract.ts';
 import type { Door, Routes } from './handler.ts';
+import { attach } from './rpc/attach.ts';
 import { checkpointContainer } from './rpc/checkpoint-container.ts';
 import { checkpointPod } from './rpc/checkpoint-pod.ts';
 import { containerStats } from './rpc/container-stats.ts';
 import { containerStatus } from './rpc/container-status.ts';
 import { createContainer } from './rpc/create-container.ts';
+import { exec } from './rpc/exec.ts';
 import { execSync } from './rpc/exec-sync.ts';
 import { getContainerEvents } from './rpc/get-container-events.ts';
 import { listContainerStats } from './rpc/list-container-stats.ts';
@@ -15,6 +17,7 @@ import { listPodSandboxStats } from './rpc/list-pod-sandbox-stats.ts';
 import { listPodSandbox } from './rpc/list-pod-sandbox.ts';
 import { podSandboxStats } from './rpc/pod-sandbox-stats.ts';
 import { podSandboxStatus } from './rpc/pod-sandbox-status.ts';
+import { portForward } from './rpc/port-forward.ts';
 import { removeContainer } from './rpc/remove-container.ts';
 import { removePodSandbox } from './rpc/remove-pod-sandbox.ts';
 import { reopenContainerLog } from './rpc/reopen-container-log.ts';
@@ -30,7 +33,6 @@ import { streamContainers } from './rpc/stream-containers.ts';
 import { streamPodSandboxMetrics } from './rpc/stream-pod-sandbox-metrics.ts';
 import { streamPodSandboxStats } from './rpc/stream-pod-sandbox-stats.ts';
 import { streamPodSandboxes } from './rpc/stream-pod-sandboxes.ts';
-import { unimplemented } from './rpc/unimplemented.ts';
 import { updateContainerResources } from './rpc/update-container-resources.ts';
 import { updatePodSandboxResources } from './rpc/update-pod-sandbox-resources.ts';
 import { updateRuntimeConfig } from './rpc/update-runtime-config.ts';
@@ -55,9 +57,9 @@ export function runtimeRoutes(door: Door, contract: CriContract, closing: AbortS
       UpdateContainerResources: updateContainerResources(door),
       ReopenContainerLog: reopenContainerLog(door),
       ExecSync: execSync(door),
-      Exec: unimplemented('streaming exec'),
-      Attach: unimplemented('attach'),
-      PortForward: unimplemented('port forwarding'),
+      Exec: exec(door),
+      Attach: attach(door),
+      PortForward: portForward(door),
       ContainerStats: containerStats(door),
       ListContainerStats: listContainerStats(door),
       PodSandboxStats: podSandboxStats(door),

@@ -32,9 +32,11 @@ let logged: string[];
 let measured: string[];
 const config = parseConfig('', '/c', () => ({ mode: 0o600, uid: 0 }));
 
+const urls = { exec: (ticket: object) => JSON.stringify(ticket), attach: (ticket: object) => JSON.stringify(ticket), portForward: (ticket: object) => JSON.stringify(ticket) };
+
 async function serve(engine: object): Promise<void> {
   const parts = { gate, metrics: { rpcEnded: (method: string, code: string) => { measured.push(`${method} ${code}`); } }, log: createLogger({ level: 'info', format: 'json' }, (line) => { logged.push(line); }) };
-  server = new CriServer({ engine: engine as Engine, config, version: '1.2.3' }, parts, { path: join(scratch, 's.sock'), mode: 0o660, gid: -1 });
+  server = new CriServer({ engine: engine as Engine, config, streaming: urls, version: '1.2.3' }, parts, { path: join(scratch, 's.sock'), mode: 0o660, gid: -1 });
   await server.listen();
   client = new services.RuntimeService(`unix:${scratch}/s.sock`, credentials.createInsecure());
 }
@@ -106,12 +108,6 @@ test('a failure shows its message and hint', async () => {
   await expect(call('PodSandboxStatus', { pod_sandbox_id: 'x' })).rejects.toMatchObject({ code: status.NOT_FOUND, details: 'pod "x" does not exist; list them' });
 });
 
-test('what is not built is unimplemented', async () => {
-  await serve({});
-  gate.open();
-  await expect(call('Attach', { container_id: 'x' })).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
-});
-
 test('a reader of events that was cut off is told so', async () => {
   await serve({
     images: { list: () => [] },
@@ -155,7 +151,7 @@ test('an empty list is an empty stream', async () => {
 test('every RPC of the contract has a route of its kind, and nothing else has', async () => {
   await serve({});
   const contract = new CriContract();
-  const door = { engine: {} as Engine, config, version: '' };
+  const door = { engine: {} as Engine, config, streaming: urls, version: '' };
   const routes = { [runtimeService]: runtimeRoutes(door, contract, new AbortController().signal), [imageService]: imageRoutes(door, contract) };
   for (const [service, { unary, streaming }] of Object.entries(routes)) {
     const methods = Object.entries(definition[service] as unknown as Record<string, { responseStream: boolean }>);
@@ -169,6 +165,41 @@ test('the kubelet can tell a registry failure and a bad signature by the beginni
   await serve({});
   expect(grpcStatus(new BerthError('registry', 'r.example answered 503'), 'PullImage')).toEqual({ code: status.UNKNOWN, details: 'RegistryUnavailable: r.example answered 503' });
   expect(grpcStatus(new BerthError('signature', 'no key'), 'PullImage')).toEqual({ code: status.UNKNOWN, details: 'SignatureValidationFailed: no key' });
+});
+
+const ask = { container_id: 'c1', cmd: ['sh'], tty: false, stdin: true, stdout: true, stderr: true };
+const withContainer = (state: string) => ({ containers: { get: () => ({ id: 'c1full', state }) }, pods: { get: () => ({ id: 'p1full', state }) } });
+
+test('a valid request for streams becomes a ticket with the whole id', async () => {
+  gate.open();
+  await serve(withContainer('running'));
+  const streams = { stdin: true, stdout: true, stderr: true, tty: false };
+  expect(JSON.parse(String((await call('Exec', ask))['url']))).toEqual({ containerId: 'c1full', command: ['sh'], streams });
+  expect(JSON.parse(String((await call('Attach', ask))['url']))).toEqual({ containerId: 'c1full', streams });
+});
+
+test.each([
+  ['Exec', { ...ask, stdin: false, stdout: false, stderr: false }],
+  ['Exec', { ...ask, tty: true }],
+  ['Exec', { ...ask, cmd: [] }],
+  ['Exec', { ...ask, container_id: '' }],
+  ['Attach', { ...ask, stdin: false, stdout: false, stderr: false }],
+  ['Attach', { ...ask, tty: true }],
+  ['PortForward', { pod_sandbox_id: '' }],
+  ['PortForward', { pod_sandbox_id: 'p1', port: [0] }],
+  ['PortForward', { pod_sandbox_id: 'p1', port: [65_536] }],
+])('%s with %j is invalid', async (method, request) => {
+  gate.open();
+  await serve(withContainer('running'));
+  await expect(call(method, request)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+});
+
+test('there are no streams of what does not run', async () => {
+  gate.open();
+  await serve(withContainer('exited'));
+  await expect(call('Exec', ask)).rejects.toMatchObject({ code: status.FAILED_PRECONDITION, details: 'container c1full is exited and not running' });
+  await expect(call('Attach', ask)).rejects.toMatchObject({ code: status.FAILED_PRECONDITION });
+  await expect(call('PortForward', { pod_sandbox_id: 'p1' })).rejects.toMatchObject({ code: status.FAILED_PRECONDITION, details: 'pod p1full is exited' });
 });
 
 test('every kind has a code', async () => {

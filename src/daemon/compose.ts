@@ -26,13 +26,14 @@ import type { Snapshotter } from '../snapshotter/port.ts';
 import { lockRoot } from '../state/lock-root.ts';
 import { openState } from '../state/open-state.ts';
 import type { StateStore } from '../state/port.ts';
+import { StreamingServer } from '../streaming/streaming-server.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { startTracing } from '../telemetry/start-tracing.ts';
 import { daemonInfo } from './daemon-info.ts';
 import { groupId } from './group-id.ts';
 import { findPrograms, type Programs } from './programs.ts';
 import { scrapeSource } from './scrape-source.ts';
-import { cgroupDriver, engineSettings, imageSettings, nriSettings, runtimeHandlers } from './settings.ts';
+import { cgroupDriver, engineSettings, imageSettings, nriSettings, runtimeHandlers, streamingSettings } from './settings.ts';
 import type { Shutdown } from './shutdown.ts';
 import { packageVersion } from './version.ts';
 
@@ -124,8 +125,9 @@ interface Served extends Drivers {
 async function openDoors(base: Base, { engine, gate, snapshotter, supervisor }: Served): Promise<void> {
   const { config, log, shutdown, metrics } = base;
   const version = packageVersion();
+  const streaming = await openStreaming(base, engine);
   const cri = new CriServer(
-    { engine, config, version },
+    { engine, config, version, streaming },
     { gate, metrics, log: log.child({ part: 'cri' }) },
     { path: config.cri.socket, mode: config.cri.mode, gid: groupId(config.cri.group) },
   );
@@ -138,6 +140,16 @@ async function openDoors(base: Base, { engine, gate, snapshotter, supervisor }: 
   collectFrom(metrics.registry, scrapeSource({ engine, snapshotter, agent: supervisor }));
   collectProcess(metrics.registry);
   if (config.metrics.listen !== '') await serveMetrics(base, gate);
+}
+
+/** Sessions of people end when they like; a restart waits no longer for them than a person would notice. */
+const sessionDrainMs = 2000;
+
+async function openStreaming({ config, log, shutdown }: Base, engine: RunningEngine): Promise<StreamingServer> {
+  const streaming = new StreamingServer({ engine, clock, log: log.child({ part: 'streaming' }) }, streamingSettings(config));
+  await streaming.listen();
+  shutdown.add('streaming', async () => streaming.close(Math.min(sessionDrainMs, config.limits.drainTimeout)));
+  return streaming;
 }
 
 async function serveMetrics({ config, metrics, shutdown }: Base, gate: ReadyGate): Promise<void> {

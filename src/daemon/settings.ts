@@ -6,6 +6,7 @@ import type { EngineConfig } from '../engine/config.ts';
 import type { ImagesConfig } from '../images/config.ts';
 import type { NriSettings } from '../nri/nri-plugins.ts';
 import type { RuntimeHandler } from '../shim/port.ts';
+import type { StreamingConfig } from '../streaming/streaming-server.ts';
 
 export type CgroupDriver = 'cgroupfs' | 'systemd';
 
@@ -35,6 +36,10 @@ export function imageSettings({ images, registries }: Config): ImagesConfig {
   });
   const { progressTimeout, ...rest } = images;
   return { ...rest, progressTimeoutMs: progressTimeout, hosts: Object.fromEntries(hosts) };
+}
+
+export function streamingSettings({ streaming: { idleTimeout, creationTimeout, ...rest } }: Config): StreamingConfig {
+  return { ...rest, idleTimeoutMs: idleTimeout, creationTimeoutMs: creationTimeout };
 }
 
 /** Where pods that name no cgroup parent go, in the spelling of the driver. */

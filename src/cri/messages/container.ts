@@ -163,3 +163,19 @@ export interface CheckpointContainerRequest extends ContainerIdRequest {
   /** Seconds; 0: as long as the client waits. */
   readonly timeout: bigint;
 }
+
+/** Which streams a client of exec or attach wants. */
+export interface StreamsRequest extends ContainerIdRequest {
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+export interface ExecRequest extends StreamsRequest {
+  readonly cmd: readonly string[];
+}
+
+export interface UrlResponse {
+  readonly url: string;
+}

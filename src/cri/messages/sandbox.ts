@@ -130,3 +130,7 @@ export interface ContainerEventResponse {
   readonly podSandboxStatus: PodSandboxStatus | null;
   readonly containersStatuses: readonly ContainerStatus[];
 }
+
+export interface PortForwardRequest extends PodSandboxIdRequest {
+  readonly port: readonly number[];
+}
