@@ -40,6 +40,7 @@ const peers = {
   ctr: { module: 'peers', packagePath: `${containerd}/cmd/ctr` },
   // Debian's OCI runtimes are too old for user namespaces and recursive read-only mounts.
   runc: { module: 'peers', packagePath: 'github.com/opencontainers/runc', tags: 'seccomp', cgo: libseccomp },
+  'streaming-client': { module: 'streaming', packagePath: './client' },
   kubelet: { module: 'kubelet', packagePath: 'k8s.io/kubernetes/cmd/kubelet', ldflags: kubernetes },
   etcd: { module: 'kubelet', packagePath: './etcd' },
   'kube-apiserver': { module: 'kubelet', packagePath: 'k8s.io/kubernetes/cmd/kube-apiserver', ldflags: kubernetes },
