@@ -45,10 +45,6 @@ test('UpdateRuntimeConfig is taken', async () => {
   expect(await suite.cri.call('UpdateRuntimeConfig', { runtime_config: { network_config: { pod_cidr: '10.0.0.0/24' } } })).toEqual({});
 });
 
-test.each(['Exec', 'Attach', 'PortForward'])('%s is refused as unimplemented', async (method) => {
-  await expect(suite.cri.call(method)).rejects.toMatchObject({ code: grpcStatus.UNIMPLEMENTED });
-});
-
 test('the socket is for root and its group', () => {
   expect(lstatSync(suite.node.socket).mode & 0o777).toBe(0o660);
 });
