@@ -10,7 +10,7 @@ import type { Log, LogFacts } from '../../src/lib/log.ts';
 import type { SnapshotKey } from '../../src/lib/ids.ts';
 import { AgentClient } from '../../src/native/agent-client.ts';
 import { AgentSupervisor } from '../../src/native/agent-supervisor.ts';
-import { openSnapshotter } from '../../src/snapshotter/open-snapshotter.ts';
+import { openSnapshotters } from '../../src/snapshotter/open-snapshotters.ts';
 import { openState } from '../../src/state/open-state.ts';
 
 const native = process.env['BERTH_NATIVE_DIR'] ?? join(import.meta.dirname, '../../native/target/x86_64-unknown-linux-gnu/release');
@@ -46,7 +46,7 @@ export class StoreFixture {
   readonly state = openState(this.directory, this.#log);
   readonly #supervisor = new AgentSupervisor({ log: this.#log }, { path: join(native, 'berth-agent'), root: this.directory });
   readonly agent = new AgentClient({ supervisor: this.#supervisor }, { pausePath: join(native, 'berth-pause') });
-  readonly snapshotter = openSnapshotter({ state: this.state, agent: this.agent, clock: systemClock, log: this.#log }, { stateRoot: this.directory, volatile: false });
+  readonly snapshotter = openSnapshotters({ state: this.state, agent: this.agent, clock: systemClock, log: this.#log }, { stateRoot: this.directory, volatile: false });
 
   constructor() {
     this.#supervisor.start();
@@ -55,7 +55,7 @@ export class StoreFixture {
   open(change: Partial<ImagesConfig> = {}): Promise<ImageStore> {
     return openImageService({
       stateRoot: this.directory,
-      snapshotter: this.snapshotter,
+      snapshotters: this.snapshotter,
       agent: this.agent,
       state: this.state,
       clock: systemClock,
@@ -65,6 +65,7 @@ export class StoreFixture {
         defaultRegistry: '',
         hosts: {},
         certsDirs: [],
+        defaultSnapshotter: 'overlay',
         maxConcurrentDownloads: 3,
         maxConcurrentPulls: 5,
         progressTimeoutMs: 5000,

@@ -21,6 +21,12 @@ export interface SnapshotterParts {
   readonly log: { warn(fields: object, message: string): void };
 }
 
+/** What implementations may differ in. */
+export interface SnapshotterTraits {
+  /** A mounted snapshot needs its parents' directories, and takes no space for what they hold. */
+  readonly sharesLayers: boolean;
+}
+
 /** Makes the implementation that is proved. */
 export type OpenSnapshotter = (parts: SnapshotterParts) => SettlingSnapshotter;
 

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { openSnapshotter } from '../../src/snapshotter/open-snapshotter.ts';
+import { openOverlay } from '../../src/snapshotter/open-snapshotters.ts';
 import { layer } from '../fixtures/layer.ts';
 import { key, type OpenSnapshotter } from './harness.ts';
 import { describeSnapshotter, snapshotterSuite } from './suite.ts';
 
-const lasting: OpenSnapshotter = ({ stateRoot, ...components }) => openSnapshotter(components, { stateRoot, volatile: false });
-const volatile: OpenSnapshotter = ({ stateRoot, ...components }) => openSnapshotter(components, { stateRoot, volatile: true });
+const lasting: OpenSnapshotter = ({ stateRoot, ...components }) => openOverlay(components, { stateRoot, volatile: false });
+const volatile: OpenSnapshotter = ({ stateRoot, ...components }) => openOverlay(components, { stateRoot, volatile: true });
 
-snapshotterSuite('overlay', lasting);
+snapshotterSuite('overlay', lasting, { sharesLayers: true });
 
 describeSnapshotter('overlay, volatile', volatile, (harness) => {
   test('the kernel takes the options, and says so', async () => {

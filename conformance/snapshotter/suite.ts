@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe } from 'vitest';
 import { missing, nativeDirectory } from '../native/private-agent.ts';
-import { Harness, type OpenSnapshotter } from './harness.ts';
+import { Harness, type OpenSnapshotter, type SnapshotterTraits } from './harness.ts';
 import { provesLifetime } from './lifetime.ts';
 import { provesNames } from './names.ts';
 import { provesViews } from './views.ts';
@@ -23,10 +23,10 @@ export function describeSnapshotter(title: string, open: OpenSnapshotter, tests:
 }
 
 /** What src/snapshotter/port.ts promises, proved by mounting and looking. */
-export function snapshotterSuite(title: string, open: OpenSnapshotter): void {
+export function snapshotterSuite(title: string, open: OpenSnapshotter, kind: SnapshotterTraits): void {
   describeSnapshotter(title, open, (harness) => {
     provesViews(harness);
     provesNames(harness);
-    provesLifetime(harness);
+    provesLifetime(harness, kind);
   });
 }

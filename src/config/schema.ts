@@ -11,6 +11,7 @@ const runtime = table({
   /** Absent: as [cgroup] driver says. */
   systemdCgroup: optionalFlag(),
   protocol: oneOf('berth', ['berth', 'containerd']),
+  snapshotter: oneOf('overlay', ['overlay', 'native']),
 });
 
 const registry = table({

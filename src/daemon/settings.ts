@@ -29,13 +29,14 @@ export function runtimeHandlers(config: Config, shimPath: string): readonly Runt
   }));
 }
 
-export function imageSettings({ images, registries }: Config): ImagesConfig {
+export function imageSettings({ images, registries, runtimes, defaultRuntime }: Config): ImagesConfig {
   const hosts = Object.entries(registries).map(([host, registry]) => {
     const { password, identityToken, ...rest } = registry;
     return [host, { ...rest, password: password.reveal(), identityToken: identityToken.reveal() }] as const;
   });
   const { progressTimeout, ...rest } = images;
-  return { ...rest, progressTimeoutMs: progressTimeout, hosts: Object.fromEntries(hosts) };
+  const defaultSnapshotter = runtimes[defaultRuntime]?.snapshotter ?? 'overlay';
+  return { ...rest, defaultSnapshotter, progressTimeoutMs: progressTimeout, hosts: Object.fromEntries(hosts) };
 }
 
 export function streamingSettings({ streaming: { idleTimeout, creationTimeout, ...rest } }: Config): StreamingConfig {
@@ -56,6 +57,7 @@ export function engineSettings(config: Config, host: EngineConfig['host']): Engi
     stateRoot: config.stateRoot,
     runRoot: config.runRoot,
     defaultHandler: config.defaultRuntime,
+    snapshotters: Object.fromEntries(Object.entries(config.runtimes).map(([name, { snapshotter }]) => [name, snapshotter])),
     cgroupDriver: driver,
     defaultCgroupParent: config.cgroup.parent === '' ? defaultParent[driver] : config.cgroup.parent,
     ...containers,

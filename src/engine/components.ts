@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Agent } from '../native/port.ts';
 import type { ShimLauncher } from '../shim/port.ts';
-import type { Snapshotter } from '../snapshotter/port.ts';
+import type { Snapshotters } from '../snapshotter/port.ts';
 import type { Nri } from '../nri/port.ts';
 import type { StateStore } from '../state/port.ts';
 import type { EngineObserver } from './observer.ts';
@@ -13,7 +13,7 @@ import type { EngineObserver } from './observer.ts';
 export interface EngineComponents {
   readonly agent: Agent;
   readonly network: Network;
-  readonly snapshotter: Snapshotter;
+  readonly snapshotter: Snapshotters;
   readonly images: ImageService;
   readonly shims: ShimLauncher;
   readonly state: StateStore;

@@ -1,4 +1,5 @@
 import type { HostFacts } from '../oci/spec/input.ts';
+import type { SnapshotterName } from '../snapshotter/port.ts';
 
 /** What the daemon decides for the engine. */
 export interface EngineConfig {
@@ -8,6 +9,8 @@ export interface EngineConfig {
   readonly runRoot: string;
   /** Name of the runtime handler for pods that name none. */
   readonly defaultHandler: string;
+  /** By runtime handler; those that are not in it use overlay. */
+  readonly snapshotters: Readonly<Record<string, SnapshotterName>>;
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
   /** cgroup parent of pods that name none, e.g. `/berth` or `berth.slice`. */
   readonly defaultCgroupParent: string;

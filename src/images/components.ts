@@ -4,7 +4,7 @@ import type { KeyedMutex } from '../lib/keyed-mutex.ts';
 import type { Log } from '../lib/log.ts';
 import type { Agent } from '../native/port.ts';
 import type { Platform } from '../oci/platform.ts';
-import type { Snapshotter } from '../snapshotter/port.ts';
+import type { Snapshotters } from '../snapshotter/port.ts';
 import type { ContentStore } from './content/content-store.ts';
 import type { ImageObserver } from './observer.ts';
 import type { ImageCatalog } from './records/image-catalog.ts';
@@ -14,7 +14,7 @@ import type { UnfinishedPulls } from './records/unfinished-pulls.ts';
 /** The parts that every piece of image work shares. */
 export interface ImageComponents {
   readonly content: ContentStore;
-  readonly snapshotter: Snapshotter;
+  readonly snapshotters: Snapshotters;
   readonly agent: Pick<Agent, 'unpack' | 'diskUsage'>;
   readonly catalog: ImageCatalog;
   readonly unfinished: UnfinishedPulls;

@@ -1,3 +1,5 @@
+import type { SnapshotterName } from '../snapshotter/port.ts';
+
 /** How to reach one registry host. */
 export interface RegistryHostConfig {
   /** `host[:port]` that really serves this registry, where it differs from the name; empty: the name itself. Gets the credentials. */
@@ -26,6 +28,8 @@ export interface ImagesConfig {
   readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
   /** Directories laid out as containerd's certs.d; the first that knows a registry counts. */
   readonly certsDirs: readonly string[];
+  /** Where images are unpacked that nobody wants elsewhere. */
+  readonly defaultSnapshotter: SnapshotterName;
   /** Layers of one pull that download at the same time. */
   readonly maxConcurrentDownloads: number;
   /** Pulls that work at the same time; the others wait. */

@@ -5,7 +5,7 @@ import { abortable, KeyedMutex } from '../lib/keyed-mutex.ts';
 import type { Log } from '../lib/log.ts';
 import type { Agent } from '../native/port.ts';
 import { nodePlatform } from '../oci/platform.ts';
-import type { Snapshotter } from '../snapshotter/port.ts';
+import type { SnapshotterName, Snapshotters } from '../snapshotter/port.ts';
 import type { StateStore } from '../state/port.ts';
 import { Importer } from './archive/importer.ts';
 import { Collector } from './collect/collector.ts';
@@ -14,6 +14,7 @@ import type { ImagesConfig } from './config.ts';
 import { ContentStore } from './content/content-store.ts';
 import type { ImageObserver } from './observer.ts';
 import type { Image, ImageService, PullProgress, PullRequest, StoreUsage } from './port.ts';
+import { unpackImage } from './pull/unpack-image.ts';
 import { Puller, type PullerParts } from './pull/puller.ts';
 import { ImageCatalog } from './records/image-catalog.ts';
 import { Leases } from './records/leases.ts';
@@ -30,7 +31,7 @@ import { StoreMeter } from './store-usage.ts';
 export interface ImageServiceInit {
   /** Blobs go to `<stateRoot>/content`. */
   readonly stateRoot: string;
-  readonly snapshotter: Snapshotter;
+  readonly snapshotters: Snapshotters;
   readonly agent: Pick<Agent, 'unpack' | 'diskUsage'>;
   readonly state: StateStore;
   readonly clock: Clock;
@@ -46,18 +47,18 @@ export async function openImageService(init: ImageServiceInit): Promise<ImageSto
   const open = createRemote(init, transport);
   const collector = new Collector(components);
   const puller = new Puller({ components, collector, config: init.config, open });
-  const importer = new Importer({ components, collector, defaultRegistry: init.config.defaultRegistry });
+  const importer = new Importer({ components, collector, defaultRegistry: init.config.defaultRegistry, defaultSnapshotter: init.config.defaultSnapshotter });
   const store = new ImageStore({ components, collector, puller, importer, transport });
   await store.open();
   return store;
 }
 
-function createComponents({ stateRoot, snapshotter, agent, state, clock, log, observer, config }: ImageServiceInit): ImageComponents {
+function createComponents({ stateRoot, snapshotters, agent, state, clock, log, observer, config }: ImageServiceInit): ImageComponents {
   const defect = ({ topSnapshot }: Image): string | undefined =>
-    topSnapshot === undefined || snapshotter.stat(topSnapshot) !== undefined ? undefined : `its layers are gone: no snapshot ${topSnapshot}`;
+    topSnapshot === undefined || snapshotters.stat(topSnapshot) !== undefined ? undefined : `its layers are gone: no snapshot ${topSnapshot}`;
   return {
     content: new ContentStore(join(stateRoot, 'content')),
-    snapshotter,
+    snapshotters,
     agent,
     catalog: new ImageCatalog({ state, defaultRegistry: config.defaultRegistry, pinned: config.pinned, defect }),
     unfinished: new UnfinishedPulls(state, clock),
@@ -134,6 +135,11 @@ export class ImageStore implements ImageService {
   configDocument(id: ImageId): Promise<Uint8Array | undefined> {
     // An image's id is its config's digest.
     return this.#parts.components.content.read(id as string as Digest);
+  }
+
+  async unpack(id: ImageId, snapshotter: SnapshotterName, signal?: AbortSignal): Promise<void> {
+    await unpackImage(this.#parts.components, id, snapshotter, signal ?? new AbortController().signal);
+    this.#meter.forget();
   }
 
   async remove(reference: string): Promise<void> {

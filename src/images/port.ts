@@ -1,4 +1,5 @@
 import type { Digest, ImageId, SnapshotKey } from '../lib/ids.ts';
+import type { SnapshotterName } from '../snapshotter/port.ts';
 import type { ImageRuntimeConfig } from '../oci/image-config.ts';
 
 export interface RegistryAuth {
@@ -38,6 +39,8 @@ export interface PullProgress {
 export interface PullRequest {
   readonly reference: string;
   readonly auth: RegistryAuth | undefined;
+  /** Where its layers are unpacked; default: as the default runtime handler wants it. */
+  readonly snapshotter?: SnapshotterName;
   readonly onProgress?: (progress: PullProgress) => void;
 }
 
@@ -58,6 +61,8 @@ export interface ImageService {
   find(reference: string): Image | undefined;
   /** An image's whole config as its author wrote it: JSON. undefined when it is not on disk any more. */
   configDocument(id: ImageId): Promise<Uint8Array | undefined>;
+  /** Makes the image's layers there for a snapshotter, from kept blobs where it was pulled for another; fails `precondition` without those. */
+  unpack(id: ImageId, snapshotter: SnapshotterName, signal?: AbortSignal): Promise<void>;
   /** Removes the image with all its tags. Unknown is success. Snapshots in use stay until they are free. */
   remove(reference: string): Promise<void>;
   usage(signal?: AbortSignal): Promise<StoreUsage>;

@@ -2,7 +2,7 @@ import type { Usage } from '../native/port.ts';
 import type { ImageComponents } from './components.ts';
 import type { StoreUsage } from './port.ts';
 
-type Parts = Pick<ImageComponents, 'content' | 'snapshotter' | 'agent' | 'clock'>;
+type Parts = Pick<ImageComponents, 'content' | 'snapshotters' | 'agent' | 'clock'>;
 
 const freshForMs = 10_000;
 
@@ -41,9 +41,9 @@ export class StoreMeter {
   }
 
   #snapshots(): Promise<readonly Usage[]> {
-    const { snapshotter } = this.#parts;
+    const { snapshotters } = this.#parts;
     const nothing = { bytes: 0, inodes: 0 };
     // One that vanishes meanwhile takes nothing any more.
-    return Promise.all(snapshotter.list().map(({ key, usage }) => usage ?? snapshotter.usage(key).catch(() => nothing)));
+    return Promise.all(snapshotters.list().map(({ key, usage }) => usage ?? snapshotters.usage(key).catch(() => nothing)));
   }
 }

@@ -117,6 +117,10 @@ export class AgentClient implements Agent {
     await this.#long(this.#methods.extract, request, signal);
   }
 
+  async mergeLayer(layer: string, target: string, signal?: AbortSignal): Promise<void> {
+    await this.#long(this.#methods.mergeLayer, { layer, target }, signal);
+  }
+
   async removeTree(path: string, signal?: AbortSignal): Promise<void> {
     await this.#long(this.#methods.removeTree, { path }, signal);
   }

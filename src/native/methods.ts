@@ -89,6 +89,7 @@ export interface AgentMethods {
   readonly unpack: Method<UnpackMessage, UnpackAnswer>;
   readonly archive: Method<ArchiveRequest, Empty>;
   readonly extract: Method<ExtractRequest, Empty>;
+  readonly mergeLayer: Method<{ readonly layer: string; readonly target: string }, Empty>;
   readonly removeTree: Method<{ readonly path: string }, Empty>;
   readonly diskUsage: Method<{ readonly paths: readonly string[] }, { readonly usage: readonly { readonly bytes: bigint; readonly inodes: bigint }[] }>;
   readonly readSnapshotFiles: Method<
@@ -119,6 +120,7 @@ export function agentMethods(): AgentMethods {
     unpack: of('Unpack'),
     archive: of('Archive'),
     extract: of('Extract'),
+    mergeLayer: of('MergeLayer'),
     removeTree: of('RemoveTree'),
     diskUsage: of('DiskUsage'),
     readSnapshotFiles: of('ReadSnapshotFiles'),

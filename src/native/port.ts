@@ -233,6 +233,8 @@ export interface Agent {
   archive(request: ArchiveRequest, signal?: AbortSignal): Promise<void>;
   /** Unpacks a tar file that may be hostile into an empty directory, which a failure leaves empty. */
   extract(request: ExtractRequest, signal?: AbortSignal): Promise<void>;
+  /** Carries out on a tree what an unpacked layer says, by moving its files there; syncs the tree. */
+  mergeLayer(layer: string, target: string, signal?: AbortSignal): Promise<void>;
   removeTree(path: string, signal?: AbortSignal): Promise<void>;
   diskUsage(paths: readonly string[], signal?: AbortSignal): Promise<readonly Usage[]>;
   /** `undefined` for a path that is absent or not a regular file. */

@@ -18,6 +18,9 @@ export interface SnapshotInfo {
   readonly usage: Usage | undefined;
 }
 
+/** How snapshots are kept: as overlayfs layers, or as whole copies. */
+export type SnapshotterName = 'overlay' | 'native';
+
 /**
  * Filesystem trees made of layers. One suite (`conformance/snapshotter`) proves every implementation.
  *
@@ -41,4 +44,13 @@ export interface Snapshotter {
   remove(key: SnapshotKey): Promise<void>;
   /** Deletes directories that no record names; run at start and after removals. Returns how many went. */
   cleanup(signal?: AbortSignal): Promise<number>;
+}
+
+/**
+ * All snapshotters of the node as one. A container's or volume's snapshot is in one of them; an image's layers may be in
+ * several under one key, of which the verbs here mean the first, and remove() all.
+ */
+export interface Snapshotters extends Snapshotter {
+  readonly all: readonly Snapshotter[];
+  of(name: SnapshotterName): Snapshotter;
 }

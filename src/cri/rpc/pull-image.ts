@@ -8,7 +8,9 @@ export const pullImage =
   ({ engine, config }: Door): Unary<PullImageRequest, PullImageResponse> =>
   async (request, signal) => {
     const { image: reference, runtimeHandler } = required(request.image, 'image');
-    if (runtimeHandler !== '' && !(runtimeHandler in config.runtimes)) throw new BerthError('invalid', `the runtime handler "${runtimeHandler}" is not configured`);
-    const image = await engine.images.pull({ reference: nonEmpty(reference, 'image.image'), auth: decodeAuth(request.auth) }, signal);
+    const runtime = Object.hasOwn(config.runtimes, runtimeHandler) ? config.runtimes[runtimeHandler] : undefined;
+    if (runtimeHandler !== '' && runtime === undefined) throw new BerthError('invalid', `the runtime handler "${runtimeHandler}" is not configured`);
+    const pull = { reference: nonEmpty(reference, 'image.image'), auth: decodeAuth(request.auth), ...(runtime !== undefined && { snapshotter: runtime.snapshotter }) };
+    const image = await engine.images.pull(pull, signal);
     return { imageRef: image.id };
   };

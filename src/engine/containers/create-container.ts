@@ -8,6 +8,7 @@ import type { Container, ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import { containerCreated, containerFailed, containerMade } from '../plugins/container-hooks.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
+import { snapshotterFor } from '../handlers/snapshotter-for.ts';
 import { observed, observePhases } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { checkContainerConfig } from './check-container-config.ts';
@@ -72,7 +73,10 @@ function checkName(parts: EngineParts, pod: Pod, config: ContainerConfig): void 
 async function build(parts: EngineParts, creation: Creation, signal: AbortSignal): Promise<Container> {
   const { id, pod, config, image, waterfall } = creation;
   const stopSignal = stopSignalName(config.stopSignal, image.config.stopSignal);
-  const rootfs = await waterfall.phase('snapshot', () => parts.snapshotter.prepare(id as string as SnapshotKey, image.topSnapshot, signal, idShift(pod)));
+  const rootfs = await waterfall.phase('snapshot', async () => {
+    const snapshotter = await snapshotterFor(parts, pod, image, signal);
+    return snapshotter.prepare(id as string as SnapshotKey, image.topSnapshot, signal, idShift(pod));
+  });
   const { spec: plain, user } = await composeSpec(parts, creation, rootfs, signal);
   const container = recordOf(parts, creation, user, stopSignal);
   const spec = parts.nri.active ? await waterfall.phase('plugins', () => containerMade(parts, container, plain, signal)) : plain;

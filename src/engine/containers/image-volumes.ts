@@ -7,6 +7,7 @@ import type { FilesystemMount } from '../../native/port.ts';
 import { contextOption } from '../../oci/spec/selinux.ts';
 import type { ContainerMount } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
+import { snapshotterFor } from '../handlers/snapshotter-for.ts';
 import type { EngineParts } from '../parts.ts';
 import { idShift } from './rootfs-mounts.ts';
 import { resolveInRoot } from './resolve-in-root.ts';
@@ -49,7 +50,8 @@ async function mounted(parts: EngineParts, podId: PodId, image: Image, signal: A
   // One that is there without a mount was left by a crash.
   await parts.snapshotter.remove(key);
   const pod = parts.pods.required(podId);
-  const mounts = await parts.snapshotter.prepare(key, image.topSnapshot, signal, idShift(pod));
+  const snapshotter = await snapshotterFor(parts, pod, image, signal);
+  const mounts = await snapshotter.prepare(key, image.topSnapshot, signal, idShift(pod));
   for (const mount of mounts) await parts.agent.mount(readonly(mount, podOptions(parts, pod)), target, signal);
   writeFileSync(marker, '');
   return target;

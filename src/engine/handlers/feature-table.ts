@@ -2,6 +2,8 @@ import type { Agent, ExecResult } from '../../native/port.ts';
 import type { RuntimeHandler, ShimLauncher } from '../../shim/port.ts';
 import type { Log } from '../../lib/log.ts';
 import type { HandlerFeatures } from '../port.ts';
+import type { EngineConfig } from '../config.ts';
+import { snapshotterName } from './snapshotter-for.ts';
 import { parseFeatures } from './parse-features.ts';
 
 const none: HandlerFeatures = { recursiveReadOnlyMounts: false, userNamespaces: false, checkpoints: false };
@@ -16,8 +18,14 @@ export class FeatureTable {
   }
 
   /** A runtime that has no `features` command, or does not answer, can do nothing special. */
-  async load(components: { readonly agent: Agent; readonly shims: ShimLauncher; readonly log: Log }, signal: AbortSignal): Promise<void> {
-    await Promise.all(components.shims.handlers().map(async (handler) => this.#features.set(handler.name, await ask(components, handler, signal))));
+  async load(parts: { readonly agent: Agent; readonly shims: ShimLauncher; readonly log: Log; readonly config: Pick<EngineConfig, 'snapshotters'> }, signal: AbortSignal): Promise<void> {
+    const tables = parts.shims.handlers().map(async (handler) => {
+      const features = await ask(parts, handler, signal);
+      // A copy has the image's owners; only layers are shown with those of a user namespace.
+      const isLayered = snapshotterName(parts.config, handler.name) === 'overlay';
+      this.#features.set(handler.name, { ...features, userNamespaces: features.userNamespaces && isLayered });
+    });
+    await Promise.all(tables);
   }
 }
 

@@ -103,6 +103,10 @@ export class FakeAgent implements Agent {
     if (statSync(archive).isDirectory()) cpSync(archive, dir, { recursive: true });
   }
 
+  async mergeLayer(layer: string, target: string): Promise<void> {
+    cpSync(layer, target, { recursive: true });
+  }
+
   async removeTree(path: string): Promise<void> {
     const below = [...this.mounts.keys(), ...this.namespaces.keys()].filter((used) => used.startsWith(`${path}/`));
     if (below.length > 0) throw new BerthError('internal', `${path} is in use: ${below.join(', ')}`);

@@ -46,6 +46,10 @@ export class FakeImages implements ImageService {
     return undefined;
   }
 
+  async unpack(): Promise<void> {
+    throw new BerthError('unimplemented', 'every image is unpacked');
+  }
+
   async remove(reference: string): Promise<void> {
     const image = this.find(reference);
     if (image !== undefined) this.images.splice(this.images.indexOf(image), 1);

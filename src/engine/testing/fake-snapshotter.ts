@@ -1,13 +1,18 @@
 import { BerthError } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { FilesystemMount, Usage } from '../../native/port.ts';
-import type { SnapshotInfo, Snapshotter } from '../../snapshotter/port.ts';
+import type { SnapshotInfo, Snapshotters } from '../../snapshotter/port.ts';
 
 /** Snapshots as records, with the contract's refusals. */
-export class FakeSnapshotter implements Snapshotter {
+export class FakeSnapshotter implements Snapshotters {
   readonly name = 'fake';
+  readonly all = [this];
   readonly snapshots = new Map<SnapshotKey, SnapshotInfo>();
   readonly shifts = new Map<SnapshotKey, number>();
+
+  of(): this {
+    return this;
+  }
 
   async prepare(key: SnapshotKey, parent: SnapshotKey | undefined, _signal?: AbortSignal, idShift = 0): Promise<readonly FilesystemMount[]> {
     if (this.snapshots.has(key)) throw new BerthError('already-exists', `snapshot ${key} exists`);

@@ -26,14 +26,20 @@ export class Faults {
 
   /** A driver whose named methods can fail. */
   wrap<Port extends object>(name: string, port: Port, methods: readonly (keyof Port & string)[]): Port {
-    return new Proxy(port, {
+    const wrapped: Port = new Proxy(port, {
       get: (target, key) => {
         const value: unknown = Reflect.get(target, key, target);
         if (typeof value !== 'function') return value;
-        const method = (value as Method).bind(target);
+        const bound = (value as Method).bind(target);
+        // A driver that gives itself away is still the one that can fail.
+        const method: Method = (...args) => {
+          const result = bound(...args);
+          return result === target ? wrapped : result;
+        };
         return (methods as readonly string[]).includes(String(key)) ? this.#failing(`${name}.${String(key)}`, method) : method;
       },
     });
+    return wrapped;
   }
 
   #failing(name: string, method: Method): Method {

@@ -101,6 +101,7 @@ export class World {
       stateRoot: join(this.root, 'state'),
       runRoot: join(this.root, 'run'),
       defaultHandler: 'crun',
+      snapshotters: {},
       cgroupDriver: 'cgroupfs',
       defaultCgroupParent: '/berth',
       maxLogLineBytes: 16_384,

@@ -1,6 +1,7 @@
 import { BerthError } from '../../lib/errors.ts';
 import { createLimit } from '../../lib/limit.ts';
 import { formatReference, parseReference, repositoryOf, type Reference } from '../../oci/reference.ts';
+import type { SnapshotterName } from '../../snapshotter/port.ts';
 import type { Collector } from '../collect/collector.ts';
 import type { ImageComponents } from '../components.ts';
 import type { Image } from '../port.ts';
@@ -16,6 +17,7 @@ export interface ImporterParts {
   readonly components: ImageComponents;
   readonly collector: Collector;
   readonly defaultRegistry: string;
+  readonly defaultSnapshotter: SnapshotterName;
 }
 
 /** Loads images from archives on disk. */
@@ -41,12 +43,12 @@ export class Importer {
   }
 
   async #install({ source, name, references }: ArchivedImage, path: string, signal: AbortSignal): Promise<Image> {
-    const { components: parts, defaultRegistry } = this.#parts;
+    const { components: parts, defaultRegistry, defaultSnapshotter } = this.#parts;
     const names = references.map((text) => parseReference(text, defaultRegistry));
     const what = names[0] === undefined ? `${name} in ${path}` : formatReference(names[0]);
     const plan = await resolveImage({ source, content: parts.content, node: parts.node, what, signal }, name);
     // One file is read at a time anyway.
-    const context = { parts, source, downloads: createLimit(1), progress: new ProgressTracker(parts.clock), signal };
+    const context = { parts, snapshotter: parts.snapshotters.of(defaultSnapshotter), source, downloads: createLimit(1), progress: new ProgressTracker(parts.clock), signal };
     return installImage(context, plan, {
       tags: names.flatMap((reference) => (reference.tag === undefined ? [] : [formatReference(reference)])),
       digests: digestNames(names, plan.target),

@@ -2,7 +2,7 @@ import { isKind } from '../../lib/errors.ts';
 import type { Digest, SnapshotKey } from '../../lib/ids.ts';
 import { KeyedMutex } from '../../lib/keyed-mutex.ts';
 import { chainIds, isDigest } from '../../oci/digest.ts';
-import type { SnapshotInfo } from '../../snapshotter/port.ts';
+import type { SnapshotInfo, Snapshotter } from '../../snapshotter/port.ts';
 import type { ImageComponents } from '../components.ts';
 import { unpackPrefix } from '../pull/unpack-layer.ts';
 import type { ImageRecord } from '../records/image-record.ts';
@@ -45,18 +45,20 @@ export class Collector {
 
   /** Drops what unpacking left when the last process died. Only at start, when nobody unpacks. */
   async dropHalfUnpacked(): Promise<void> {
-    const halves = this.#parts.snapshotter.list().filter(({ key, kind }) => kind === 'active' && key.startsWith(unpackPrefix));
-    for (const { key } of halves) await this.#try(key, () => this.#parts.snapshotter.remove(key));
+    const { snapshotters } = this.#parts;
+    const halves = snapshotters.list().filter(({ key, kind }) => kind === 'active' && key.startsWith(unpackPrefix));
+    for (const { key } of halves) await this.#try(key, () => snapshotters.remove(key));
   }
 
   async #sweep(signal: AbortSignal | undefined): Promise<void> {
     const { snapshots, digests } = this.#needed();
-    const { leases, snapshotter, content } = this.#parts;
+    const { leases, snapshotters, content } = this.#parts;
     const mayGo = (snapshot: SnapshotInfo): boolean => isLayer(snapshot) && !snapshots.has(snapshot.key) && !leases.holdsSnapshot(snapshot.key);
-    const layers = leavesFirst(snapshotter.list(), mayGo);
-    for (const key of layers) {
-      signal?.throwIfAborted();
-      await this.#removeLayer(key);
+    for (const snapshotter of snapshotters.all) {
+      for (const key of leavesFirst(snapshotter.list(), mayGo)) {
+        signal?.throwIfAborted();
+        await this.#removeLayer(snapshotter, key);
+      }
     }
     for (const digest of await content.list()) {
       signal?.throwIfAborted();
@@ -81,8 +83,8 @@ export class Collector {
    * Looked at again under the lock: a pull takes its lease before it looks for the thing under the same lock, and one that
    * ended during the sweep has no lease any more but its record.
    */
-  #removeLayer(key: SnapshotKey): Promise<void> {
-    const { layerLocks, leases, snapshotter } = this.#parts;
+  #removeLayer(snapshotter: Snapshotter, key: SnapshotKey): Promise<void> {
+    const { layerLocks, leases } = this.#parts;
     return layerLocks.run(key, async () => {
       if (!leases.holdsSnapshot(key) && !this.#needed().snapshots.has(key)) await this.#try(key, () => snapshotter.remove(key));
     });

@@ -5,10 +5,13 @@ import type { BlobSource } from '../content/blob-source.ts';
 import { fetchBlob } from '../content/fetch-blob.ts';
 import type { ImagePlan, LayerPlan } from './image-plan.ts';
 import type { ProgressTracker } from './progress.ts';
+import type { Snapshotter } from '../../snapshotter/port.ts';
 import { unpackLayer } from './unpack-layer.ts';
 
 export interface InstallContext {
   readonly parts: ImageComponents;
+  /** Where the layers' snapshots are made. */
+  readonly snapshotter: Snapshotter;
   readonly source: BlobSource;
   readonly downloads: Limit;
   readonly progress: ProgressTracker;
@@ -44,8 +47,8 @@ class LayerWork {
   }
 
   async run(): Promise<void> {
-    const { snapshotter, discardUnpackedLayers } = this.#context.parts;
-    const wanted = this.#plan.layers.filter(({ snapshot }) => !discardUnpackedLayers || snapshotter.stat(snapshot) === undefined);
+    const { snapshotter, parts } = this.#context;
+    const wanted = this.#plan.layers.filter(({ snapshot }) => !parts.discardUnpackedLayers || snapshotter.stat(snapshot) === undefined);
     if (wanted.length > 0) this.#context.progress.enter('downloading');
     this.#unpacked = this.#unpackAll();
     await Promise.all([...wanted.map((layer) => this.#fetch(layer)), this.#unpacked]);
@@ -66,12 +69,12 @@ class LayerWork {
 
   /** Whoever comes second waits here and finds the snapshot made. */
   #unpack(layer: LayerPlan): Promise<void> {
-    const { parts, progress, signal } = this.#context;
+    const { parts, snapshotter, progress, signal } = this.#context;
     const make = async (): Promise<void> => {
-      if (parts.snapshotter.stat(layer.snapshot) !== undefined) return;
+      if (snapshotter.stat(layer.snapshot) !== undefined) return;
       const blob = await this.#fetch(layer);
       progress.enter('unpacking');
-      await unpackLayer(parts, layer, blob, signal);
+      await unpackLayer({ ...parts, snapshotter }, layer, blob, signal);
     };
     return parts.layerLocks.run(layer.snapshot, make, signal);
   }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError, isKind } from '../../lib/errors.ts';
 import { createLimit, type Limit } from '../../lib/limit.ts';
 import { formatReference, parseReference, repositoryOf, type Reference } from '../../oci/reference.ts';
+import type { SnapshotterName } from '../../snapshotter/port.ts';
 import type { Collector } from '../collect/collector.ts';
 import type { ImageComponents } from '../components.ts';
 import type { ImagesConfig } from '../config.ts';
@@ -20,7 +21,7 @@ export interface PullerParts {
   readonly components: ImageComponents;
   readonly collector: Collector;
   readonly open: (reference: Reference, auth: RegistryAuth | undefined) => Promise<RemoteRepository>;
-  readonly config: Pick<ImagesConfig, 'defaultRegistry' | 'maxConcurrentDownloads' | 'maxConcurrentPulls'>;
+  readonly config: Pick<ImagesConfig, 'defaultRegistry' | 'defaultSnapshotter' | 'maxConcurrentDownloads' | 'maxConcurrentPulls'>;
 }
 
 interface RunningPull {
@@ -43,15 +44,15 @@ export class Puller {
     this.#places = createLimit(parts.config.maxConcurrentPulls);
   }
 
-  async pull({ reference: text, auth, onProgress }: PullRequest, signal: AbortSignal | undefined): Promise<Image> {
+  async pull({ reference: text, auth, snapshotter = this.#parts.config.defaultSnapshotter, onProgress }: PullRequest, signal: AbortSignal | undefined): Promise<Image> {
     const reference = parseReference(text, this.#parts.config.defaultRegistry);
     const name = formatReference(reference);
     // Rights differ: nobody may get an image by joining the pull of someone with better credentials.
-    const key = `${name} ${fingerprint(auth)}`;
+    const key = `${name} ${fingerprint(auth)} ${snapshotter}`;
     const tracker = this.#running.get(key)?.tracker ?? new ProgressTracker(this.#parts.components.clock);
     const stopListening = onProgress === undefined ? undefined : tracker.listen(onProgress);
     try {
-      return await this.#shared.join(key, (abort) => this.#tracked(key, { reference, auth, tracker }, abort), signal);
+      return await this.#shared.join(key, (abort) => this.#tracked(key, { reference, auth, snapshotter, tracker }, abort), signal);
     } finally {
       stopListening?.();
     }
@@ -88,7 +89,7 @@ export class Puller {
 
   async #work(job: PullJob, signal: AbortSignal): Promise<Image> {
     const repository = await this.#parts.open(job.reference, job.auth);
-    const known = await this.#ifUnchanged(job.reference, repository, signal);
+    const known = await this.#ifUnchanged(job, repository, signal);
     const image = known ?? (await this.#install(job, repository, signal));
     job.tracker.enter('done');
     return image;
@@ -98,27 +99,28 @@ export class Puller {
    * An image that is here already is only asked about: HEAD is cheap and most registries do not count it. The registry is
    * asked in any case, since the caller's credentials may not be good for the image.
    */
-  async #ifUnchanged(reference: Reference, repository: RemoteRepository, signal: AbortSignal): Promise<Image | undefined> {
-    const { catalog } = this.#parts.components;
+  async #ifUnchanged({ reference, snapshotter }: PullJob, repository: RemoteRepository, signal: AbortSignal): Promise<Image | undefined> {
+    const { catalog, snapshotters } = this.#parts.components;
     if (catalog.find(formatReference(reference)) === undefined) return undefined;
     const digest = await withRetry(() => headOf(repository, reference, signal), signal);
     const image = digest === undefined ? undefined : catalog.find(`${repositoryOf(reference)}@${digest}`);
     const isTagged = reference.tag === undefined || image?.repoTags.includes(formatReference(reference)) === true;
-    return isTagged ? image : undefined;
+    const isUnpacked = image?.topSnapshot === undefined || snapshotters.of(snapshotter).stat(image.topSnapshot) !== undefined;
+    return isTagged && isUnpacked ? image : undefined;
   }
 
-  async #install({ reference, auth, tracker }: PullJob, source: RemoteRepository, signal: AbortSignal): Promise<Image> {
+  async #install({ reference, auth, snapshotter: unpackWith, tracker }: PullJob, source: RemoteRepository, signal: AbortSignal): Promise<Image> {
     const { components: parts, collector, config } = this.#parts;
     const what = formatReference(reference);
     const plan = await resolveImage({ source, content: parts.content, node: parts.node, what, signal }, reference.digest ?? reference.tag);
-    const downloads = createLimit(config.maxConcurrentDownloads);
+    const [downloads, snapshotter] = [createLimit(config.maxConcurrentDownloads), parts.snapshotters.of(unpackWith)];
     const names = {
       tags: reference.tag === undefined ? [] : [what],
       digests: [`${repositoryOf(reference)}@${plan.target}`],
       work: `${what} ${fingerprint(auth)}`,
     };
     try {
-      const image = await installImage({ parts, source, downloads, progress: tracker, signal }, plan, names);
+      const image = await installImage({ parts, snapshotter, source, downloads, progress: tracker, signal }, plan, names);
       // The caller wants to start a container; the blobs can go a moment later.
       collector.collectSoon();
       return image;
@@ -132,6 +134,7 @@ export class Puller {
 interface PullJob {
   readonly reference: Reference;
   readonly auth: RegistryAuth | undefined;
+  readonly snapshotter: SnapshotterName;
   readonly tracker: ProgressTracker;
 }
 

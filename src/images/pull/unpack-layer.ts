@@ -2,13 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { asBerthError, BerthError } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { ImageComponents } from '../components.ts';
+import type { Snapshotter } from '../../snapshotter/port.ts';
 import { withRetry } from '../registry/backoff.ts';
 import type { LayerPlan } from './image-plan.ts';
 
 /** Active snapshots that hold a layer half unpacked have keys that begin so. */
 export const unpackPrefix = 'unpack-';
 
-type Parts = Pick<ImageComponents, 'snapshotter' | 'agent' | 'clock' | 'observer' | 'log'>;
+interface Parts extends Pick<ImageComponents, 'agent' | 'clock' | 'observer' | 'log'> {
+  /** Where the layer's snapshot is made. */
+  readonly snapshotter: Snapshotter;
+}
 
 /** Makes the layer's snapshot from its blob. A failure leaves nothing; an agent that restarts meanwhile is waited for. */
 export async function unpackLayer(parts: Parts, layer: LayerPlan, blob: string, signal: AbortSignal): Promise<void> {

@@ -48,6 +48,10 @@ export class ImageCatalog {
     return [...this.#images.values()];
   }
 
+  record(id: ImageId): ImageRecord | undefined {
+    return this.#records.get(id);
+  }
+
   records(): Iterable<ImageRecord> {
     return this.#records.values();
   }

@@ -1,25 +1,8 @@
-import type { Clock } from '../../lib/clock.ts';
-import { BerthError } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
-import type { Log } from '../../lib/log.ts';
-import type { Agent, FilesystemMount, Usage } from '../../native/port.ts';
+import type { FilesystemMount, Usage } from '../../native/port.ts';
 import type { SnapshotInfo, Snapshotter } from '../port.ts';
-import { mountedDirs } from './mounted-dirs.ts';
+import { StoredSnapshots, type StoredParts } from '../store/stored-snapshots.ts';
 import { overlayMounts } from './overlay-mounts.ts';
-import type { Removals } from './removals.ts';
-import type { SnapshotDirs } from './snapshot-dirs.ts';
-import type { Snapshot } from './snapshot-record.ts';
-import type { SnapshotTable } from './snapshot-table.ts';
-import { UsageCache } from './usage-cache.ts';
-
-export interface OverlayParts {
-  readonly table: SnapshotTable;
-  readonly dirs: SnapshotDirs;
-  readonly removals: Removals;
-  readonly agent: Pick<Agent, 'removeTree' | 'diskUsage'>;
-  readonly clock: Clock;
-  readonly log: Pick<Log, 'warn'>;
-}
 
 export interface OverlayOptions {
   /** Options of every overlay mount. */
@@ -30,47 +13,31 @@ export interface OverlayOptions {
 
 /** Snapshots as overlayfs layers: a directory each, stacked by the kernel when they are mounted. */
 export class OverlaySnapshotter implements Snapshotter {
-  readonly name = 'overlayfs';
-  readonly #parts: OverlayParts;
+  readonly name = 'overlay';
+  readonly #parts: StoredParts;
+  readonly #stored: StoredSnapshots;
   readonly #options: OverlayOptions;
-  readonly #usage: UsageCache;
 
-  constructor(parts: OverlayParts, options: OverlayOptions) {
+  constructor(parts: StoredParts, options: OverlayOptions) {
     this.#parts = parts;
+    this.#stored = new StoredSnapshots(parts);
     this.#options = options;
-    this.#usage = new UsageCache(parts.clock);
   }
 
   async prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, idShift = 0): Promise<readonly FilesystemMount[]> {
     signal?.throwIfAborted();
-    const { table, dirs, clock } = this.#parts;
-    table.requireFree(key);
-    const dir = dirs.make(parent === undefined ? undefined : this.#committed(parent).dir, idShift);
-    const info: SnapshotInfo = { key, kind: 'active', parent, createdAtNs: clock.nowNs(), usage: undefined };
-    try {
-      table.add({ info, dir });
-    } catch (error) {
-      this.#parts.removals.start(dir);
-      throw error;
-    }
+    this.#stored.add(key, parent, idShift);
     return this.mounts(key);
   }
 
   layerDirs(key: SnapshotKey): { readonly dir: string; readonly parents: readonly string[] } {
     const { table, dirs } = this.#parts;
-    const snapshot = this.#active(key);
+    const snapshot = this.#stored.active(key);
     return { dir: dirs.fs(snapshot.dir), parents: table.parents(snapshot).map(({ dir }) => dirs.fs(dir)) };
   }
 
-  async commit(from: SnapshotKey, key: SnapshotKey, usage: Usage): Promise<void> {
-    const { table, dirs } = this.#parts;
-    table.requireFree(key);
-    await dirs.sync(this.#active(from).dir);
-    // Both may have changed while the disk was waited for.
-    table.requireFree(key);
-    const snapshot = this.#active(from);
-    table.replace(snapshot, { dir: snapshot.dir, info: { ...snapshot.info, key, kind: 'committed', usage } });
-    this.#usage.forget(from);
+  commit(from: SnapshotKey, key: SnapshotKey, usage: Usage): Promise<void> {
+    return this.#stored.commit(from, key, async () => usage);
   }
 
   mounts(key: SnapshotKey): readonly FilesystemMount[] {
@@ -91,53 +58,20 @@ export class OverlaySnapshotter implements Snapshotter {
     return this.#parts.table.list().map(({ info }) => info);
   }
 
-  async usage(key: SnapshotKey, signal?: AbortSignal): Promise<Usage> {
-    const { table, dirs, agent } = this.#parts;
-    const { info, dir } = table.require(key);
-    if (info.usage !== undefined) return info.usage;
-    const measure = async (): Promise<Usage> => {
-      const [usage] = await agent.diskUsage([dirs.fs(dir)]);
-      return usage ?? { bytes: 0, inodes: 0 };
-    };
-    return this.#usage.get(key, measure, signal);
+  usage(key: SnapshotKey, signal?: AbortSignal): Promise<Usage> {
+    return this.#stored.usage(key, signal);
   }
 
-  async remove(key: SnapshotKey): Promise<void> {
-    const { table, removals } = this.#parts;
-    const snapshot = table.get(key);
-    if (snapshot === undefined) return;
-    if (table.isParent(key)) throw new BerthError('precondition', `snapshot ${key} has others on top of it`);
-    table.drop(snapshot);
-    this.#usage.forget(key);
-    removals.start(snapshot.dir);
+  remove(key: SnapshotKey): Promise<void> {
+    return this.#stored.remove(key);
   }
 
-  async cleanup(signal?: AbortSignal): Promise<number> {
-    const { table, dirs, removals, agent, log } = this.#parts;
-    const orphans = dirs.numbers().filter((dir) => !table.hasDir(dir) && !removals.has(dir));
-    if (orphans.length === 0) return 0;
-    // Records may have been lost with a damaged database, while containers run on.
-    const mounted = mountedDirs(dirs.root);
-    const unused = orphans.filter((dir) => !mounted.has(dir));
-    for (const dir of unused) await agent.removeTree(dirs.path(dir), signal);
-    if (unused.length < orphans.length) log.warn({ directories: orphans.length - unused.length }, 'snapshot directories without a record are mounted and were left alone');
-    return unused.length;
+  cleanup(signal?: AbortSignal): Promise<number> {
+    return this.#stored.cleanup(signal);
   }
 
   /** Resolves when the files of every removed snapshot are gone, or left for cleanup(). */
   settled(): Promise<void> {
     return this.#parts.removals.settled();
-  }
-
-  #active(key: SnapshotKey): Snapshot {
-    const snapshot = this.#parts.table.require(key);
-    if (snapshot.info.kind !== 'active') throw new BerthError('precondition', `snapshot ${key} is committed already`);
-    return snapshot;
-  }
-
-  #committed(key: SnapshotKey): Snapshot {
-    const snapshot = this.#parts.table.require(key);
-    if (snapshot.info.kind !== 'committed') throw new BerthError('precondition', `snapshot ${key} is not committed, so it cannot be a parent`);
-    return snapshot;
   }
 }

@@ -6,7 +6,8 @@ use serde_json::json;
 use ttrpc::Status;
 
 use crate::proto::{
-    DiskUsageRequest, DiskUsageResponse, Empty, RemoveTreeRequest, UnpackRequest, UnpackResponse, Usage,
+    DiskUsageRequest, DiskUsageResponse, Empty, MergeLayerRequest, RemoveTreeRequest, UnpackRequest, UnpackResponse,
+    Usage,
 };
 use crate::{failure, log};
 
@@ -63,6 +64,16 @@ pub fn remove_tree(request: &RemoveTreeRequest) -> Result<Empty, Status> {
         return Err(failure::invalid("the root is not removed"));
     }
     layer::remove_tree(Path::new(path)).map_err(|error| failure::layer(&format!("removing {path}"), &error))?;
+    Ok(Empty {})
+}
+
+/// Carries a layer out on a copy of what is below it.
+pub fn merge_layer(request: &MergeLayerRequest) -> Result<Empty, Status> {
+    let MergeLayerRequest { layer, target } = request;
+    failure::absolute("layer", layer)?;
+    failure::absolute("target", target)?;
+    let merged = layer::merge_layer(Path::new(layer), Path::new(target));
+    merged.map_err(|error| failure::layer(&format!("merging {layer} into {target}"), &error))?;
     Ok(Empty {})
 }
 

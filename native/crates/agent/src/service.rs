@@ -46,6 +46,7 @@ impl Service {
             "Unpack" => run(call, |request| layers::unpack(&request)),
             "Archive" => run(call, |request| archives::archive(&request)),
             "Extract" => run(call, |request| archives::extract(&request)),
+            "MergeLayer" => run(call, |request| layers::merge_layer(&request)),
             "RemoveTree" => run(call, |request| layers::remove_tree(&request)),
             "DiskUsage" => run(call, |request| layers::disk_usage(&request)),
             "ReadSnapshotFiles" => run(call, |request| snapshot::read_files(&request)),
@@ -76,7 +77,7 @@ fn lane_of(method: &str) -> Lane {
         // They wait for the kernel, as programs do.
         "Exec" | "WarmCgroups" | "ForwardPort" => Lane::Exec,
         "CreateNamespaces" | "ReleaseNamespaces" => Lane::Namespaces,
-        "RemoveTree" | "DiskUsage" | "CopySnapshotTree" => Lane::Trees,
+        "RemoveTree" | "DiskUsage" | "CopySnapshotTree" | "MergeLayer" => Lane::Trees,
         "Unpack" | "Archive" | "Extract" => Lane::Unpack,
         "ReadCgroups" | "StatFilesystem" | "NetworkStats" => Lane::Readings,
         _ => Lane::Quick,

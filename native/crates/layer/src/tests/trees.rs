@@ -9,7 +9,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, XattrFlags, getxattr, lsetxattr, m
 use rustix::mount::{UnmountFlags, mount_bind, unmount};
 
 use crate::testing::{Scratch, names};
-use crate::{LayerError, Usage, copy_tree, disk_usage, remove_tree};
+use crate::{LayerError, Usage, copy_tree, disk_usage, merge_layer, remove_tree};
 
 fn open(path: &Path) -> OwnedFd {
     fs::File::open(path).unwrap().into()
@@ -126,4 +126,37 @@ fn a_copy_is_the_same_in_every_respect() {
     assert_eq!(fs::read(copy.join("b")).unwrap(), b"content");
     let mut value = [0; 4];
     assert_eq!(getxattr(copy.join("b"), "user.kept", &mut value), Ok(1));
+}
+
+#[test]
+fn a_merged_layer_replaces_hides_and_deletes() {
+    let scratch = Scratch::new();
+    let (layer, tree) = (scratch.mkdir("above"), scratch.mkdir("tree"));
+    for dir in ["opaque/below", "dir", "kept", "replaced"] {
+        fs::create_dir_all(tree.join(dir)).unwrap();
+    }
+    for file in ["gone", "dir/gone", "dir/stays", "kept/f", "becomes-dir"] {
+        fs::write(tree.join(file), "below").unwrap();
+    }
+    for dir in ["opaque", "dir", "becomes-dir"] {
+        fs::create_dir(layer.join(dir)).unwrap();
+    }
+    lsetxattr(layer.join("opaque"), "trusted.overlay.opaque", b"y", XattrFlags::empty()).unwrap();
+    for file in ["gone", "dir/gone", "never-there"] {
+        rustix::fs::mknodat(CWD, layer.join(file), FileType::CharacterDevice, Mode::empty(), 0).unwrap();
+    }
+    for file in ["replaced", "opaque/new", "a"] {
+        fs::write(layer.join(file), "above").unwrap();
+    }
+    fs::hard_link(layer.join("a"), layer.join("b")).unwrap();
+    fs::set_permissions(layer.join("dir"), fs::Permissions::from_mode(0o2711)).unwrap();
+    merge_layer(&layer, &tree).unwrap();
+    assert_eq!(names(&tree), ["a", "b", "becomes-dir", "dir", "kept", "opaque", "replaced"]);
+    assert_eq!(names(&tree.join("opaque")), ["new"]);
+    assert_eq!(names(&tree.join("dir")), ["stays"]);
+    assert_eq!(fs::read(tree.join("replaced")).unwrap(), b"above");
+    assert_eq!(fs::metadata(tree.join("a")).unwrap().ino(), fs::metadata(tree.join("b")).unwrap().ino());
+    assert_eq!(fs::metadata(tree.join("dir")).unwrap().mode() & 0o7777, 0o2711);
+    let mut value = [0; 4];
+    assert!(getxattr(tree.join("opaque"), "trusted.overlay.opaque", &mut value).is_err());
 }

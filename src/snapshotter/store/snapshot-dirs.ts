@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asBerthError, BerthError } from '../../lib/errors.ts';
@@ -29,6 +29,18 @@ export class SnapshotDirs {
 
   work(dir: number): string {
     return join(this.root, String(dir), 'work');
+  }
+
+  /** Where a layer is unpacked that is not to be seen yet. */
+  layer(dir: number): string {
+    return join(this.root, String(dir), 'layer');
+  }
+
+  /** Makes that directory, looking like `fs`, unless it is there. */
+  makeLayer(dir: number): string {
+    const path = this.layer(dir);
+    if (!existsSync(path)) this.#makeRoot(path, this.fs(dir), 0);
+    return path;
   }
 
   numbers(): readonly number[] {

@@ -12,13 +12,16 @@ const durabilityOf = ({ info }: Snapshot): Durability => (info.kind === 'active'
 /** All snapshots, in memory for readers, and in the state store. */
 export class SnapshotTable {
   readonly #state: StateStore;
+  readonly #prefix: string;
   readonly #snapshots = new Map<SnapshotKey, Snapshot>();
   readonly #dirs = new Set<number>();
   /** How many snapshots have this one as parent. */
   readonly #children = new Map<SnapshotKey, number>();
 
-  constructor(state: StateStore) {
+  /** @param prefix of the ids of its records, with a slash at its end; empty for a table that takes those without a slash. */
+  constructor(state: StateStore, prefix = '') {
     this.#state = state;
+    this.#prefix = prefix;
   }
 
   /** Reads the store; what is unreadable or has lost its directory or a parent is quarantined. */
@@ -63,29 +66,38 @@ export class SnapshotTable {
   }
 
   add(snapshot: Snapshot): void {
-    this.#state.put('snapshot', snapshot.info.key, toRecord(snapshot), durabilityOf(snapshot));
+    this.#state.put('snapshot', this.#id(snapshot.info.key), toRecord(snapshot), durabilityOf(snapshot));
     this.#remember(snapshot);
   }
 
   /** Puts `next` in the place of `previous`. */
   replace(previous: Snapshot, next: Snapshot): void {
     this.#state.transaction(() => {
-      this.#state.delete('snapshot', previous.info.key, durabilityOf(previous));
-      this.#state.put('snapshot', next.info.key, toRecord(next), durabilityOf(next));
+      this.#state.delete('snapshot', this.#id(previous.info.key), durabilityOf(previous));
+      this.#state.put('snapshot', this.#id(next.info.key), toRecord(next), durabilityOf(next));
     });
     this.#forget(previous);
     this.#remember(next);
   }
 
   drop(snapshot: Snapshot): void {
-    this.#state.delete('snapshot', snapshot.info.key, durabilityOf(snapshot));
+    this.#state.delete('snapshot', this.#id(snapshot.info.key), durabilityOf(snapshot));
     this.#forget(snapshot);
+  }
+
+  #id(key: SnapshotKey): string {
+    return `${this.#prefix}${key}`;
+  }
+
+  #owns(id: string): boolean {
+    return this.#prefix === '' ? !id.includes('/') : id.startsWith(this.#prefix);
   }
 
   #readable(): readonly Snapshot[] {
     return this.#state.load('snapshot').flatMap(({ id, value }) => {
+      if (!this.#owns(id)) return [];
       try {
-        return [fromRecord(id as SnapshotKey, value)];
+        return [fromRecord(id.slice(this.#prefix.length) as SnapshotKey, value)];
       } catch (error) {
         this.#state.quarantine('snapshot', id, error instanceof Error ? error.message : String(error));
         return [];
@@ -102,8 +114,8 @@ export class SnapshotTable {
     const defect = this.#defect(snapshot, dirs);
     if (defect === undefined) this.#remember(snapshot);
     // A power cut may have undone the removal of the record, but not that of the files.
-    else if (snapshot.info.kind === 'active') this.#state.delete('snapshot', key, 'process');
-    else this.#state.quarantine('snapshot', key, defect);
+    else if (snapshot.info.kind === 'active') this.#state.delete('snapshot', this.#id(key), 'process');
+    else this.#state.quarantine('snapshot', this.#id(key), defect);
   }
 
   #defect({ info, dir }: Snapshot, dirs: ReadonlySet<number>): string | undefined {

@@ -7,7 +7,7 @@ import { isKind } from '../lib/errors.ts';
 import type { SnapshotKey } from '../lib/ids.ts';
 import type { Usage } from '../native/port.ts';
 import type { Durability, RecordKind, StateStore } from '../state/port.ts';
-import { openSnapshotter } from './open-snapshotter.ts';
+import { openOverlay } from './open-snapshotters.ts';
 import type { OverlaySnapshotter } from './overlay/overlay-snapshotter.ts';
 
 /** A store that remembers what it was told, with the durability asked for. */
@@ -79,7 +79,7 @@ const agent = {
 function open(volatile = true): OverlaySnapshotter {
   const clock = { nowNs: () => 5n, monotonicMs: () => nowMs };
   const log = { warn: (_: object, message: string): unknown => warnings.push(message) };
-  snapshotter = openSnapshotter({ state, agent, clock, log }, { stateRoot: root, volatile });
+  snapshotter = openOverlay({ state, agent, clock, log }, { stateRoot: root, volatile });
   return snapshotter;
 }
 
