@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { event } from './events.ts';
 import { NriPlugins } from './nri-plugins.ts';
@@ -20,7 +21,7 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'berth-nri-'));
   [peers, changes, warnings] = [[], [], []];
   const log = { info: () => undefined, warn: (_: unknown, message: string) => warnings.push(message), error: () => undefined };
-  nri = new NriPlugins(log, { socket: join(directory, 'nri.sock'), version: '1', registrationTimeoutMs: 500, requestTimeoutMs: 300 });
+  nri = new NriPlugins(log, { socket: join(directory, 'nri.sock'), version: '1', registrationTimeoutMs: 1500, requestTimeoutMs: 300 });
   await nri.open({
     pods: () => [pod],
     containers: () => [container],
@@ -68,6 +69,28 @@ const bit = (number: number): number => 1 << (number - 1);
 
 test('without plugins there is nothing to call', () => {
   expect(nri.active).toBe(false);
+});
+
+test('a plugin that joins may look at what exists for longer than it may take for an answer', async () => {
+  const looking = Promise.withResolvers<void>();
+  const slow = await PluginPeer.connect(join(directory, 'nri.sock'), (routes, plugin) =>
+    routes
+      .handle(plugin.configure, async () => ({ events: bit(event.runPod) }))
+      .handle(plugin.synchronize, async () => {
+        await sleep(500);
+        looking.resolve();
+        return { update: [], more: false };
+      })
+      .handle(plugin.stateChange, async () => ({}))
+      .handle(plugin.shutdown, async () => ({})),
+  );
+  peers.push(slow);
+  await slow.register('slow', '10');
+  await looking.promise;
+  // Heard in turn, so after the answer.
+  await nri.podEvent('run', pod, signal());
+  expect(nri.active).toBe(true);
+  expect(warnings).toEqual([]);
 });
 
 test('an old plugin hears of events by StateChange', async () => {

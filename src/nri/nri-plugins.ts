@@ -187,7 +187,7 @@ export class NriPlugins implements Nri {
   async #synchronize(plugin: Plugin, parts: ReturnType<typeof syncParts>): Promise<readonly UpdateMessage[]> {
     try {
       for (const part of parts) {
-        const { update, more } = await plugin.call(this.#contract.plugin.synchronize, part);
+        const { update, more } = await plugin.callJoining(this.#contract.plugin.synchronize, part);
         if (!part.more) return update;
         if (!more || update.length > 0) throw new BerthError('unimplemented', `NRI plugin ${plugin.name} cannot be told of what exists in parts`, { hint: 'build it with a newer stub' });
       }

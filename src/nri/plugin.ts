@@ -141,6 +141,11 @@ export class Plugin {
     return this.#client.call(method, request, { timeoutMs: this.#parts.settings.requestTimeoutMs, signal });
   }
 
+  /** Asks at once, as patiently as for its registration: a plugin that joins a busy node has much to look at. */
+  callJoining<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response> {
+    return this.#client.call(method, request, { timeoutMs: this.#parts.settings.registrationTimeoutMs });
+  }
+
   close(): void {
     this.#client.close();
     this.#mux.close();
