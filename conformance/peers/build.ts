@@ -26,7 +26,9 @@ interface Peer {
 /** The headers and the archive of libseccomp, of a Debian package that need not be installed. */
 function libseccomp(): Readonly<Record<string, string>> {
   const root = debianPackage('libseccomp-dev');
-  return { PKG_CONFIG_SYSROOT_DIR: root, PKG_CONFIG_LIBDIR: join(root, 'usr/lib/x86_64-linux-gnu/pkgconfig') };
+  const libraries = join(root, 'usr/lib/x86_64-linux-gnu');
+  // Go's cache does not know what pkg-config said: without the path in CGO_LDFLAGS another checkout's would be used.
+  return { PKG_CONFIG_SYSROOT_DIR: root, PKG_CONFIG_LIBDIR: join(libraries, 'pkgconfig'), CGO_LDFLAGS: `-O2 -g -L${libraries}` };
 }
 
 const containerd = 'github.com/containerd/containerd/v2';
