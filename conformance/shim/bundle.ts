@@ -12,7 +12,7 @@ export interface Bundle {
   readonly process: (script: string) => unknown;
 }
 
-const applets = ['sh', 'cat', 'sleep', 'dd', 'head', 'kill', 'pgrep', 'tr', 'true', 'yes'];
+const applets = ['sh', 'cat', 'sleep', 'stty', 'dd', 'head', 'kill', 'pgrep', 'tr', 'true', 'yes'];
 
 /** A root directory with busybox, to be bind-mounted as a container's rootfs. */
 export function makeRoot(directory: string): string {

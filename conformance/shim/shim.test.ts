@@ -3,7 +3,7 @@
  * needs root.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,19 +12,9 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { isKind } from '../../src/lib/errors.ts';
 import type { RuntimeHandler, Task } from '../../src/shim/port.ts';
 import { TtrpcShimLauncher } from '../../src/shim/shim-launcher.ts';
-import { peerPath } from '../peers/build.ts';
 import { type Bundle, type BundleOptions, makeBundle, makeRoot } from './bundle.ts';
 import { missing, nativeDirectory, PrivateAgent } from '../native/private-agent.ts';
-
-const berthShim = join(nativeDirectory, 'berth-shim');
-const containerdShim = peerPath('containerd-shim-runc-v2');
-
-const handlers = [
-  { name: 'berth-shim + crun', shim: berthShim, runtime: '/usr/bin/crun', protocol: 'berth' },
-  { name: 'berth-shim + runc', shim: berthShim, runtime: '/usr/sbin/runc', protocol: 'berth' },
-  { name: 'containerd-shim-runc-v2 + runc', shim: containerdShim, runtime: '/usr/sbin/runc', protocol: 'containerd' },
-  { name: 'containerd-shim-runc-v2 + crun', shim: containerdShim, runtime: '/usr/bin/crun', protocol: 'containerd' },
-] as const;
+import { berthShim, handlers, processesIn, removeCgroups } from './lab.ts';
 
 const sigterm = 15;
 const sigkill = 9;
@@ -40,41 +30,12 @@ async function failure(promise: Promise<unknown>): Promise<unknown> {
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 
-/** Processes whose environment or arguments name this directory. */
-function processesIn(directory: string): readonly string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .flatMap((pid) => {
-      try {
-        const line = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ');
-        const cwd = execFileSync('readlink', [`/proc/${pid}/cwd`], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-        return line.includes(directory) || cwd.startsWith(directory) ? [`${pid} ${line}`] : [];
-      } catch {
-        return [];
-      }
-    });
-}
-
 /** A zombie does not live: whoever inherits a dead shim's children may be slow to reap them. */
 function lives(pid: number): boolean {
   try {
     return !readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ');
   } catch {
     return false;
-  }
-}
-
-/** Kills what a failed test left in its cgroups, and removes those. */
-async function removeCgroups(name: string): Promise<void> {
-  for (const directory of globSync(`/sys/fs/cgroup/*/${name}`)) {
-    const children = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(directory, entry.name));
-    for (const child of children) {
-      for (const pid of readFileSync(join(child, 'cgroup.procs'), 'utf8').split('\n').filter((line) => line !== '')) process.kill(Number(pid), 'SIGKILL');
-      await vi.waitFor(() => {
-        rmdirSync(child);
-      });
-    }
-    rmdirSync(directory);
   }
 }
 

@@ -87,6 +87,7 @@ class ExecSession implements Session {
   readonly #fifos: StreamFifos;
   readonly #waiting = new AbortController();
   #ended = false;
+  #deleted: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(exec: ExecProcess, fifos: StreamFifos) {
@@ -111,8 +112,8 @@ class ExecSession implements Session {
     this.#ended = true;
     await this.#fifos.settle();
     this.#fifos.remove();
-    // A shim that is gone has taken the process with it.
-    await this.#exec.delete().catch(() => undefined);
+    // containerd's shim takes ten seconds when a child stays behind. One that is gone has taken the process with it.
+    this.#deleted = this.#exec.delete().catch(() => undefined);
     return code;
   }
 
@@ -132,6 +133,7 @@ class ExecSession implements Session {
     void sleep(callMs.default, undefined, { signal: patience.signal }).then(() => this.#waiting.abort(), () => undefined);
     await this.exit;
     patience.abort();
+    await this.#deleted;
   }
 
   async #kill(): Promise<void> {

@@ -179,6 +179,8 @@ export class ShimTask implements Task {
   async #attachForeign(paths: AttachPaths, signal: AbortSignal | undefined): Promise<void> {
     const { name } = this.#target.handler;
     if (paths.stdin !== '') throw new BerthError('unimplemented', `the stdin of container ${this.#main.id} cannot be attached to: runtime handler ${name} has a shim that keeps none`);
+    // The log writer may outlive the container for a while.
+    if ((await this.state(signal)).status === 'stopped') throw new BerthError('precondition', `container ${this.#main.id} has ended`);
     try {
       await this.#callLogWriter(this.#parts.methods.container.attach, paths, { signal, timeoutMs: callMs.default });
     } catch (error) {

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use crate::log_writer::{LogWriter, Stream};
 
 /// Where output goes.
@@ -66,6 +68,8 @@ impl Pump {
 
     /// Lets a client listen in, through a descriptor that never blocks.
     pub fn tap(&mut self, file: File) {
+        // A process that is silent would never find out who left.
+        self.taps.retain(|tap| has_reader(&tap.file));
         self.taps.push(Tap { file, pending: Vec::new() });
     }
 
@@ -142,6 +146,13 @@ impl Pump {
     pub fn abandon(&self, log: Option<&mut LogWriter>) {
         self.end(log);
     }
+}
+
+/// Whether anybody holds the other end of a FIFO, which is told as an error otherwise.
+fn has_reader(fifo: &File) -> bool {
+    let mut fds = [PollFd::new(fifo, PollFlags::empty())];
+    let _ = poll(&mut fds, Some(&Timespec::default()));
+    !fds[0].revents().contains(PollFlags::ERR)
 }
 
 /// Writes what waits; false while some of it still does. What nobody can receive is dropped.
@@ -225,6 +236,17 @@ mod tests {
         assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
         assert_eq!(pump.step(&mut buffer, None), Progress::Idle);
         assert!(pump.taps.is_empty());
+    }
+
+    #[test]
+    fn one_who_left_in_silence_is_forgotten_when_the_next_comes() {
+        let (mut pump, _process) = source();
+        let (reader, tap) = pipe();
+        pump.tap(tap);
+        drop(reader);
+        let (_second, tap) = pipe();
+        pump.tap(tap);
+        assert_eq!(pump.taps.len(), 1);
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct Waiter {
     pub reply: Reply,
 }
 
+/// How long after Shutdown clients may still take what the container wrote before its end.
+const REST_PATIENCE: Duration = Duration::from_secs(30);
 const BUFFER_BYTES: usize = 64 << 10;
 /// How long a FIFO that takes no more is left alone.
 pub const FULL_PAUSE: Duration = Duration::from_millis(5);
@@ -73,8 +75,8 @@ pub struct Shim {
     pub publisher: Publisher,
     /// Numbers the files of runtime calls.
     pub serial: u64,
-    /// Set by Shutdown.
-    pub stopping: bool,
+    /// Set by Shutdown: when the shim ends at the latest.
+    pub stopping: Option<Instant>,
     reactor: Reactor,
     signals: SignalFd,
     signal_token: Token,
@@ -106,7 +108,7 @@ impl Shim {
             deferred: Vec::new(),
             publisher,
             serial: 0,
-            stopping: false,
+            stopping: None,
             reactor,
             signals,
             signal_token,
@@ -125,7 +127,7 @@ impl Shim {
     /// # Errors
     /// That of epoll_wait(2).
     pub fn run(&mut self) -> io::Result<()> {
-        while !self.stopping {
+        while self.stopping.is_none_or(|latest| self.has_rest() && Instant::now() < latest) {
             let timeout = self.next_timeout();
             for (token, flags) in self.reactor.wait(timeout)? {
                 self.on_event(token, flags);
@@ -243,6 +245,11 @@ impl Shim {
         if !connection.flush() {
             let _ = self.reactor.modify(&connection.stream, to.connection, EventFlags::IN | EventFlags::OUT);
         }
+    }
+
+    /// Ends the shim as soon as it owes nothing to anybody.
+    pub fn stop(&mut self) {
+        self.stopping.get_or_insert_with(|| Instant::now() + REST_PATIENCE);
     }
 
     /// A number that no earlier runtime call had.

@@ -6,6 +6,7 @@ use std::io;
 use ttrpc::{Code, Status};
 
 use super::Shim;
+use crate::container::Container;
 use crate::log_writer::Stream;
 use crate::pump::{Progress, Pump, Sink};
 use crate::reactor::{EventFlags, Token};
@@ -78,18 +79,24 @@ impl Shim {
 
     /// An input or output came to its end by itself.
     fn end_pump(&mut self, token: Token) {
-        let Some(open) = self.pumps.get_mut(&token) else { return };
-        if open.role == Role::Output && !open.pump.flush_taps() {
-            self.reactor.remove(&open.pump.source);
-            let exec_id = open.exec_id.clone();
-            open.role = Role::Rest;
-            self.full.push(token);
-            return self.uncount(&exec_id);
-        }
-        let attached = open.role == Role::Attached;
+        let attached = self.pumps.get(&token).is_some_and(|open| open.role == Role::Attached);
         self.close_pump(token);
-        if let Some(container) = self.container.as_mut().filter(|container| attached && container.options.stdin_once) {
+        // A terminal has no end of input that could be passed on.
+        let once = |container: &Container| container.options.stdin_once && container.init.terminal.is_none();
+        if attached && self.container.as_ref().is_some_and(once) {
+            self.close_container_stdin();
+        }
+    }
+
+    /// The container sees the end of its input, whoever else may still write to it.
+    pub fn close_container_stdin(&mut self) {
+        if let Some(container) = &mut self.container {
             container.init.stdin_keep = None;
+        }
+        let attached = |(token, open): (&Token, &OpenPump)| (open.role == Role::Attached).then_some(*token);
+        let tokens: Vec<Token> = self.pumps.iter().filter_map(attached).collect();
+        for token in tokens {
+            self.close_pump(token);
         }
     }
 
@@ -101,12 +108,25 @@ impl Shim {
         }
     }
 
+    /// Closes an input or output. What those who listen in have not taken yet still waits for them.
     fn close_pump(&mut self, token: Token) {
-        let Some(open) = self.pumps.remove(&token) else { return };
+        let Some(open) = self.pumps.get_mut(&token).filter(|open| open.role != Role::Rest) else { return };
         self.reactor.remove(&open.pump.source);
-        if open.role == Role::Output {
-            self.uncount(&open.exec_id);
+        let output = (open.role == Role::Output).then(|| open.exec_id.clone());
+        if output.is_some() && !open.pump.flush_taps() {
+            open.role = Role::Rest;
+            self.full.push(token);
+        } else {
+            self.pumps.remove(&token);
         }
+        if let Some(exec_id) = output {
+            self.uncount(&exec_id);
+        }
+    }
+
+    /// Whether somebody has not taken yet what the container wrote before its end.
+    pub(super) fn has_rest(&self) -> bool {
+        self.pumps.values().any(|open| open.role == Role::Rest)
     }
 
     fn uncount(&mut self, exec_id: &str) {
@@ -162,7 +182,8 @@ impl Shim {
 
     /// Closes the outputs of a process that is deleted.
     pub fn close_outputs(&mut self, exec_id: &str) {
-        let of_process = |(token, open): (&Token, &OpenPump)| (open.exec_id == exec_id).then_some(*token);
+        let of_process =
+            |(token, open): (&Token, &OpenPump)| (open.exec_id == exec_id && open.role != Role::Rest).then_some(*token);
         let tokens: Vec<Token> = self.pumps.iter().filter_map(of_process).collect();
         for token in tokens {
             if let Some(open) = self.pumps.get(&token) {

@@ -91,9 +91,9 @@ fn response(pid: u32, exit: Option<Exit>) -> task::DeleteResponse {
 ///
 /// # Errors
 /// None.
-pub const fn shutdown(shim: &mut Shim) -> Result<Outcome, Status> {
+pub fn shutdown(shim: &mut Shim) -> Result<Outcome, Status> {
     if shim.container.is_none() {
-        shim.stopping = true;
+        shim.stop();
     }
     Ok(Outcome::empty())
 }

@@ -62,8 +62,11 @@ pub fn resize_pty(shim: &mut Shim, request: &task::ResizePtyRequest) -> Result<O
 /// # Errors
 /// [`Code::NotFound`].
 pub fn close_io(shim: &mut Shim, request: &task::CloseIoRequest) -> Result<Outcome, Status> {
-    if request.stdin {
-        find(shim, &request.exec_id)?.stdin_keep = None;
+    let process = find(shim, &request.exec_id)?;
+    if request.stdin && !request.exec_id.is_empty() {
+        process.stdin_keep = None;
+    } else if request.stdin {
+        shim.close_container_stdin();
     }
     Ok(Outcome::empty())
 }
