@@ -10,6 +10,9 @@ use crate::clock;
 /// Content bytes of one entry, as the kubelet's own default.
 pub const DEFAULT_MAX_LINE: usize = 16_384;
 
+/// Entries of short lines are twenty times as long as the lines: so many bytes are written at once at most.
+const BATCH_BYTES: usize = 64 << 10;
+
 /// Which of the container's outputs a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
@@ -34,7 +37,7 @@ pub struct LogWriter {
     max_line: usize,
     /// The unfinished line of each stream.
     pending: [Vec<u8>; 2],
-    /// Entries of the read under way, written at once.
+    /// Entries of the read under way, written together.
     batch: Vec<u8>,
     /// The last write ended inside a line.
     torn: bool,
@@ -129,6 +132,9 @@ impl LogWriter {
         let _ = write!(self.batch, "{time} {} {tag} ", stream.name());
         self.batch.extend_from_slice(content);
         self.batch.push(b'\n');
+        if self.batch.len() >= BATCH_BYTES {
+            self.write_batch();
+        }
     }
 
     fn write_batch(&mut self) {
@@ -151,7 +157,7 @@ impl LogWriter {
             }
         }
         self.batch.clear();
-        self.batch.shrink_to(64 << 10);
+        self.batch.shrink_to(BATCH_BYTES);
     }
 }
 
