@@ -92,7 +92,7 @@ describe.skipIf(unbuildable !== undefined)('streams', () => {
     test('a terminal: one output, its size, and what changes it', async () => {
       const sizes = join(suite.node.scratch.dir, `sizes-${transport}`);
       writeFileSync(sizes, '{"Width":100,"Height":30}\n{"Width":81,"Height":25}\n');
-      const client = await open(['sh', '-c', 'tty; sleep 0.3; stty size; sleep 0.7; stty size; echo err >&2'], { transport, streams: terminal, flags: [`-sizes=${sizes}`] });
+      const client = await open(['sh', '-c', 'await() { until [ "$(stty size 2>/dev/null)" = "$1" ]; do sleep 0.02; done; stty size; }; tty; await "30 100"; await "25 81"; echo err >&2'], { transport, streams: terminal, flags: [`-sizes=${sizes}`] });
       expect(await client.result).toEqual({ stdout: '/dev/pts/0\r\n30 100\r\n25 81\r\nerr\r\n', stderr: '', code: 0 });
     });
 
