@@ -1,9 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { globSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { vi } from 'vitest';
-import { nativeDirectory } from '../native/private-agent.ts';
+import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { expect, vi } from 'vitest';
+import { systemClock } from '../../src/lib/clock.ts';
+import type { Task } from '../../src/shim/port.ts';
+import { TtrpcShimLauncher } from '../../src/shim/shim-launcher.ts';
+import { missing, nativeDirectory, PrivateAgent } from '../native/private-agent.ts';
 import { peerPath } from '../peers/build.ts';
+import { type Bundle, type BundleOptions, makeBundle, makeRoot } from './bundle.ts';
 
 /** The shim under test. */
 export const berthShim = join(nativeDirectory, 'berth-shim');
@@ -43,5 +48,81 @@ export async function removeCgroups(name: string): Promise<void> {
       });
     }
     rmdirSync(directory);
+  }
+}
+
+type Handler = (typeof handlers)[number];
+
+/** What a handler needs and is not there, or undefined. */
+export function lacking({ shim, runtime }: Handler): string | undefined {
+  return missing(join(nativeDirectory, 'berth-agent'), berthShim, shim, runtime, '/bin/busybox');
+}
+
+export interface Running {
+  readonly task: Task;
+  readonly bundle: Bundle;
+}
+
+export interface Wish extends BundleOptions {
+  readonly stdin?: boolean;
+  readonly stdinOnce?: boolean;
+  readonly unlogged?: boolean;
+}
+
+const sigkill = 9;
+
+/** The daemon's shim driver on one handler, with containers of its own. */
+export class ShimLab {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'bx-'));
+  readonly #root = makeRoot(join(this.#directory, 'root'));
+  readonly #agent = new PrivateAgent(this.#directory);
+  readonly #launcher: TtrpcShimLauncher;
+  readonly #tasks: Task[] = [];
+
+  constructor({ shim, runtime, protocol }: Handler) {
+    mkdirSync(join(this.#directory, 'bundles'));
+    const handler = { name: 'it', shim, runtime, runtimeRoot: join(this.#directory, 'runtime'), systemdCgroup: false, protocol };
+    this.#launcher = new TtrpcShimLauncher({ agent: this.#agent.agent, clock: systemClock }, { handlers: [handler], runRoot: this.#directory, logger: berthShim });
+  }
+
+  open(): Promise<void> {
+    return this.#launcher.open();
+  }
+
+  /** A container that runs until `clear`. */
+  async running(wish: Wish): Promise<Running> {
+    const bundle = makeBundle(join(this.#directory, 'bundles'), this.#root, wish);
+    const { id, path, rootfs, logPath } = bundle;
+    const { stdin = false, stdinOnce = false, terminal = false, unlogged = false } = wish;
+    const task = await this.#launcher.launch('it', { id, bundle: path, rootfs, terminal, stdin, stdinOnce, logPath: unlogged ? undefined : logPath, maxLogLineBytes: 16_384 });
+    this.#tasks.push(task);
+    await task.start();
+    return { task, bundle };
+  }
+
+  idle(): Promise<Running> {
+    return this.running({ script: 'sleep 1000' });
+  }
+
+  /** What sessions left in a bundle. */
+  leftovers({ bundle }: Running): readonly string[] {
+    return readdirSync(bundle.path).filter((file) => /^(exec|attach)-/.test(file));
+  }
+
+  /** Ends the containers, also those that a test has removed. */
+  async clear(): Promise<void> {
+    for (const task of this.#tasks.splice(0)) {
+      await task.kill(sigkill, { all: true }).catch(() => undefined);
+      await task.wait(AbortSignal.timeout(10_000)).catch(() => undefined);
+      await task.remove();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#launcher.close();
+    await this.#agent.close();
+    await removeCgroups(basename(this.#directory));
+    await vi.waitFor(() => expect(processesIn(this.#directory)).toEqual([]), { timeout: 5000 });
+    rmSync(this.#directory, { recursive: true });
   }
 }

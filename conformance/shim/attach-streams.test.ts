@@ -1,0 +1,156 @@
+/** A container's own streams and the clients that join them, the same for every shim and OCI runtime. It needs root. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { handlers, lacking, ShimLab } from './lab.ts';
+import { collect, count, everything, mebibyte, outputs, required, textOf } from './session-streams.ts';
+
+describe.each(handlers)('$name', (handler) => {
+  const absent = lacking(handler);
+  if (absent !== undefined) {
+    console.warn(`skipped: ${handler.name} needs ${absent}`);
+    test.skip(`needs ${absent}`, () => undefined);
+    return;
+  }
+  const ours = handler.protocol === 'berth';
+  let lab: ShimLab;
+
+  beforeAll(async () => {
+    lab = new ShimLab(handler);
+    await lab.open();
+  });
+  beforeEach(() => () => lab.clear());
+  afterAll(() => lab.close());
+
+  const counting = 'n=0; while :; do n=$((n+1)); echo line $n; echo err $n >&2; sleep 0.02; done';
+
+  test('several hear the output from when they came, besides the log', async () => {
+    const { task, bundle } = await lab.running({ script: counting });
+    await expect.poll(() => readFileSync(bundle.logPath, 'utf8')).toContain('line 5');
+    const sessions = [await task.attach(outputs), await task.attach(outputs)] as const;
+    const heard = sessions.map(({ stdout, stderr }) => [collect(stdout), collect(stderr)] as const);
+    await expect.poll(() => heard.every(([out, err]) => out().split('\n').length > 5 && err().split('\n').length > 5)).toBe(true);
+    const numbers = (heard[0]?.[0]() ?? '').match(/\d+/g)?.map(Number) ?? [];
+    expect(numbers[0]).toBeGreaterThan(4);
+    expect(numbers).toEqual(numbers.map((_unused, index) => (numbers[0] ?? 0) + index));
+    expect(heard[0]?.[1]()).toMatch(/^err \d+\n/);
+    await sessions[0].close();
+    expect(await sessions[0].exit).toBeUndefined();
+    const before = heard[1]?.[0]().length ?? 0;
+    await expect.poll(() => heard[1]?.[0]().length).toBeGreaterThan(before);
+    await sessions[1].close();
+    expect((await task.state()).status).toBe('running');
+    expect(lab.leftovers({ task, bundle })).toEqual([]);
+    const logged = readFileSync(bundle.logPath, 'utf8').match(/F line \d+/g) ?? [];
+    expect(logged).toEqual(logged.map((_unused, index) => `F line ${index + 1}`));
+  });
+
+  test('the streams end with the container, after its last byte, and the exit code is told', async () => {
+    const { task } = await lab.running({ script: 'sleep 0.5; echo last; echo words >&2; exit 6' });
+    const session = await task.attach(outputs);
+    expect(await Promise.all([textOf(session.stdout), textOf(session.stderr), session.exit])).toEqual(['last\n', 'words\n', 6]);
+    await expect(task.attach(outputs)).rejects.toThrow();
+  });
+
+  test('a slow reader holds the container back until it leaves', async () => {
+    const { task, bundle } = await lab.running({ script: 'sleep 0.3; yes' });
+    const session = await task.attach({ ...outputs, stderr: false });
+    await sleep(1500);
+    const held = statSync(bundle.logPath).size;
+    await sleep(300);
+    expect(statSync(bundle.logPath).size).toBe(held);
+    await session.close();
+    await expect.poll(() => statSync(bundle.logPath).size).toBeGreaterThan(held + mebibyte);
+  });
+
+  test.runIf(ours)('a slow reader gets everything, also when the container has long ended', async () => {
+    const bytes = 3_000_000;
+    const { task } = await lab.running({ script: `sleep 0.3; yes | head -c ${bytes}` });
+    const session = await task.attach({ ...outputs, stderr: false });
+    const stdout = required(session.stdout);
+    await sleep(700);
+    let heard = 0;
+    stdout.on('data', (chunk: Buffer) => {
+      heard += chunk.length;
+      // The container is gone, and so are its task and, as far as anybody can ask, its shim.
+      if (heard > bytes - mebibyte - (256 << 10)) stdout.pause();
+    });
+    await task.wait();
+    await task.remove();
+    await sleep(300);
+    stdout.removeAllListeners('data');
+    expect(heard + (await count(stdout))).toBe(bytes);
+  });
+
+  test.runIf(ours)('without a log there is an output, too', async () => {
+    const { task } = await lab.running({ script: counting, unlogged: true });
+    const session = await task.attach(outputs);
+    const heard = collect(session.stdout);
+    await expect.poll(heard).toMatch(/line \d+\n/);
+    await session.close();
+  });
+
+  test.runIf(ours)('stdin stays open for the next client', async () => {
+    const { task } = await lab.running({ script: 'while read x; do echo "got $x"; done; echo over', stdin: true });
+    for (const word of ['one', 'two']) {
+      const session = await task.attach(everything);
+      const heard = collect(session.stdout);
+      required(session.stdin).end(`${word}\n`);
+      await expect.poll(heard).toBe(`got ${word}\n`);
+      await session.close();
+    }
+    await sleep(100);
+    expect((await task.state()).status).toBe('running');
+  });
+
+  test.runIf(ours)('stdin that is wanted once ends with its first client', async () => {
+    const { task } = await lab.running({ script: 'while read x; do echo "got $x"; done; echo over; exit 2', stdin: true, stdinOnce: true });
+    const other = await task.attach(everything);
+    const session = await task.attach(everything);
+    required(session.stdin).end('one\n');
+    expect(await Promise.all([textOf(session.stdout), session.exit])).toEqual(['got one\nover\n', 2]);
+    await other.close();
+  });
+
+  test.runIf(ours)('a terminal takes keystrokes and a size', async () => {
+    const { task, bundle } = await lab.running({ script: 'while read x; do stty size; echo "got $x"; done', terminal: true, stdin: true });
+    const session = await task.attach({ ...everything, stderr: false, tty: true });
+    const heard = collect(session.stdout);
+    await session.resize({ columns: 80, rows: 25 });
+    required(session.stdin).write('word\n');
+    await expect.poll(heard).toContain('got word');
+    expect(heard()).toContain('25 80');
+    expect(readFileSync(bundle.logPath, 'utf8')).toContain('F got word');
+    await session.close();
+  });
+
+  test.runIf(ours)('costs the shim little, and clients that came and left cost nothing', async () => {
+    const { task, bundle } = await lab.running({ script: 'sleep 1000' });
+    const pid = readFileSync(join(bundle.path, 'shim.pid'), 'utf8');
+    const fds = (): number => readdirSync(`/proc/${pid}/fd`).length;
+    const before = fds();
+    for (let turn = 0; turn < 40; turn += 1) await (await task.attach(outputs)).close();
+    expect(fds()).toBeLessThanOrEqual(before + 2);
+    const flowing = await lab.running({ script: 'sleep 0.2; yes' });
+    const session = await flowing.task.attach(outputs);
+    required(session.stdout).resume();
+    required(session.stderr).resume();
+    await sleep(1000);
+    const status = readFileSync(`/proc/${readFileSync(join(flowing.bundle.path, 'shim.pid'), 'utf8')}/status`, 'utf8');
+    const own = Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) ;
+    const all = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]);
+    console.log(`${handler.name}: shim with an attachment: ${all} kB resident, ${own} kB of them its own`);
+    expect(status).toMatch(/Threads:\s+1\n/);
+    expect(all).toBeLessThan(2048);
+    await session.close();
+  });
+
+  test.runIf(!ours)('what a foreign shim cannot do is said, with the handler’s name', async () => {
+    const logged = await lab.running({ script: 'sleep 1000' });
+    await expect(logged.task.attach(everything)).rejects.toMatchObject({ kind: 'unimplemented', message: expect.stringContaining('handler it') as unknown });
+    const unlogged = await lab.running({ script: 'sleep 1000', unlogged: true });
+    await expect(unlogged.task.attach(outputs)).rejects.toMatchObject({ kind: 'unimplemented', message: expect.stringContaining('handler it') as unknown });
+    expect([...lab.leftovers(logged), ...lab.leftovers(unlogged)]).toEqual([]);
+  });
+});
