@@ -16,6 +16,9 @@ const criu = 'shown where CRIU is installed and knows the kernel; elsewhere its 
 /** Calls that the suites cannot be sure to see answered, and why. */
 export const unshownCalls: Readonly<Record<string, string>> = { CheckpointContainer: criu, CheckpointPod: criu, RestorePod: criu };
 
+const sandboxOnly = ignored('a pod has no process of its own that it would hold for');
+const psi: FieldStatus = { is: 'unshown', why: 'the kernel tells pressure by cgroups of version 2 alone' };
+
 const byCriu: FieldStatus = { is: 'unshown', why: criu };
 
 /** Fields of requests, and whole messages, that are not simply honoured. Everything else is, and a test must have used it. */
@@ -28,7 +31,19 @@ export const requestFields: Readonly<Record<string, FieldStatus>> = {
   'LinuxSandboxSecurityContext.selinux_options': selinux,
   'Mount.selinux_relabel': selinux,
   'LinuxContainerResources.unified': { is: 'refused', code: 'FAILED_PRECONDITION', why: 'for cgroup version 2 alone' },
-
+  // No process of a pod runs under these; each container brings its own.
+  'LinuxSandboxSecurityContext.apparmor': sandboxOnly,
+  'LinuxSandboxSecurityContext.readonly_rootfs': sandboxOnly,
+  'LinuxSandboxSecurityContext.run_as_group': sandboxOnly,
+  'LinuxSandboxSecurityContext.run_as_user': sandboxOnly,
+  'LinuxSandboxSecurityContext.seccomp_profile_path': sandboxOnly,
+  'LinuxSandboxSecurityContext.supplemental_groups': sandboxOnly,
+  'LinuxSandboxSecurityContext.supplemental_groups_policy': sandboxOnly,
+  'ImageSpec.annotations': ignored('an image is what its reference says'),
+  'ImageSpec.image_ref': ignored('clients use it among themselves'),
+  'PortForwardRequest.port': ignored('the client names its ports when it connects'),
+  'UpdateContainerResourcesRequest.annotations': ignored('an update changes resources alone'),
+  HugepageLimit: { is: 'unshown', why: 'needs the hugetlb controller, which the machine of the tests lacks' },
   CheckpointContainerRequest: byCriu,
   CheckpointPodRequest: byCriu,
   'CheckpointPodRequest.options': { is: 'refused', code: 'INVALID_ARGUMENT', why: 'no option is known' },
@@ -41,6 +56,18 @@ export const requestFields: Readonly<Record<string, FieldStatus>> = {
 export const replyFields: Readonly<Record<string, FieldStatus>> = {
   'ContainerResources.windows': windows,
   'PodSandboxStats.windows': windows,
+  'PodSandboxStatusResponse.containers_statuses': ignored('events carry them; a status that is asked for need not'),
+  'PodSandboxStatusResponse.timestamp': ignored('without statuses of containers it would tell the kubelet that there are none'),
+  'Mount.selinux_relabel': selinux,
+  'LinuxContainerResources.unified': { is: 'unshown', why: 'for cgroup version 2 alone' },
+  HugepageLimit: { is: 'unshown', why: 'needs the hugetlb controller, which the machine of the tests lacks' },
+  PodIP: { is: 'unshown', why: 'needs a network of two address families' },
+  'PodSandboxNetworkStatus.additional_ips': { is: 'unshown', why: 'needs a network of two address families' },
+  'CpuUsage.psi': psi,
+  'MemoryUsage.psi': psi,
+  'IoUsage.psi': psi,
+  PsiStats: psi,
+  PsiData: psi,
   RestorePodResponse: byCriu,
   RestoredContainer: byCriu,
 };
