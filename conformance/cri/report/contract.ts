@@ -59,5 +59,6 @@ function isDefault(field: protobuf.Field, value: unknown): boolean {
   if (field.map) return Object.keys(value as object).length === 0;
   if (field.repeated || value instanceof Uint8Array) return (value as ArrayLike<unknown>).length === 0;
   if (field.resolvedType instanceof protobuf.Enum) return value === 0 || field.resolvedType.values[String(value)] === 0;
-  return typeof value !== 'object' && Number(value) === 0;
+  // "0" is a number where 64 bits are, and a value where text is.
+  return field.type !== 'string' && typeof value !== 'object' && Number(value) === 0;
 }
