@@ -108,3 +108,11 @@ test('letting go removes everything', async () => {
   expect(existsSync(join(scratch, 'io'))).toBe(false);
   expect([fifos.stdin?.destroyed, fifos.stdout?.destroyed]).toEqual([true, true]);
 });
+
+test('when a FIFO cannot be opened, nothing is left', async () => {
+  const directory = join(scratch, 'half');
+  const half: Agent['makeFifos'] = async (dir) => makeFifos(dir, ['stdin']);
+  const made = StreamFifos.make({ makeFifos: half } as Agent, { directory, streams: everything, afterStdin: async () => undefined });
+  await expect(made).rejects.toMatchObject({ code: 'ENOENT' });
+  expect(existsSync(directory)).toBe(false);
+});

@@ -26,25 +26,30 @@ export interface StreamFifosInit {
  * for ended when the other has not come yet.
  */
 export class StreamFifos {
-  readonly stdin: FifoWriter | undefined;
-  readonly stdout: FifoReader | undefined;
-  readonly stderr: FifoReader | undefined;
+  stdin: FifoWriter | undefined;
+  stdout: FifoReader | undefined;
+  stderr: FifoReader | undefined;
   readonly paths: StdioPaths;
   readonly #directory: string;
   readonly #theirs: number[] = [];
 
-  private constructor({ directory, streams, afterStdin }: StreamFifosInit) {
+  private constructor({ directory, streams }: StreamFifosInit) {
     const path = (name: StreamName): string => (streams[name] ? join(directory, name) : '');
     this.#directory = directory;
     this.paths = { terminal: streams.tty, stdin: path('stdin'), stdout: path('stdout'), stderr: path('stderr') };
-    this.stdin = streams.stdin ? new FifoWriter(this.#openInput(), afterStdin) : undefined;
-    this.stdout = streams.stdout ? new FifoReader(this.#openOutput('stdout')) : undefined;
-    this.stderr = streams.stderr ? new FifoReader(this.#openOutput('stderr')) : undefined;
   }
 
+  /** Nothing is left when it fails. */
   static async make(agent: Agent, init: StreamFifosInit): Promise<StreamFifos> {
     await agent.makeFifos(init.directory, streamNames.filter((name) => init.streams[name]));
-    return new StreamFifos(init);
+    const fifos = new StreamFifos(init);
+    try {
+      fifos.#open(init);
+    } catch (error) {
+      fifos.abandon();
+      throw error;
+    }
+    return fifos;
   }
 
   /** The shim has opened its ends: what closes from here on is closed by somebody. */
@@ -71,14 +76,19 @@ export class StreamFifos {
     this.remove();
   }
 
-  #openInput(): number {
-    this.#theirs.push(openSync(this.paths.stdin, O_RDONLY | O_NONBLOCK));
-    return openSync(this.paths.stdin, O_WRONLY | O_NONBLOCK);
-  }
-
-  #openOutput(name: 'stdout' | 'stderr'): number {
-    const ours = openSync(this.paths[name], O_RDONLY | O_NONBLOCK);
-    this.#theirs.push(openSync(this.paths[name], O_WRONLY | O_NONBLOCK));
-    return ours;
+  /** What is open is noted before the next can fail. */
+  #open({ streams, afterStdin }: StreamFifosInit): void {
+    if (streams.stdin) {
+      this.#theirs.push(openSync(this.paths.stdin, O_RDONLY | O_NONBLOCK));
+      this.stdin = new FifoWriter(openSync(this.paths.stdin, O_WRONLY | O_NONBLOCK), afterStdin);
+    }
+    if (streams.stdout) {
+      this.stdout = new FifoReader(openSync(this.paths.stdout, O_RDONLY | O_NONBLOCK));
+      this.#theirs.push(openSync(this.paths.stdout, O_WRONLY | O_NONBLOCK));
+    }
+    if (streams.stderr) {
+      this.stderr = new FifoReader(openSync(this.paths.stderr, O_RDONLY | O_NONBLOCK));
+      this.#theirs.push(openSync(this.paths.stderr, O_WRONLY | O_NONBLOCK));
+    }
   }
 }

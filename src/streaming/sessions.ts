@@ -1,12 +1,7 @@
-import type { Session, StreamChoice, PodConnection } from '../engine/model/session.ts';
+import type { ContainerService, PodService } from '../engine/port.ts';
 
 /** What the streaming door needs of the engine. */
 export interface StreamEngine {
-  readonly containers: {
-    exec(request: { readonly containerId: string; readonly command: readonly string[]; readonly streams: StreamChoice }, signal: AbortSignal): Promise<Session>;
-    attach(id: string, streams: StreamChoice, signal: AbortSignal): Promise<Session>;
-  };
-  readonly pods: {
-    forward(id: string, port: number, signal: AbortSignal): Promise<PodConnection>;
-  };
+  readonly containers: Pick<ContainerService, 'exec' | 'attach'>;
+  readonly pods: Pick<PodService, 'forward'>;
 }
