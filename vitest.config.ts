@@ -6,7 +6,7 @@ const longClusterSuite = 'conformance/cluster/long/*.test.ts';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts', 'packages/**/*.test.ts'] } },
+      { test: { name: 'unit', include: ['src/**/*.test.ts', 'packages/**/*.test.ts'], testTimeout: 20_000 } },
       {
         test: {
           name: 'conformance',

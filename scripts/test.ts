@@ -62,6 +62,15 @@ const runners: readonly Runner[] = [
   { name: 'conformance', command: ['vitest', 'run', '--project', 'conformance'], tally: vitestTally },
 ];
 
+/** What says in a runner's output which test failed: vitest's `FAIL  file > test`, cargo's `---- test stdout ----`. */
+const failedTest = /^\s*(?:FAIL\s+.*|---- .* stdout ----)$/gm;
+
+/** Which tests of a failed runner failed, each once; the end of its output when it names none. */
+function faultsOf(output: string): readonly string[] {
+  const named = [...new Set(output.match(failedTest) ?? [])];
+  return named.length > 0 ? named : output.trimEnd().split('\n').slice(-10);
+}
+
 async function execute(runner: Runner): Promise<{ readonly output: string; readonly code: number }> {
   const [program, ...args] = runner.command;
   const child = spawn(program, args, { cwd: join(root, runner.cwd ?? '.'), stdio: ['ignore', 'pipe', 'pipe'] });
@@ -101,10 +110,18 @@ function lacking({ probe }: Runner): string | undefined {
 
 async function run(runner: Runner): Promise<Tally> {
   const reason = lacking(runner);
-  if (reason === undefined) return judge(runner, await execute(runner));
-  process.stdout.write(`skipped: ${reason}\n`);
-  return { passed: 0, failed: 0, skipped: 1 };
+  if (reason !== undefined) {
+    process.stdout.write(`skipped: ${reason}\n`);
+    return { passed: 0, failed: 0, skipped: 1 };
+  }
+  const ending = await execute(runner);
+  const tally = judge(runner, ending);
+  if (tally.failed > 0) faults.push(...faultsOf(ending.output).map((fault) => `${runner.name}: ${fault.trim()}`));
+  return tally;
 }
+
+// Said again at the end, since the log above is long.
+const faults: string[] = [];
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const runner of runners) {
@@ -116,5 +133,6 @@ for (const runner of runners) {
   total.skipped += tally.skipped;
   process.stdout.write(`== ${runner.name}: ${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped in ${Math.round((Date.now() - began) / 1000)} s\n`);
 }
+for (const fault of faults) process.stdout.write(`${fault}\n`);
 process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
 process.exitCode = total.failed > 0 ? 1 : 0;

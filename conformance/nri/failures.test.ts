@@ -28,15 +28,14 @@ describe.skipIf(noPlugin !== undefined)('NRI plugins that fail', () => {
     expect(ms).toBeLessThan(requestTimeoutMs + 2000);
     await slow.heard('Failed');
     expect(good.about(pod.id)).toEqual(['RunPodSandbox']);
-    const [, next] = await timed(nri.cri.pod({ metadata: { name: 'next', namespace: 'default', uid: 'n', attempt: 0 } }));
-    expect(next).toBeLessThan(requestTimeoutMs);
+    const next = await nri.cri.pod({ metadata: { name: 'next', namespace: 'default', uid: 'n', attempt: 0 } });
+    expect(slow.about(next.id)).toEqual([]);
   });
 
   test('a plugin that dies in the middle of a call holds nothing up', async () => {
     const dying = await nri.plugin('-exit=CreateContainer=');
     const pod = await nri.cri.pod();
-    const [id, ms] = await timed(nri.cri.run(pod, [...waiting]));
-    expect(ms).toBeLessThan(requestTimeoutMs);
+    const id = await nri.cri.run(pod, [...waiting]);
     expect(dying.about(id)).toEqual(['CreateContainer']);
     expect((await nri.cri.cri.containerStatus(id)).state).toBe('CONTAINER_RUNNING');
   });
@@ -72,12 +71,13 @@ describe.skipIf(noPlugin !== undefined)('NRI plugins that fail', () => {
   });
 
   test('what is no NRI is sent away at once', async () => {
-    const socket = connect(nri.socket);
-    await once(socket, 'connect');
+    const [silent, socket] = [connect(nri.socket), connect(nri.socket)];
+    await Promise.all([once(silent, 'connect'), once(socket, 'connect')]);
     socket.on('error', () => undefined);
+    const waits = once(silent, 'close').then(() => 'the one that still may register');
     socket.write(Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'));
-    const [, ms] = await timed(once(socket, 'close'));
-    expect(ms).toBeLessThan(400);
+    expect(await Promise.race([waits, once(socket, 'close').then(() => 'this one')])).toBe('this one');
+    await waits;
   });
 
   test('a name or index that is none is refused', async () => {

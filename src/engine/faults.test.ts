@@ -5,7 +5,7 @@ import { fakeImage } from './testing/fake-images.ts';
 import { Faults, type FaultMode } from './testing/faults.ts';
 import { World } from './testing/world.ts';
 
-const signal = (): AbortSignal => AbortSignal.timeout(5000);
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 const anyPod = { id: '', state: undefined, labels: {} } as const;
 const anyContainer = { id: '', podId: '', state: undefined, labels: {} } as const;
 const mount = { containerPath: '/data', hostPath: '', readonly: true, recursiveReadOnly: false, selinuxRelabel: false, propagation: 'private', uidMappings: [], gidMappings: [], imageSubPath: '' } as const;

@@ -8,7 +8,7 @@ import { NriPlugins } from './nri-plugins.ts';
 import { container, pod, spec, wish } from './testing/subjects.ts';
 import { PluginPeer } from './testing/plugin-peer.ts';
 
-const signal = (): AbortSignal => AbortSignal.timeout(5000);
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 const subject = { pod, container };
 
 let directory: string;
@@ -164,10 +164,10 @@ test('a caller that leaves waits no longer, and the plugin stays', async () => {
 });
 
 test('a plugin that times out is disconnected and those that wait in line go on at once', async () => {
-  await joined(bit(event.runPod), (routes, plugin) => routes.handle(plugin.pod.run, async () => new Promise(() => undefined)));
-  const began = performance.now();
+  const asked = vi.fn(async () => new Promise<never>(() => undefined));
+  await joined(bit(event.runPod), (routes, plugin) => routes.handle(plugin.pod.run, asked));
   await Promise.all([1, 2, 3, 4].map(() => nri.podEvent('run', pod, signal())));
-  expect(performance.now() - began).toBeLessThan(600);
+  expect(asked).toHaveBeenCalledTimes(1);
   expect(nri.active).toBe(false);
 });
 

@@ -209,12 +209,9 @@ test('a frozen shim costs the caller of stats two seconds and nobody else anythi
   const stuck = await attached(await shimOf({ stats: frozen }));
   const value = methods.metricsV2.encode({ pids: { current: 3n, limit: 0n }, cpu: null, memory: null, io: null, hugetlb: [], memoryEvents: null });
   const healthy = await attached(await shimOf({ stats: async () => ({ stats: { type_url: 'io.containerd.cgroups.v2.Metrics', value } }) }));
-  const began = performance.now();
   const late = failure(stuck.stats());
-  expect((await healthy.stats()).pids.current).toBe(3n);
-  expect(performance.now() - began).toBeLessThan(500);
+  expect(await Promise.race([late, healthy.stats()])).toMatchObject({ pids: { current: 3n } });
   expect(isKind(await late, 'timeout')).toBe(true);
-  expect(performance.now() - began).toBeLessThan(3000);
 });
 
 test('hundreds of shims are asked at once; a bounded number of idle sockets stays', async () => {
@@ -342,12 +339,10 @@ test('a foreign shim tells of an OOM kill by an event, before or shortly after t
 });
 
 test('a SIGKILL of ours needs no news of an OOM kill', async () => {
-  const shim = await shimOf({ wait: async () => ({ exitStatus: 137 }) });
-  const task = await attached(shim, 'foreign');
-  await task.kill(9, { all: true });
-  const began = performance.now();
-  expect(await task.wait()).toMatchObject({ exitCode: 137, oomKilled: false });
-  expect(performance.now() - began).toBeLessThan(150);
+  const [killed, found] = await Promise.all([1, 2].map(async () => attached(await shimOf({ wait: async () => ({ exitStatus: 137 }) }), 'foreign')));
+  await killed?.kill(9, { all: true });
+  // The other one's exit waits for such news.
+  expect(await Promise.race([found?.wait().then(() => 'found'), killed?.wait()])).toMatchObject({ exitCode: 137, oomKilled: false });
 });
 
 test('what only our shim can do', async () => {

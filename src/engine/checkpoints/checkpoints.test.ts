@@ -9,7 +9,7 @@ import { containerConfig, podConfig } from '../testing/configs.ts';
 import { fakeImage } from '../testing/fake-images.ts';
 import { World } from '../testing/world.ts';
 
-const signal = (): AbortSignal => AbortSignal.timeout(5000);
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 
 let world: World;
 let engine: RunningEngine;

@@ -11,7 +11,7 @@ import { containerConfig, kubeNamespaces, noResources, podConfig, security } fro
 import { fakeImage } from '../testing/fake-images.ts';
 import { World } from '../testing/world.ts';
 
-const signal = (): AbortSignal => AbortSignal.timeout(5000);
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 const all = { id: '', podId: '', state: undefined, labels: {} } as const;
 const mount: ContainerMount = {
   containerPath: '/data', hostPath: '', readonly: false, recursiveReadOnly: false, selinuxRelabel: false, propagation: 'private', uidMappings: [], gidMappings: [], image: '', imageSubPath: '',

@@ -7,7 +7,7 @@ import { containerConfig, kubeNamespaces, podConfig, security } from '../testing
 import { fakeImage } from '../testing/fake-images.ts';
 import { World } from '../testing/world.ts';
 
-const signal = (): AbortSignal => AbortSignal.timeout(5000);
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 const mapping = [{ containerId: 0, hostId: 100_000, length: 65_536 }];
 const mapped = { security: security({ namespaces: { ...kubeNamespaces, user: { mode: 'pod', uidMappings: mapping, gidMappings: mapping } } }) };
 

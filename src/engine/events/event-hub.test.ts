@@ -5,7 +5,7 @@ import { containerConfig, podConfig } from '../testing/configs.ts';
 import { World } from '../testing/world.ts';
 import { EventHub } from './event-hub.ts';
 
-const signal = (): AbortSignal => AbortSignal.timeout(5000);
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 const numbered = (atNs: bigint): EngineEvent => ({ type: 'created', containerId: 'c', atNs, pod: undefined, containers: [] });
 
 let world: World;

@@ -5,7 +5,7 @@ import type { ContainerConfig } from '../model/container.ts';
 import { containerConfig, kubeNamespaces, podConfig, security } from '../testing/configs.ts';
 import { World } from '../testing/world.ts';
 
-const signal = (): AbortSignal => AbortSignal.timeout(5000);
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 const streams = { stdin: true, stdout: true, stderr: true, tty: false };
 
 let world: World;

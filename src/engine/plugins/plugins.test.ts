@@ -6,7 +6,7 @@ import type { RunningEngine } from '../engine.ts';
 import { containerConfig, noResources, podConfig } from '../testing/configs.ts';
 import { World } from '../testing/world.ts';
 
-const signal = (): AbortSignal => AbortSignal.timeout(5000);
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 const everyPod = { id: '', state: undefined, labels: {} } as const;
 const everyContainer = { id: '', podId: '', state: undefined, labels: {} } as const;
 

@@ -8,7 +8,7 @@ import type { NamespaceOptions } from '../model/security.ts';
 import { containerConfig, kubeNamespaces, podConfig, security } from '../testing/configs.ts';
 import { World } from '../testing/world.ts';
 
-const signal = (): AbortSignal => AbortSignal.timeout(5000);
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 const any = { id: '', state: undefined, labels: {} } as const;
 const inNamespaces = (change: Partial<NamespaceOptions>) => ({ security: security({ namespaces: { ...kubeNamespaces, ...change } }) });
 

@@ -4,7 +4,7 @@ import type { RunningEngine } from '../engine.ts';
 import { containerConfig, podConfig } from '../testing/configs.ts';
 import { World } from '../testing/world.ts';
 
-const signal = (): AbortSignal => AbortSignal.timeout(5000);
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 
 let world: World;
 let podId: string;

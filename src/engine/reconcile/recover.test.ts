@@ -7,7 +7,7 @@ import type { Pod } from '../model/pod.ts';
 import { containerConfig, kubeNamespaces, podConfig, security } from '../testing/configs.ts';
 import { World } from '../testing/world.ts';
 
-const signal = (): AbortSignal => AbortSignal.timeout(5000);
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 const anyPod = { id: '', state: undefined, labels: {} } as const;
 const anyContainer = { id: '', podId: '', state: undefined, labels: {} } as const;
 
