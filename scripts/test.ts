@@ -3,6 +3,8 @@
  * `N passed, N failed, N skipped`. Each lint-like check counts as one test.
  */
 import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
@@ -23,6 +25,9 @@ interface Runner {
 }
 
 const root = join(import.meta.dirname, '..');
+
+/** Where the suites note what they showed of the CRI contract. */
+const evidence = mkdtempSync(join(tmpdir(), 'berth-evidence-'));
 
 const number = (pattern: RegExp, text: string): number => Number(pattern.exec(text)?.[1] ?? 0);
 
@@ -60,6 +65,8 @@ const runners: readonly Runner[] = [
   // Here and not in the suites, whose time limits a cold build would exceed.
   { name: 'peers', command: ['node', 'conformance/peers/build.ts'], probe: ['go', 'version'] },
   { name: 'conformance', command: ['vitest', 'run', '--project', 'conformance'], tally: vitestTally },
+  // What needs a peer that Go builds cannot be shown without it.
+  { name: 'CRI report', command: ['node', 'conformance/cri/report/main.ts', evidence], probe: ['go', 'version'] },
 ];
 
 /** What says in a runner's output which test failed: vitest's `FAIL  file > test`, cargo's `---- test stdout ----`. */
@@ -73,7 +80,7 @@ function faultsOf(output: string): readonly string[] {
 
 async function execute(runner: Runner): Promise<{ readonly output: string; readonly code: number }> {
   const [program, ...args] = runner.command;
-  const child = spawn(program, args, { cwd: join(root, runner.cwd ?? '.'), stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { cwd: join(root, runner.cwd ?? '.'), stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, BERTH_CRI_EVIDENCE: evidence } });
   let output = '';
   const take = (chunk: Buffer): void => {
     output += chunk.toString();
@@ -133,6 +140,7 @@ for (const runner of runners) {
   total.skipped += tally.skipped;
   process.stdout.write(`== ${runner.name}: ${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped in ${Math.round((Date.now() - began) / 1000)} s\n`);
 }
+rmSync(evidence, { recursive: true, force: true });
 for (const fault of faults) process.stdout.write(`${fault}\n`);
 process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
 process.exitCode = total.failed > 0 ? 1 : 0;

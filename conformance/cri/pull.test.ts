@@ -85,6 +85,7 @@ test.each([
   ['wrong ones', { username: 'berth', password: 'wrong' }],
   ['those of another server', { username: 'berth', password: 'fixture-pass', server_address: 'https://other.test/v1/' }],
   ['a registry token that is none', { registry_token: 'none' }],
+  ['an identity token that is none', { identity_token: 'none' }],
 ])('credentials, %s: refused, as no failure of the registry', async (_what, auth) => {
   const error = await failing(closed, auth);
   expect(error).toMatchObject({ code: grpcStatus.PERMISSION_DENIED, details: expect.stringMatching(/ answered 40[13].*check the name and the image pull credentials/) as unknown });
@@ -111,6 +112,12 @@ test('a registry token is shown as it is', async () => {
   const answer = await fetch(realm, { headers: { authorization: `Basic ${base64('berth:fixture-pass')}` } });
   const { token } = (await answer.json()) as { token: string };
   expect(await node.cri.pullImage(closed, { registry_token: token })).toBe(imageId(image));
+});
+
+test('an identity token is exchanged for one that pulls, and is in no log', async () => {
+  const identity = registry.tokens?.identityToken ?? '';
+  expect(await node.cri.pullImage(closed, { identity_token: identity })).toBe(imageId(image));
+  expect(node.log()).not.toContain(identity);
 });
 
 test('auth that is no user and password', async () => {

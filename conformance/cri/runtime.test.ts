@@ -1,4 +1,4 @@
-import { lstatSync, statSync } from 'node:fs';
+import { lstatSync, renameSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
@@ -17,6 +17,18 @@ test('Version fills every field', async () => {
 test('Status says that runtime and network are ready', async () => {
   const { status } = await suite.cri.status();
   expect(status.conditions.map(({ type, status: met }) => [type, met])).toEqual([['RuntimeReady', true], ['NetworkReady', true]]);
+});
+
+test('Status says why there is no network', async () => {
+  const { cniConfDir } = suite.node.scratch;
+  const network = async () => (await suite.cri.status()).status.conditions.find(({ type }) => type === 'NetworkReady');
+  renameSync(cniConfDir, `${cniConfDir}-away`);
+  try {
+    await expect.poll(network).toMatchObject({ status: false, reason: 'NetworkPluginNotReady', message: expect.stringContaining(cniConfDir) as unknown });
+  } finally {
+    renameSync(`${cniConfDir}-away`, cniConfDir);
+  }
+  await expect.poll(network, { timeout: 10_000 }).toMatchObject({ status: true, reason: '' });
 });
 
 test('Status lists every handler, and the default one under the empty name as well', async () => {

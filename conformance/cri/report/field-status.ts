@@ -19,6 +19,8 @@ export const unshownCalls: Readonly<Record<string, string>> = { CheckpointContai
 const sandboxOnly = ignored('a pod has no process of its own that it would hold for');
 const psi: FieldStatus = { is: 'unshown', why: 'the kernel tells pressure by cgroups of version 2 alone' };
 
+const oneMapping = 'the mapping of a user namespace begins at 0';
+
 const byCriu: FieldStatus = { is: 'unshown', why: criu };
 
 /** Fields of requests, and whole messages, that are not simply honoured. Everything else is, and a test must have used it. */
@@ -30,6 +32,7 @@ export const requestFields: Readonly<Record<string, FieldStatus>> = {
   'LinuxContainerSecurityContext.selinux_options': selinux,
   'LinuxSandboxSecurityContext.selinux_options': selinux,
   'Mount.selinux_relabel': selinux,
+  'IDMapping.container_id': { is: 'refused', code: 'INVALID_ARGUMENT', why: oneMapping },
   'LinuxContainerResources.unified': { is: 'refused', code: 'FAILED_PRECONDITION', why: 'for cgroup version 2 alone' },
   // No process of a pod runs under these; each container brings its own.
   'LinuxSandboxSecurityContext.apparmor': sandboxOnly,
@@ -59,6 +62,12 @@ export const replyFields: Readonly<Record<string, FieldStatus>> = {
   'PodSandboxStatusResponse.containers_statuses': ignored('events carry them; a status that is asked for need not'),
   'PodSandboxStatusResponse.timestamp': ignored('without statuses of containers it would tell the kubelet that there are none'),
   'Mount.selinux_relabel': selinux,
+  'IDMapping.container_id': ignored(oneMapping),
+  'Image.spec': ignored('an image is the same for every runtime handler'),
+  'ImageSpec.annotations': ignored('an image is what its reference says'),
+  'ImageSpec.runtime_handler': ignored('an image is the same for every runtime handler'),
+  'Metric.timestamp': ignored('a metric is read when it is asked for, and zero says so'),
+  'NamespaceOption.target_id': ignored('a pod has no target; containers have, and no status of theirs carries it'),
   'LinuxContainerResources.unified': { is: 'unshown', why: 'for cgroup version 2 alone' },
   HugepageLimit: { is: 'unshown', why: 'needs the hugetlb controller, which the machine of the tests lacks' },
   PodIP: { is: 'unshown', why: 'needs a network of two address families' },

@@ -4,6 +4,11 @@ import type { Pod } from '../model/pod.ts';
 import { podHostname } from './pod-hostname.ts';
 import { podSysctls } from './sysctls.ts';
 
+/** False for a pod that lives in the node's namespaces alone. */
+export function hasOwnNamespaces({ net, ipc, uts, pid, uidMappings }: NamespaceRequest): boolean {
+  return net || ipc || uts || pid || uidMappings.length > 0;
+}
+
 /** Which namespaces the pod gets. The host's network goes with the host's name. */
 export function namespaceRequest(config: EngineConfig, of: { readonly pod: Pod; readonly dir: string; readonly pauseCgroups: readonly string[] }): NamespaceRequest {
   const { network, ipc, pid, user } = of.pod.config.security.namespaces;

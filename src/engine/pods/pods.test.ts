@@ -56,6 +56,15 @@ test.each([
   expect(world.leftovers()).toEqual([]);
 });
 
+test('a pod in the namespaces of the node alone', async () => {
+  const pod = await engine.pods.run(podConfig('debugger', inNamespaces({ network: 'node', ipc: 'node', pid: 'node' })), signal());
+  expect(pod).toMatchObject({ state: 'ready', pausePid: 0, networkHeld: false });
+  expect(world.agent.namespaces.size).toBe(0);
+  await engine.pods.stop(pod.id, signal());
+  await engine.pods.remove(pod.id, signal());
+  expect(world.leftovers()).toEqual([]);
+});
+
 test('on the host network there is no namespace, no CNI and no sysctl of ours', async () => {
   const pod = await engine.pods.run(podConfig('web', inNamespaces({ network: 'node' })), signal());
   expect(pod).toMatchObject({ networkHeld: false });

@@ -11,7 +11,7 @@ import { abandonPod } from './abandon-pod.ts';
 import { attachment } from './attachment.ts';
 import { checkPodConfig } from './check-pod-config.ts';
 import { makePodDirectory, mountShm, writeHostFiles } from './host-files.ts';
-import { namespaceRequest } from './namespace-request.ts';
+import { hasOwnNamespaces, namespaceRequest } from './namespace-request.ts';
 import { preparePauseCgroups } from './pause-cgroups.ts';
 import { podName } from './pod-store.ts';
 
@@ -69,6 +69,7 @@ async function makeNamespaces(parts: EngineParts, id: PodId, waterfall: Waterfal
   const pod = parts.pods.required(id);
   const pauseCgroups = preparePauseCgroups(parts.config, pod);
   const request = namespaceRequest(parts.config, { pod, dir: parts.paths.pinDir(id), pauseCgroups });
+  if (!hasOwnNamespaces(request)) return;
   const { pausePid } = await waterfall.phase('namespaces', () => parts.agent.createNamespaces(request, signal));
   if (pausePid !== 0) parts.pods.update(id, { pausePid });
   if (request.net) await attachNetwork(parts, id, waterfall, signal);

@@ -38,6 +38,7 @@ export class FakeAgent implements Agent {
   }
 
   async createNamespaces(request: NamespaceRequest): Promise<{ readonly pausePid: number }> {
+    if (kinds.every((kind) => !request[kind]) && request.uidMappings.length === 0) throw new BerthError('invalid', 'no namespace was asked for');
     if (this.namespaces.has(request.dir)) throw new BerthError('already-exists', `${request.dir} is pinned already`);
     mkdirSync(request.dir);
     for (const kind of kinds.filter((each) => request[each])) writeFileSync(join(request.dir, kind), '');
