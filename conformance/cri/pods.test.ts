@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
 import type { Message } from '../fixtures/cri.ts';
@@ -182,6 +182,17 @@ test('a pod on the host network has no address and the host name of the node', a
   const container = await suite.run(pod, [...waiting], { linux: { security_context: { namespace_options: { network: 'NODE', pid: 'CONTAINER' } } } });
   expect((await suite.cri.execSync(container, ['ls', '/sys/class/net'])).stdout.toString()).toContain(suite.node.scratch.bridge);
   expect((await suite.node.leaks(0)).addresses).toEqual([]);
+});
+
+test('a pod may live in the node\'s namespaces alone, as one that debugs the node does', async () => {
+  const linux = { security_context: { namespace_options: { network: 'NODE', pid: 'NODE', ipc: 'NODE' } } };
+  const pod = await suite.pod({ hostname: '', linux: { cgroup_parent: suite.node.scratch.cgroup, ...linux } });
+  const container = await suite.run(pod, [...waiting], { linux });
+  const names = ['net', 'ipc', 'uts', 'pid'].map((kind) => `/proc/self/ns/${kind}`);
+  const inside = (await suite.cri.execSync(container, ['sh', '-c', `for name in ${names.join(' ')}; do readlink $name; done`])).stdout.toString().trim().split('\n');
+  expect(inside).toEqual(names.map((name) => readlinkSync(name)));
+  await suite.node.removePods();
+  expect(await suite.node.leaks()).toEqual(noHoldings);
 });
 
 test('a pod that shares processes has a pid 1 of its own', async () => {
