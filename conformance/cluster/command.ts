@@ -17,6 +17,8 @@ export interface Ending {
 
 export interface RunOptions {
   readonly input?: string | Buffer;
+  /** Leave its stdin open after the input. */
+  readonly keepStdin?: boolean;
   /** Default: a minute. */
   readonly timeoutMs?: number;
   /** Over the environment that it has anyway. */
@@ -32,12 +34,13 @@ function start({ program, args, env }: Command): ChildProcessWithoutNullStreams 
 }
 
 /** Runs a command to its end. @throws Error when time is up. */
-export async function runToEnd(command: Command, { input, timeoutMs = 60_000 }: RunOptions): Promise<Ending> {
+export async function runToEnd(command: Command, { input = '', keepStdin = false, timeoutMs = 60_000 }: RunOptions): Promise<Ending> {
   const child = start(command);
   const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
   child.stdout.on('data', (chunk: Buffer) => chunks.stdout.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => chunks.stderr.push(chunk));
-  child.stdin.end(input);
+  child.stdin.write(input);
+  if (!keepStdin) child.stdin.end();
   const text = (kind: keyof typeof chunks): string => Buffer.concat(chunks[kind]).toString();
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {

@@ -10,6 +10,9 @@ export interface BackgroundOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** The size of every terminal that {@link Kubectl} makes. */
+export const terminalSize = { rows: 43, columns: 131 } as const;
+
 interface Meta {
   readonly metadata: { readonly name: string };
 }
@@ -27,7 +30,7 @@ export class Kubectl {
     const environment = { ...this.#environment, ...env };
     if (!terminal) return { program: peerPath('kubectl'), args, env: environment };
     const quoted = [peerPath('kubectl'), ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-    return { program: 'script', args: ['-qec', quoted, '/dev/null'], env: environment };
+    return { program: 'script', args: ['-qec', `stty rows ${terminalSize.rows} columns ${terminalSize.columns}; exec ${quoted}`, '/dev/null'], env: environment };
   }
 
   /** Runs it to its end, whatever that is. @throws Error when time is up. */
@@ -37,7 +40,8 @@ export class Kubectl {
 
   /** Like `kubectl` on a terminal, which `script` makes; output of both kinds comes as one, lines ended by `\r\n`. */
   async onTerminal(args: readonly string[], options: RunOptions = {}): Promise<Ending> {
-    return runToEnd(this.#command(args, { ...options, terminal: true }), options);
+    // At its end `script` would type a NUL.
+    return runToEnd(this.#command(args, { ...options, terminal: true }), { ...options, keepStdin: true });
   }
 
   /** Starts it and returns once it is at work. */

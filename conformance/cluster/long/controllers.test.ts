@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Cluster } from '../cluster.ts';
 import { controller, template, waiter } from '../manifests.ts';
-import { buildTimeoutMs, isReady, noCluster, startCluster, type PodStatus } from './suite.ts';
+import { buildTimeoutMs, endCluster, isReady, noCluster, startCluster, type PodStatus } from './suite.ts';
 
 interface Job {
   readonly status: { readonly failed?: number; readonly succeeded?: number; readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string }[] };
@@ -15,7 +15,7 @@ describe.skipIf(noCluster)('what controllers make of pods on berth', () => {
   beforeAll(async () => {
     cluster = await startCluster();
   }, buildTimeoutMs);
-  afterAll(async () => cluster?.close());
+  afterAll(async () => endCluster(cluster));
 
   const job = (name: string, command: string, over: object = {}): object => ({
     apiVersion: 'batch/v1',

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestImages } from '../../fixtures/test-images.ts';
 import type { Cluster } from '../cluster.ts';
 import { pod, waiter } from '../manifests.ts';
-import { buildTimeoutMs, containerOf, isReady, noCluster, startCluster, type PodStatus } from './suite.ts';
+import { buildTimeoutMs, containerOf, endCluster, isReady, noCluster, startCluster, type PodStatus } from './suite.ts';
 
 describe.skipIf(noCluster)('how a kubelet pulls images through berth', () => {
   let cluster: Cluster;
@@ -12,7 +12,7 @@ describe.skipIf(noCluster)('how a kubelet pulls images through berth', () => {
     cluster = await startCluster();
     image = await cluster.secured.push('private/busybox', '1', new TestImages().busybox('private'));
   }, buildTimeoutMs);
-  afterAll(async () => cluster?.close());
+  afterAll(async () => endCluster(cluster));
 
   const pullSecret = (name: string, password: string): object => {
     const auth = Buffer.from(`${cluster.secured.account?.username}:${password}`).toString('base64');

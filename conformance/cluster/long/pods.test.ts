@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Cluster } from '../cluster.ts';
 import { pod, waiter, webServer } from '../manifests.ts';
-import { buildTimeoutMs, containerOf, isReady, noCluster, startCluster, type PodStatus } from './suite.ts';
+import { buildTimeoutMs, containerOf, endCluster, isReady, noCluster, startCluster, type PodStatus } from './suite.ts';
 
 describe.skipIf(noCluster)('what a pod may ask of a kubelet on berth', () => {
   let cluster: Cluster;
@@ -9,7 +9,7 @@ describe.skipIf(noCluster)('what a pod may ask of a kubelet on berth', () => {
   beforeAll(async () => {
     cluster = await startCluster();
   }, buildTimeoutMs);
-  afterAll(async () => cluster?.close());
+  afterAll(async () => endCluster(cluster));
 
   const ready = async (name: string): Promise<PodStatus> => cluster.kubectl.until<PodStatus>('pod', name, isReady);
   const run = async (name: string, spec: object): Promise<PodStatus> => {

@@ -7,8 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { freePort } from '../../fixtures/free-port.ts';
 import type { Cluster } from '../cluster.ts';
+import { terminalSize } from '../kubectl.ts';
 import { pod, waiter, webServer } from '../manifests.ts';
-import { buildTimeoutMs, containerOf, isReady, noCluster, startCluster, type PodStatus } from './suite.ts';
+import { buildTimeoutMs, containerOf, endCluster, isReady, noCluster, startCluster, type PodStatus } from './suite.ts';
 
 const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -36,7 +37,7 @@ describe.skipIf(noCluster)('what kubectl streams through a kubelet on berth', ()
   }, buildTimeoutMs);
   afterAll(async () => {
     rmSync(directory, { recursive: true, force: true });
-    await cluster?.close();
+    await endCluster(cluster);
   });
 
   test('logs -f follows what is written, and logs shows its end, with times when asked', async () => {
@@ -52,18 +53,21 @@ describe.skipIf(noCluster)('what kubectl streams through a kubelet on berth', ()
     expect(await cluster.kubectl.run(['logs', '-f', 'short'])).toBe('line 1\nline 2\nline 3\n');
   });
 
-  describe.each(transports)('over $transport', ({ transport, env }) => {
-    const web = ['web', '-c', 'web', '--'];
+  const web = ['web', '-c', 'web', '--'];
 
+  describe.each(transports)('over $transport', ({ transport, env }) => {
     test('exec keeps stdout, stderr, stdin and the exit code apart', async () => {
       const ending = await cluster.kubectl.attempt(['exec', '-i', ...web, 'sh', '-c', 'cat; echo wrong >&2; exit 42'], { input: 'from here\n', env });
       expect(ending).toMatchObject({ code: 42, stdout: 'from here\n' });
       expect(ending.stderr).toContain('wrong\n');
     });
 
-    test('exec -it has a terminal', async () => {
-      const { code, stdout } = await cluster.kubectl.onTerminal(['exec', '-it', ...web, 'sh', '-c', 'tty; test -t 0 && test -t 1 && echo a terminal; stty size; exit 3'], { env });
-      expect(stdout).toMatch(/^\/dev\/pts\/\d+\r\na terminal\r\n\d+ \d+\r\n/);
+    test('exec -it has a terminal, of the size of the one it is typed at', async () => {
+      const { rows, columns } = terminalSize;
+      // The size travels beside the start, so the command waits for it.
+      const command = `tty; test -t 0 && test -t 1 && echo a terminal; until [ "$(stty size 2>/dev/null)" = "${rows} ${columns}" ]; do sleep 0.1; done; stty size; exit 3`;
+      const { code, stdout } = await cluster.kubectl.onTerminal(['exec', '-it', ...web, 'sh', '-c', command], { env, timeoutMs: 20_000 });
+      expect(stdout).toMatch(new RegExp(`^/dev/pts/\\d+\\r\\na terminal\\r\\n${rows} ${columns}\\r\\n`));
       expect(code).toBe(3);
     });
 
@@ -98,7 +102,7 @@ describe.skipIf(noCluster)('what kubectl streams through a kubelet on berth', ()
       const socket = connect(port, '127.0.0.1');
       await new Promise((resolve) => socket.once('close', resolve).once('error', resolve).resume());
       await vi.waitFor(() => {
-        expect(forward.output()).toMatch(/refused/);
+        expect(forward.output()).toContain('nothing listens on port 81 in pod');
       });
     });
   });
@@ -141,9 +145,11 @@ describe.skipIf(noCluster)('what kubectl streams through a kubelet on berth', ()
   });
 
   test('top shows the node, its pods and their containers', async () => {
-    const top = await vi.waitFor(async () => cluster.kubectl.run(['top', 'pod', 'web', '--containers', '--no-headers']), { timeout: 80_000, interval: 2000 });
-    expect(top.trim().split('\n').map((line) => line.split(/\s+/).slice(0, 2))).toEqual([['web', 'side'], ['web', 'web']]);
-    for (const line of top.trim().split('\n')) expect(line).toMatch(/\d+m\s+[1-9]\d*Mi/);
+    // What is in a tmpfs is the memory of the container that wrote it.
+    await cluster.kubectl.run(['exec', ...web, 'dd', 'if=/dev/zero', 'of=/dev/shm/ballast', 'bs=1M', 'count=24']);
+    await vi.waitFor(async () => {
+      expect(await cluster.kubectl.run(['top', 'pod', 'web', '--containers', '--no-headers'])).toMatch(/^web +side +\d+m +\dMi *\nweb +web +\d+m +2[4-9]Mi *\n$/);
+    }, { timeout: 80_000, interval: 2000 });
     expect(await cluster.kubectl.run(['top', 'node', '--no-headers'])).toMatch(/^n1\s+\d+m\s/);
   }, 100_000);
 });

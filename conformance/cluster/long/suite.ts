@@ -1,5 +1,6 @@
 import { buildPeers, whyNotBuildable } from '../../peers/build.ts';
 import { Cluster, clusterPeers } from '../cluster.ts';
+import { remainsOf } from '../remains.ts';
 
 const unbuildable = whyNotBuildable();
 if (unbuildable !== undefined) console.log(`skipping the long cluster suite: ${unbuildable}`);
@@ -14,6 +15,14 @@ export const buildTimeoutMs = 1_800_000;
 export async function startCluster(): Promise<Cluster> {
   await buildPeers(clusterPeers);
   return Cluster.start();
+}
+
+/** Takes it down. @throws Error that says what it left on the machine. */
+export async function endCluster(cluster: Cluster | undefined): Promise<void> {
+  if (cluster === undefined) return;
+  await cluster.close();
+  const remains = remainsOf(cluster.traces);
+  if (remains.length > 0) throw new Error(`the cluster left on the machine:\n${remains.join('\n')}`);
 }
 
 /** What the suites read of a pod. */
