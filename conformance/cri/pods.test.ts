@@ -138,6 +138,17 @@ test('StreamPodSandboxes sends each pod once and then ends; none is no message',
   expect((await collect()).toSorted()).toEqual(pods.map(({ id }) => id).toSorted());
 });
 
+test('a list that is longer than a message comes in several, each within what a client takes', async () => {
+  const big = { annotations: { big: 'x'.repeat(6 << 20) }, linux: { cgroup_parent: suite.node.scratch.cgroup, security_context: { namespace_options: { network: 'NODE', pid: 'CONTAINER' } } } };
+  const pods = [await suite.pod(big), await suite.pod(big), await suite.pod(big)];
+  const messages: (readonly { id: string }[])[] = [];
+  for await (const message of suite.cri.stream('StreamPodSandboxes')) messages.push(message['pod_sandboxes'] as readonly { id: string }[]);
+  // One by one, since no plain list could name them.
+  for (const { id } of pods) await suite.cri.removePod(id);
+  expect(messages.length).toBeGreaterThan(1);
+  expect(messages.flat().map(({ id }) => id).toSorted()).toEqual(pods.map(({ id }) => id).toSorted());
+});
+
 test('hostname, resolv.conf and hosts are as asked', async () => {
   const pod = await suite.pod({ hostname: 'my-host', dns_config: { servers: ['192.0.2.1', '192.0.2.2'], searches: ['a.example', 'b.example'], options: ['ndots:5'] } });
   const container = await suite.run(pod, [...waiting]);
@@ -174,7 +185,7 @@ test('safe sysctls are set inside the pod, and unprivileged ports and ping are o
   expect(await read('net/ipv4/ping_group_range')).toBe('0\t2147483647');
 });
 
-test('a pod on the host network has no address and the host name of the node', async () => {
+test('a pod on the host network has no address and sees the links of the node', async () => {
   const pod = await suite.pod({ hostname: '', linux: { cgroup_parent: suite.node.scratch.cgroup, security_context: { namespace_options: { network: 'NODE', pid: 'CONTAINER' } } } });
   const status = await suite.cri.podStatus(pod.id);
   expect(status.network?.ip).toBe('');
