@@ -163,6 +163,25 @@ test("the image's stop signal is used otherwise, and SIGTERM without one", async
   expect((await suite.cri.containerStatus(plain)).stop_signal).toBe('SIGNAL_SIGTERM');
 });
 
+test('a stop signal may be a real-time one, in the spelling of the image too', async () => {
+  const image = await suite.pull('realtime', suite.images.busybox('realtime', { StopSignal: 'SIGRTMIN+3' }));
+  const id = await suite.trap(pod, ['exit 9', '37'], { image: { image } });
+  expect((await suite.cri.containerStatus(id)).stop_signal).toBe('SIGNAL_SIGRTMINPLUS3');
+  await suite.cri.stopContainer(id, 10);
+  expect((await suite.cri.containerStatus(id)).exit_code).toBe(9);
+  const asked = await suite.trap(pod, ['exit 8', '62'], { stop_signal: 'SIGNAL_SIGRTMAXMINUS2' });
+  await suite.cri.stopContainer(asked, 10);
+  expect((await suite.cri.containerStatus(asked)).exit_code).toBe(8);
+});
+
+test('the signal is sent once, however many ask and however often', async () => {
+  const id = await suite.trap(pod, ['echo got', 'TERM']);
+  const { log_path: path } = await suite.cri.containerStatus(id);
+  const stop = async () => suite.cri.call('StopContainer', { container_id: id, timeout: '30' }, 400).catch((error: { code: number }) => error.code);
+  for (let round = 0; round < 2; round += 1) expect(await Promise.all([stop(), stop()])).toEqual([grpcStatus.DEADLINE_EXCEEDED, grpcStatus.DEADLINE_EXCEEDED]);
+  expect(readFileSync(path, 'utf8').match(/got/g)).toHaveLength(1);
+});
+
 test.each(['created', 'running', 'exited'])('a %s container can be removed; its log stays', async (state) => {
   const id = await suite.create(pod, state === 'running' ? [...waiting] : ['echo', 'x'], { metadata: { name: state } });
   if (state !== 'created') await suite.cri.startContainer(id);

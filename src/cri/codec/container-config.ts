@@ -1,4 +1,5 @@
 import type { ContainerConfig, ContainerMount, Propagation } from '../../engine/model/container.ts';
+import { BerthError } from '../../lib/errors.ts';
 import type * as wire from '../messages/container.ts';
 import { nonEmpty, pick, required } from './pick.ts';
 import { decodeResources } from './resources.ts';
@@ -36,6 +37,17 @@ export function encodeMount(mount: ContainerMount, imageIdOf: ImageIdOf): Partia
   };
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Bytes on the wire, but the OCI spec is JSON, so only text can reach a process. */
+function decodeEnv(key: string, value: Uint8Array): string {
+  try {
+    return utf8.decode(value);
+  } catch (cause) {
+    throw new BerthError('invalid', `the value of the environment variable ${key} is not UTF-8`, { hint: 'encode it, e.g. as base64', cause });
+  }
+}
+
 export function decodeContainerConfig(message: wire.ContainerConfig | null): ContainerConfig {
   const config = required(message, 'config');
   const metadata = required(config.metadata, 'config.metadata');
@@ -48,8 +60,7 @@ export function decodeContainerConfig(message: wire.ContainerConfig | null): Con
     command: config.command,
     args: config.args,
     workingDir: config.workingDir,
-    // Bytes on the wire, but the OCI spec is JSON, so only text can reach a process.
-    envs: config.envs.map(({ key, value }) => ({ key, value: new TextDecoder().decode(value) })),
+    envs: config.envs.map(({ key, value }) => ({ key, value: decodeEnv(key, value) })),
     mounts: config.mounts.map(decodeMount),
     devices: config.devices,
     cdiDevices: config.CDIDevices.map(({ name }) => name),

@@ -80,15 +80,15 @@ impl CgroupPaths {
         (!paths.is_empty()).then_some(Self::V1(paths))
     }
 
-    /// Whether the kernel's OOM killer ended a process of this cgroup.
+    /// How many processes of this cgroup the kernel's OOM killer has ended.
     #[must_use]
-    pub fn oom_killed(&self) -> bool {
+    pub fn oom_kills(&self) -> u64 {
         let file = match self {
             Self::V1(paths) => paths.get("memory").map(|path| path.join("memory.oom_control")),
             Self::V2(path) => Some(path.join("memory.events")),
         };
         let text = file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
-        text.lines().any(|line| line.strip_prefix("oom_kill ").is_some_and(|count| count.trim() != "0"))
+        text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0)
     }
 
     /// Kills every process in the cgroup and removes it, as far as that succeeds within two seconds.

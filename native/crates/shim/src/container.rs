@@ -20,6 +20,8 @@ pub struct Container {
     pub log: Option<LogWriter>,
     /// Known once the main process exists.
     pub cgroup: Option<CgroupPaths>,
+    /// How many of its processes had been killed for memory when a client asked to kill it.
+    pub oom_kills_before_kill: u64,
     /// Where the start's time went, in microseconds.
     pub micros: BTreeMap<String, u64>,
     /// The runtime knows the container: it must be told to delete it.
@@ -52,6 +54,12 @@ impl Container {
     #[must_use]
     pub const fn runs_on_start(&self) -> bool {
         self.options.run_on_start || self.checkpoint.is_some()
+    }
+
+    /// How many of its processes were killed for memory.
+    #[must_use]
+    pub fn oom_kills(&self) -> u64 {
+        self.cgroup.as_ref().map_or(0, CgroupPaths::oom_kills)
     }
 
     #[must_use]

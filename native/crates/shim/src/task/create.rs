@@ -68,6 +68,7 @@ fn prepare(shim: &Shim, request: task::CreateTaskRequest) -> Result<Container, S
         execs: BTreeMap::new(),
         log,
         cgroup: None,
+        oom_kills_before_kill: 0,
         micros: BTreeMap::new(),
         at_runtime: false,
         checkpoint: (!request.checkpoint.is_empty()).then(|| PathBuf::from(request.checkpoint)),

@@ -40,9 +40,10 @@ pub fn wait(shim: &mut Shim, reply: Reply, request: &task::WaitRequest) -> Resul
 pub fn reaped(shim: &mut Shim, pid: u32, status: ExitStatus) -> bool {
     let Some(container) = &mut shim.container else { return false };
     let is_init = container.init.pid == pid;
-    // Read now: the counter goes with the cgroup. A survivor's exit code is not that of the kill.
+    // Read now: the counter goes with the cgroup. A survivor's exit code is not that of the kill, and who was killed at a
+    // client's wish may have survived a child that was killed for memory.
     let killed = code(status) == 137;
-    let oom_killed = is_init && killed && container.cgroup.as_ref().is_some_and(cgroup::CgroupPaths::oom_killed);
+    let oom_killed = is_init && killed && container.oom_kills() > container.oom_kills_before_kill;
     let Some(process) = container.process_of_pid(pid) else { return false };
     process.exit = Some(Exit { code: code(status), at: clock::now(), oom_killed });
     process.drain_until = Some(Instant::now() + DRAIN);

@@ -18,6 +18,10 @@ pub fn kill(shim: &mut Shim, request: &task::KillRequest) -> Result<Outcome, Sta
         .ok_or_else(|| Status::new(Code::InvalidArgument, format!("{} is no signal", request.signal)))?;
     let process = find(shim, &request.exec_id)?;
     let (pid, gone) = (process.pid, process.exit.is_some() || process.pid == 0);
+    if signal == Signal::KILL && request.exec_id.is_empty() && !gone {
+        let container = shim.held()?;
+        container.oom_kills_before_kill = container.oom_kills();
+    }
     // An exec has no cgroup of its own: with all its signal still reaches it alone.
     let all = request.all && request.exec_id.is_empty();
     if all {
