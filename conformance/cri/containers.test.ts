@@ -245,11 +245,20 @@ test('an image with no command at all is refused at CreateContainer', async () =
 });
 
 test('a verbose status has pid, pod and OCI spec as JSON', async () => {
-  const id = await suite.run(pod, [...waiting]);
-  const { info } = await suite.cri.call<{ info: Record<string, string> }>('ContainerStatus', { container_id: id, verbose: true });
-  const parsed = JSON.parse(info['info'] ?? '') as { pid: number; sandboxID: string; runtimeSpec: { process: { args: string[] } } };
-  expect(parsed).toMatchObject({ sandboxID: pod.id, runtimeSpec: { process: { args: waiting } } });
-  expect(readFileSync(`/proc/${parsed.pid}/cmdline`, 'utf8')).toContain('trap');
+  const id = await suite.create(pod, [...waiting]);
+  const verbose = async (): Promise<{ pid: number }> => {
+    const { info } = await suite.cri.call<{ info: Record<string, string> }>('ContainerStatus', { container_id: id, verbose: true });
+    return JSON.parse(info['info'] ?? '') as { pid: number };
+  };
+  const lasting = { sandboxID: pod.id, runtimeSpec: { process: { args: waiting } } };
+  expect(await verbose()).toMatchObject({ ...lasting, pid: 0 });
+  await suite.cri.startContainer(id);
+  const running = await verbose();
+  expect(running).toMatchObject(lasting);
+  expect(readFileSync(`/proc/${running.pid}/cmdline`, 'utf8')).toContain('trap');
+  await suite.cri.stopContainer(id, 0);
+  // Its pid may be another program's by now.
+  expect(await verbose()).toMatchObject({ ...lasting, pid: 0 });
 });
 
 test('a status outlives its image', async () => {

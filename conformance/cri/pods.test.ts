@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readlinkSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
@@ -39,6 +40,36 @@ test('a verbose status has JSON under info', async () => {
   const { id } = await suite.pod();
   const { info } = await suite.cri.call<{ info: Record<string, string> }>('PodSandboxStatus', { pod_sandbox_id: id, verbose: true });
   expect(JSON.parse(info['info'] ?? '')).toMatchObject({ pid: 0, cniResult: { ips: [expect.anything()] }, config: { identity: { name: 'pod' } } });
+});
+
+interface VerbosePod {
+  readonly runtimeSpec: { readonly hostname: string; readonly linux: { readonly namespaces: readonly { readonly type: string; readonly path: string }[]; readonly cgroupsPath: string; readonly sysctl: object } };
+}
+
+async function runtimeSpec(id: string): Promise<VerbosePod['runtimeSpec']> {
+  const { info } = await suite.cri.call<{ info: Record<string, string> }>('PodSandboxStatus', { pod_sandbox_id: id, verbose: true });
+  return (JSON.parse(info['info'] ?? '') as VerbosePod).runtimeSpec;
+}
+
+test('a verbose status names the namespaces, for tools that enter them', async () => {
+  const { id } = await suite.pod({ hostname: 'entered' });
+  const { hostname, linux } = await runtimeSpec(id);
+  const inside = (type: string, command: readonly string[]): string => {
+    const path = linux.namespaces.find((namespace) => namespace.type === type)?.path ?? 'missing';
+    const [program, ...args] = suite.node.namespace.enter(['nsenter', `--${type === 'network' ? 'net' : type}=${path}`, '--', ...command]);
+    return execFileSync(program, args, { encoding: 'utf8' });
+  };
+  expect(hostname).toBe('entered');
+  expect(inside('uts', ['uname', '-n'])).toBe('entered\n');
+  expect(inside('network', ['ip', '-4', 'addr', 'show', 'eth0'])).toContain((await suite.cri.podStatus(id)).network?.ip);
+  expect(linux).toMatchObject({ cgroupsPath: suite.node.scratch.cgroup, sysctl: { 'net.ipv4.ip_unprivileged_port_start': '0' } });
+  await suite.cri.stopPod(id);
+  expect((await runtimeSpec(id)).linux.namespaces).toEqual([]);
+});
+
+test('namespaces that a pod shares with the node are not named as its own', async () => {
+  const { id } = await suite.pod({ linux: { cgroup_parent: suite.node.scratch.cgroup, security_context: { namespace_options: { network: 'NODE', pid: 'POD', ipc: 'POD' } } } });
+  expect((await runtimeSpec(id)).linux.namespaces.map(({ type }) => type)).toEqual(['ipc', 'pid']);
 });
 
 test('the requested handler is used and shown; an unknown one is refused', async () => {

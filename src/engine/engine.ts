@@ -3,6 +3,7 @@ import { checkpointPod } from './checkpoints/checkpoint-pod.ts';
 import { restorePod } from './checkpoints/restore-pod.ts';
 import type { EngineComponents } from './components.ts';
 import type { EngineConfig } from './config.ts';
+import { specIfAny } from './containers/bundle.ts';
 import { createContainer } from './containers/create-container.ts';
 import { removeContainer } from './containers/remove-container.ts';
 import { reopenLog } from './containers/reopen-log.ts';
@@ -15,6 +16,7 @@ import { execSync } from './exec/exec-sync.ts';
 import { createParts, type EngineParts } from './parts.ts';
 import { pluginHost } from './plugins/plugin-host.ts';
 import { forwardPort } from './pods/forward-port.ts';
+import { podEnvironment } from './pods/pod-environment.ts';
 import { removePod } from './pods/remove-pod.ts';
 import { runPod } from './pods/run-pod.ts';
 import { stopPod } from './pods/stop-pod.ts';
@@ -40,6 +42,7 @@ function podService(parts: EngineParts): PodService {
     stop: (id, signal) => stopPod(parts, id, signal),
     remove: (id, signal) => removePod(parts, id, signal),
     get: (id) => parts.pods.get(id),
+    environment: (id) => podEnvironment(parts, id),
     list: (filter) => parts.pods.list(filter),
     stats: (id, signal) => podStats(parts, id, signal),
     listStats: (filter, signal) => listPodStats(parts, filter, signal),
@@ -58,6 +61,7 @@ function containerService(parts: EngineParts): ContainerService {
     stop: (id, graceMs, signal) => stopContainer(parts, id, graceMs, signal),
     remove: (id, signal) => removeContainer(parts, id, signal),
     get: (id) => parts.containers.get(id),
+    spec: async (id) => specIfAny(parts.paths.bundle(parts.containers.get(id).id)),
     list: (filter) => parts.containers.list(filter),
     update: (id, resources, signal) => updateContainer(parts, id, resources, signal),
     reopenLog: (id, signal) => reopenLog(parts, id, signal),

@@ -4,7 +4,8 @@ import type { ExecOutcome, RuntimeHandler } from '../shim/port.ts';
 import type { CheckpointRequest, PodCheckpointRequest, RestoredPod, RestoreRequest } from './model/checkpoint.ts';
 import type { Container, ContainerConfig, ContainerFilter } from './model/container.ts';
 import type { EngineEvent } from './model/event.ts';
-import type { Pod, PodConfig, PodFilter } from './model/pod.ts';
+import type { Pod, PodConfig, PodEnvironment, PodFilter } from './model/pod.ts';
+import type { OciSpec } from '../oci/spec/types.ts';
 import type { LinuxResources } from './model/resources.ts';
 import type { ContainerStats, Measurements, PodStats } from './model/stats.ts';
 import type { PodConnection, Session, StreamChoice } from './model/session.ts';
@@ -46,6 +47,8 @@ export interface PodService {
   remove(id: string, signal: AbortSignal): Promise<void>;
   /** By id or unique prefix; throws `not-found`. */
   get(id: string): Pod;
+  /** By id or unique prefix; throws `not-found`. */
+  environment(id: string): PodEnvironment;
   list(filter: PodFilter): readonly Pod[];
   stats(id: string, signal: AbortSignal): Promise<PodStats>;
   /** Ready pods only. */
@@ -71,6 +74,8 @@ export interface ContainerService {
   remove(id: string, signal: AbortSignal): Promise<void>;
   /** By id or unique prefix; throws `not-found`. */
   get(id: string): Container;
+  /** The OCI spec that its program is or was run with, or will be. By id or unique prefix; throws `not-found`. undefined: the node was rebooted since. */
+  spec(id: string): Promise<OciSpec | undefined>;
   list(filter: ContainerFilter): readonly Container[];
   update(id: string, resources: LinuxResources, signal: AbortSignal): Promise<void>;
   reopenLog(id: string, signal: AbortSignal): Promise<void>;

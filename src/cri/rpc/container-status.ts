@@ -9,5 +9,5 @@ export const containerStatus =
   ({ engine }: Door): Unary<ContainerStatusRequest, ContainerStatusResponse> =>
   async ({ containerId, verbose }) => {
     const container = engine.containers.get(nonEmpty(containerId, 'container_id'));
-    return { status: encodeContainerStatus(container, imageIdIn(engine.images)), info: verbose ? await containerInfo(container) : {} };
+    return { status: encodeContainerStatus(container, imageIdIn(engine.images)), info: verbose ? containerInfo(container, await engine.containers.spec(container.id)) : {} };
   };

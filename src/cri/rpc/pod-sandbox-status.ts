@@ -9,5 +9,5 @@ export const podSandboxStatus =
   ({ engine }: Door): Unary<PodSandboxStatusRequest, PodSandboxStatusResponse> =>
   ({ podSandboxId, verbose }) => {
     const pod = engine.pods.get(nonEmpty(podSandboxId, 'pod_sandbox_id'));
-    return { status: encodePodStatus(pod), info: verbose ? podInfo(pod) : {} };
+    return { status: encodePodStatus(pod), info: verbose ? podInfo(pod, engine.pods.environment(pod.id)) : {} };
   };

@@ -20,14 +20,26 @@ export async function readSpec(bundle: string): Promise<OciSpec> {
   return parseSpec(await readFile(join(bundle, file), 'utf8'));
 }
 
+/** As readSpec(); undefined when there is none. */
+export async function specIfAny(bundle: string): Promise<OciSpec | undefined> {
+  try {
+    return await readSpec(bundle);
+  } catch (error) {
+    return undefinedIfAbsent(error);
+  }
+}
+
 /** As readSpec(), without letting anything else happen meanwhile; undefined when there is none. */
 export function readSpecNow(bundle: string): OciSpec | undefined {
   try {
     return parseSpec(readFileSync(join(bundle, file), 'utf8'));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    return undefinedIfAbsent(error);
   }
+}
+
+function undefinedIfAbsent(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }
 
 /** Written by writeBundle() and by nobody else. */

@@ -3,6 +3,7 @@ import type { Phase } from '../../lib/waterfall.ts';
 import type { PodId } from '../../lib/ids.ts';
 import type { LinuxResources } from './resources.ts';
 import type { SecurityContext } from './security.ts';
+import type { OciNamespace } from '../../oci/spec/types.ts';
 
 export interface PodIdentity {
   readonly name: string;
@@ -60,6 +61,16 @@ export interface Pod {
   readonly selinuxLevel?: string;
   /** Where the start's time went. */
   readonly waterfall: readonly Phase[];
+}
+
+/** What a pod's containers share. */
+export interface PodEnvironment {
+  /** The pod's own and not the node's, as files for setns(2); none once the pod is stopped. */
+  readonly namespaces: readonly OciNamespace[];
+  readonly hostname: string;
+  /** The cgroup below which all of its processes are. */
+  readonly cgroup: string;
+  readonly sysctls: Readonly<Record<string, string>>;
 }
 
 export interface PodFilter {

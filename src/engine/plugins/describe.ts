@@ -1,6 +1,6 @@
 import type { NriContainer, NriPod, NriSubject } from '../../nri/port.ts';
 import { ociResources } from '../../oci/spec/resources.ts';
-import type { OciNamespace, OciResources, OciSpec } from '../../oci/spec/types.ts';
+import type { OciResources, OciSpec } from '../../oci/spec/types.ts';
 import { cgroupParent } from '../cgroup-parent.ts';
 import { readSpecNow } from '../containers/bundle.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
@@ -8,7 +8,7 @@ import type { Container, ContainerState } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import type { LinuxResources } from '../model/resources.ts';
 import type { EngineParts } from '../parts.ts';
-import type { PinKind } from '../paths.ts';
+import { podNamespaces } from '../pods/pod-environment.ts';
 
 /** As clients know it; see ContainerStore. */
 const shownStates: Readonly<Record<ContainerState, NriContainer['state']>> = {
@@ -37,19 +37,6 @@ export function describePod(parts: EngineParts, pod: Pod): NriPod {
 /** Limits as plugins and the OCI spec spell them. */
 export function ofHost({ config }: EngineParts, resources: LinuxResources | undefined): OciResources | undefined {
   return resources === undefined ? undefined : ociResources(resources, config.host);
-}
-
-/** Those that the pod has of its own, by their pins. */
-function podNamespaces({ paths }: EngineParts, { id, config }: Pod): readonly OciNamespace[] {
-  const { network, ipc, pid, user } = config.security.namespaces;
-  const own: readonly (readonly [OciNamespace['type'], PinKind, boolean])[] = [
-    ['network', 'net', network !== 'node'],
-    ['uts', 'uts', network !== 'node'],
-    ['ipc', 'ipc', ipc !== 'node'],
-    ['pid', 'pid', pid === 'pod'],
-    ['user', 'user', user?.mode === 'pod'],
-  ];
-  return own.filter(([, , present]) => present).map(([type, kind]) => ({ type, path: paths.pin(id, kind) }));
 }
 
 /** @param spec read from the container's bundle unless it is known. */
