@@ -25,6 +25,12 @@ test('merge adds the groups of /etc/group, strict only what was asked', () => {
   expect(resolve({ ...asked, supplementalGroupsPolicy: 'strict' })).toEqual({ uid: 1000, gid: 1000, groups: [1000, 1234] });
 });
 
+test('a number is an id, whatever the image calls its accounts', () => {
+  const traps = { passwd: 'root:x:0:0::/:/bin/sh\n1000:x:0:0::/:/bin/sh\n', group: 'root:x:0:\n2000:x:0:\n' };
+  expect(resolveUser({ ...request, runAsUser: 1000 }, '', traps)).toMatchObject({ uid: 1000, gid: 0 });
+  expect(resolveUser(request, '1000:2000', traps)).toMatchObject({ uid: 1000, gid: 2000 });
+});
+
 test('a group alone and unknown names are errors that say so', () => {
   expect(() => resolve({ runAsGroup: 5 })).toThrow('run_as_user');
   expect(() => resolve({ runAsUsername: 'ghost' })).toThrow('"ghost"');

@@ -57,20 +57,21 @@ function userWord(request: UserRequest, imageUser: string): string {
   return imageUser;
 }
 
+/** A number is an id even where an image calls an account so: whoever asked for 1000 must not become what that is in the image. */
 function findUser(word: string, passwd: readonly PasswdEntry[]): { uid: number; gid: number; name: string | undefined } {
+  if (isId(word)) {
+    const byId = passwd.find((entry) => entry.uid === Number(word));
+    return { uid: Number(word), gid: byId?.gid ?? 0, name: byId?.name };
+  }
   const byName = passwd.find((entry) => entry.name === word);
   if (byName !== undefined) return byName;
-  if (!isId(word)) {
-    throw new BerthError('invalid', `user "${word}" is not in the image's /etc/passwd`, { hint: 'use a numeric uid or add the user to the image' });
-  }
-  const byId = passwd.find((entry) => entry.uid === Number(word));
-  return { uid: Number(word), gid: byId?.gid ?? 0, name: byId?.name };
+  throw new BerthError('invalid', `user "${word}" is not in the image's /etc/passwd`, { hint: 'use a numeric uid or add the user to the image' });
 }
 
 function findGroup(word: string, groups: readonly GroupEntry[]): number {
+  if (isId(word)) return Number(word);
   const byName = groups.find((entry) => entry.name === word);
   if (byName !== undefined) return byName.gid;
-  if (isId(word)) return Number(word);
   throw new BerthError('invalid', `group "${word}" is not in the image's /etc/group`, { hint: 'use a numeric gid or add the group to the image' });
 }
 
