@@ -68,7 +68,7 @@ export interface NriHost {
   containers(): readonly NriContainer[];
   /** Changes a container's resources; an unknown id is success. */
   update(containerId: string, resources: OciResources): Promise<void>;
-  /** Stops a container at a plugin's wish; an unknown id is success. */
+  /** Begins to stop a container at a plugin's wish; an unknown id is success. */
   evict(containerId: string, reason: string): Promise<void>;
 }
 

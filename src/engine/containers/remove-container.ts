@@ -1,5 +1,6 @@
 import type { ContainerId } from '../../lib/ids.ts';
 import { publishContainer } from '../events/publish.ts';
+import type { Container } from '../model/container.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { containerGoes } from '../plugins/container-hooks.ts';
@@ -17,14 +18,13 @@ export async function removeContainer(parts: EngineParts, idOrPrefix: string, si
 
 async function remove(parts: EngineParts, id: ContainerId, signal: AbortSignal): Promise<void> {
   await stopContainer(parts, id, 0, signal);
+  const container = await parts.containerLocks.run(id, async () => markRemoving(parts, id), signal);
+  if (container === undefined) return;
+  // Without the lock, since plugins may answer by changing other containers, which may wait for this one in the same way.
+  await containerGoes(parts, container);
   await parts.containerLocks.run(
     id,
     async () => {
-      const container = parts.containers.peek(id);
-      if (container === undefined) return;
-      // The state is kept: after a crash, or when a step below fails, the next attempt goes on from here.
-      await containerGoes(parts, container);
-      if (container.state !== 'removing') parts.containers.transition(id, 'removing');
       // The snapshot is in use until the task is deleted.
       await endTask(parts, id, signal);
       await releaseContainer(parts, id, signal);
@@ -36,4 +36,11 @@ async function remove(parts: EngineParts, id: ContainerId, signal: AbortSignal):
     },
     signal,
   );
+}
+
+/** Returns the container as it was. The state is kept: after a crash, or when a later step fails, the next attempt goes on from it. */
+function markRemoving(parts: EngineParts, id: ContainerId): Container | undefined {
+  const container = parts.containers.peek(id);
+  if (container !== undefined && container.state !== 'removing') parts.containers.transition(id, 'removing');
+  return container;
 }

@@ -19,7 +19,8 @@ export function pluginHost(parts: EngineParts): NriHost {
     },
     evict: async (id, reason) => {
       log.info({ container: id, reason }, 'a plugin evicts a container');
-      await stopContainer(parts, id, 0, background.signal);
+      // Not waited for: a plugin that is asked about this very container is told of its end only when it has answered.
+      background.run('evicting a container', { container: id }, (signal) => stopContainer(parts, id, 0, signal));
     },
   };
 }

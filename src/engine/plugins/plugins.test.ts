@@ -122,7 +122,7 @@ test('a plugin updates and evicts by itself', async () => {
   expect(engine.containers.get(id).resources.cpuShares).toBe(9);
   expect(specOf(id).linux.resources).toMatchObject({ cpu: { shares: 9 }, pids: { limit: 4 } });
   await world.nri.host?.evict(id, 'room');
-  expect(engine.containers.get(id).state).toBe('exited');
+  await vi.waitFor(() => { expect(engine.containers.get(id).state).toBe('exited'); });
   await expect(world.nri.host?.update(id, { cpu: { shares: 10 } })).rejects.toThrow('its resources cannot change');
   await expect(world.nri.host?.update('f'.repeat(64), {})).resolves.toBeUndefined();
 });
@@ -134,4 +134,28 @@ test('an update as plugins want it is what the runtime, the spec and the record 
   await engine.containers.update(id, { ...noResources, cpuShares: 5, oomScoreAdj: 3 }, signal());
   expect(engine.containers.get(id).resources).toMatchObject({ cpuShares: 5, cpuQuota: 123, oomScoreAdj: 3 });
   expect(specOf(id).linux.resources.cpu).toMatchObject({ shares: 5, quota: 123 });
+});
+
+test('a plugin may evict the very container that it is asked about', async () => {
+  const pod = await engine.pods.run(podConfig('web'), signal());
+  const { id } = await engine.containers.create(pod.id, containerConfig('app'), signal());
+  await engine.containers.start(id, signal());
+  world.nri.updateContainer = async ({ container }, asked) => {
+    await world.nri.host?.evict(container.id, 'it wants too much');
+    return asked;
+  };
+  await engine.containers.update(id, { ...noResources, cpuShares: 5 }, signal()).catch(() => undefined);
+  await vi.waitFor(() => { expect(engine.containers.get(id).state).toBe('exited'); });
+  await engine.pods.remove(pod.id, signal());
+  expect(world.leftovers()).toEqual([]);
+});
+
+test('containers that never ran can be removed at once, whatever their ends make plugins change', async () => {
+  const pod = await engine.pods.run(podConfig('web'), signal());
+  const ids = await Promise.all(['a', 'b'].map(async (name) => (await engine.containers.create(pod.id, containerConfig(name), signal())).id));
+  world.nri.stopContainer = async () => {
+    for (const id of ids) await world.nri.host?.update(id, { cpu: { shares: 9 } }).catch(() => undefined);
+  };
+  await engine.pods.remove(pod.id, signal());
+  expect(world.leftovers()).toEqual([]);
 });
