@@ -4,6 +4,7 @@ import type { Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
 import { abandonPod } from '../pods/abandon-pod.ts';
 import { releasePodRuntime } from '../pods/release-pod.ts';
+import { initLives } from '../pods/watch-inits.ts';
 import { forEach } from './for-each.ts';
 
 const releaseMs = 10_000;
@@ -18,7 +19,7 @@ export async function recoverPods(parts: EngineParts): Promise<void> {
 
 function isAlive({ state, paths }: EngineParts, { id, pausePid, config }: Pod): boolean {
   if (state.rebooted || !existsSync(paths.pod(id))) return false;
-  if (pausePid !== 0 && !existsSync(`/proc/${pausePid}`)) return false;
+  if (!initLives({ pausePid })) return false;
   return config.security.namespaces.network === 'node' || existsSync(paths.pin(id, 'net'));
 }
 

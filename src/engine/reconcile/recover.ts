@@ -1,4 +1,5 @@
 import type { EngineParts } from '../parts.ts';
+import { watchInits } from '../pods/watch-inits.ts';
 import { loadRecords } from './load-records.ts';
 import { recoverContainers } from './recover-containers.ts';
 import { recoverPods } from './recover-pods.ts';
@@ -15,6 +16,7 @@ export async function recover(parts: EngineParts): Promise<void> {
   parts.state.bootSeen();
   const orphans = await findOrphans(parts);
   parts.background.run('cleaning up what no record names', {}, () => sweepOrphans(parts, orphans));
+  watchInits(parts);
   parts.log.info(
     { pods: parts.pods.all().length, containers: parts.containers.all().length, rebooted: parts.state.rebooted, ms: Math.round(parts.clock.monotonicMs() - startMs) },
     'pods and containers are recovered',
