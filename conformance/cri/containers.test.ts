@@ -199,6 +199,13 @@ test('two removals at once both succeed', async () => {
   expect(await suite.cri.listContainers()).toEqual([]);
 });
 
+test('a container that was not started can be stopped, and can be started after that', async () => {
+  const id = await suite.create(pod, [...waiting]);
+  await suite.cri.stopContainer(id, 0);
+  expect((await suite.cri.containerStatus(id)).state).toBe('CONTAINER_CREATED');
+  await suite.cri.startContainer(id);
+});
+
 test('an unknown container can be stopped and removed, but has no status and cannot be started', async () => {
   await suite.cri.stopContainer(unknown, 0);
   await suite.cri.removeContainer(unknown);

@@ -52,6 +52,14 @@ test('more output than fits an answer is cut, silently, and the command still en
   expect(stdout.length).toBeLessThanOrEqual(16 << 20);
 });
 
+test('stdout and stderr share what fits when both are too much', async () => {
+  const { stdout, stderr } = await suite.cri.execSync(id, ['sh', '-c', 'head -c 20000000 /dev/zero; echo small >&2']);
+  expect([stdout.length > 15_000_000, stderr.toString()]).toEqual([true, 'small\n']);
+  const both = await suite.cri.execSync(id, ['sh', '-c', 'head -c 20000000 /dev/zero & head -c 20000000 /dev/zero >&2; wait']);
+  expect(both.stdout.length + both.stderr.length).toBeGreaterThan(15_000_000);
+  expect(Math.min(both.stdout.length, both.stderr.length)).toBeGreaterThan(7_000_000);
+});
+
 test('fifty at once all answer', async () => {
   const outputs = await Promise.all(Array.from({ length: 50 }, async (_, index) => (await suite.cri.execSync(id, ['echo', String(index)])).stdout.toString()));
   expect(outputs).toEqual(Array.from({ length: 50 }, (_, index) => `${index}\n`));

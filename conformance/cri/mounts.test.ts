@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
@@ -54,7 +54,7 @@ test('a symbolic link and a single file may be mounted', async () => {
 test('a path that is missing on the host is made', async () => {
   const path = join(host, 'made', 'deep');
   await suite.run(pod, [...waiting], withMount({ host_path: path }));
-  expect(existsSync(path)).toBe(true);
+  for (const made of [path, join(path, '..')]) expect(statSync(made).mode & 0o7777).toBe(0o755);
 });
 
 test('read-only is read-only, and the status shows mounts as they were asked for', async () => {

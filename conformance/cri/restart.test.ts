@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
 import { noHoldings } from '../fixtures/leaks.ts';
 import { podConfig } from '../fixtures/pods.ts';
+import { shimOf } from '../recovery/shim-of.ts';
 import { readLog } from './log-file.ts';
 import { CriSuite, waiting } from './suite.ts';
 
@@ -31,6 +32,8 @@ test('after kill -9 pods and containers are as they were, and their logs have no
   await suite.node.startAgain();
   expect({ pod: await suite.cri.podStatus(pod.id), containers: await Promise.all([created, running, exited.id].map(async (id) => suite.cri.containerStatus(id))) }).toEqual(before);
   expect((await suite.cri.execSync(running, ['echo', 'still here'])).stdout.toString()).toBe('still here\n');
+  await suite.cri.startContainer(created);
+  expect(await suite.reaches(created, 'CONTAINER_EXITED')).toMatchObject({ exit_code: 0 });
   await suite.cri.stopContainer(running, 0);
   const numbers = readLog(before.containers[1]?.log_path ?? '').map(({ content }) => Number(content));
   expect(numbers.length).toBeGreaterThan(20);
@@ -101,6 +104,30 @@ test('a call that runs when SIGTERM comes is answered', async () => {
   expect((await answer).stdout.toString()).toBe('late\n');
   expect(await stopped).toBe(true);
   await suite.node.startAgain();
+});
+
+test('until all is known again every call is answered as unavailable, and none with less than all', async () => {
+  const pod = await suite.pod();
+  const id = await suite.run(pod, [...waiting]);
+  // Makes the recovery take some seconds.
+  const shim = shimOf(id);
+  process.kill(shim, 'SIGSTOP');
+  try {
+    await suite.node.kill();
+    const started = suite.node.startAgain();
+    const refused: string[] = [];
+    const ask = async () => suite.cri.listContainers().catch((error: { code: number; details: string }) => {
+      expect(error.code).toBe(grpcStatus.UNAVAILABLE);
+      refused.push(error.details);
+      return undefined;
+    });
+    await expect.poll(ask, { timeout: 30_000, interval: 50 }).toMatchObject([{ id }]);
+    expect(refused.some((details) => details.includes('recovering'))).toBe(true);
+    await started;
+  } finally {
+    process.kill(shim, 'SIGCONT');
+  }
+  await suite.reaches(id, 'CONTAINER_RUNNING', 30_000);
 });
 
 test('a second berthd on the same root refuses to start and says who is there', async () => {

@@ -44,8 +44,9 @@ describe('users', () => {
   test('the name goes before the number, and both before the image', async () => {
     const image = await suite.pull('as-user', suite.images.busybox('as-user', { User: '33:33' }));
     expect(await say('id -u; id -g', {}, { image: { image } })).toBe('33\n33\n');
-    expect(await say('id -u', { run_as_user: { value: '7' } }, { image: { image } })).toBe('7\n');
-    expect(await say('id -u', { run_as_username: 'nobody' }, { image: { image } })).toBe('65534\n');
+    // The image's group goes with the image's user alone.
+    expect(await say('id -u; id -g', { run_as_user: { value: '7' } }, { image: { image } })).toBe('7\n0\n');
+    expect(await say('id -u; id -g', { run_as_username: 'nobody' }, { image: { image } })).toBe('65534\n65534\n');
   });
 
   test('a group alone, an unknown name and an unknown policy are refused at CreateContainer', async () => {
@@ -198,6 +199,7 @@ describe('user namespaces', () => {
 
   test.each<[string, object]>([
     ['two mappings', { mode: 'POD', uids: [map(100_000), map(300_000, 65_536)], gids: [map(100_000), map(300_000, 65_536)] }],
+    ['an empty mapping', { mode: 'POD', uids: [{ ...map(100_000), length: 0 }], gids: [{ ...map(100_000), length: 0 }] }],
     ['no mapping', { mode: 'POD', uids: [], gids: [] }],
     ['different mappings of users and groups', { mode: 'POD', uids: [map(100_000)], gids: [map(200_000)] }],
     ['root not mapped', { mode: 'POD', uids: [map(100_000, 1)], gids: [map(100_000, 1)] }],
