@@ -1,4 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../fixtures/free-port.ts';
 import { noHoldings } from '../fixtures/leaks.ts';
 import { buildPeers, whyNotBuildable } from '../peers/build.ts';
 import { Cluster, clusterPeers } from './cluster.ts';
@@ -42,6 +46,34 @@ describe.skipIf(unbuildable !== undefined)('a real cluster on berth', () => {
   test('they say in their logs that they started', async () => {
     const lines = (await cluster.kubectl.run(['logs', '-l', 'app=web', '--prefix', '--max-log-requests=20'])).trim().split('\n').toSorted();
     expect(lines).toEqual((await pods()).map(({ metadata }) => `[pod/${metadata.name}/web] web starts`).toSorted());
+  });
+
+  describe('into one of them', () => {
+    let name: string;
+    beforeAll(async () => {
+      name = (await pods())[0]?.metadata.name ?? '';
+    });
+
+    test('exec carries stdin, stdout, stderr and the exit code', async () => {
+      const ending = await cluster.kubectl.attempt(['exec', '-i', name, '--', 'sh', '-c', 'cat; hostname; echo wrong >&2; exit 42'], { input: 'from here\n' });
+      expect(ending).toMatchObject({ code: 42, stdout: `from here\n${name}\n` });
+      expect(ending.stderr).toContain('wrong\n');
+    });
+
+    test('cp brings a file there and back', async () => {
+      const [there, back] = [join(cluster.directory, 'there'), join(cluster.directory, 'back')];
+      const bytes = randomBytes(3 << 20);
+      writeFileSync(there, bytes);
+      await cluster.kubectl.run(['cp', there, `${name}:/tmp/copied`]);
+      await cluster.kubectl.run(['cp', `${name}:/tmp/copied`, back]);
+      expect(readFileSync(back).equals(bytes)).toBe(true);
+    });
+
+    test('port-forward reaches its server', async () => {
+      const port = await freePort();
+      await using _ = await cluster.kubectl.background(['port-forward', `pod/${name}`, `${port}:80`], { ready: /Forwarding from 127/ });
+      for (let times = 0; times < 3; times += 1) expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe(`${name}\n`);
+    });
   });
 
   test('a new version replaces them all', async () => {

@@ -68,7 +68,11 @@ describe.skipIf(noCluster)('the life of a node on berth', () => {
     const after = await settled();
     expect(identity(after)).toEqual(identity(before));
     expect(after.filter(isReady)).toHaveLength(7);
-    for (const { status } of after.filter(({ metadata }) => metadata.name.startsWith('web'))) expect((await fetch(`http://${status.podIP}/`)).ok).toBe(true);
+    for (const { metadata, status } of after.filter(({ metadata: { name } }) => name.startsWith('web'))) {
+      expect((await fetch(`http://${status.podIP}/`)).ok).toBe(true);
+      expect(await cluster.kubectl.run(['exec', metadata.name, '-c', 'side', '--', 'hostname'])).toBe(`${metadata.name}\n`);
+      expect(await cluster.kubectl.run(['logs', metadata.name, '-c', 'web'])).toBe('web starts\n');
+    }
   });
 
   test('a container that dies while both are away is found dead and started again', async () => {
