@@ -99,6 +99,36 @@ test('oom_score_adj is set', async () => {
   expect(readFileSync(`/proc/${await pidOf(id)}/oom_score_adj`, 'utf8').trim()).toBe('500');
 });
 
+const scoreOf = (pid: number): number => Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'));
+
+test('an update of oom_score_adj reaches the process and its children, but none that chose its own', async () => {
+  const id = await suite.run(pod, ['sh', '-c', 'sleep 1000 & sh -c "echo 700 >/proc/self/oom_score_adj; exec sleep 2000" & wait'], limited({ oom_score_adj: '500' }));
+  const main = await pidOf(id);
+  const scores = (): readonly number[] => readFileSync(`/proc/${main}/task/${main}/children`, 'utf8').trim().split(' ').map((pid) => scoreOf(Number(pid))).toSorted((a, b) => a - b);
+  await expect.poll(scores).toEqual([500, 700]);
+  await suite.cri.call('UpdateContainerResources', { container_id: id, linux: { oom_score_adj: '600' } });
+  expect([scoreOf(main), ...scores()]).toEqual([600, 600, 700]);
+  expect((await suite.cri.containerStatus(id)).resources?.linux).toMatchObject({ oom_score_adj: '600' });
+  expect((await suite.cri.execSync(id, ['cat', '/proc/self/oom_score_adj'])).stdout.toString()).toBe('600\n');
+  await suite.cri.call('UpdateContainerResources', { container_id: id, linux: { cpu_shares: '1024' } });
+  expect(scoreOf(main)).toBe(600);
+});
+
+test('a created container starts with the oom_score_adj of its last update', async () => {
+  const id = await suite.create(pod, [...waiting], limited({ oom_score_adj: '500' }));
+  await suite.cri.call('UpdateContainerResources', { container_id: id, linux: { oom_score_adj: '400' } });
+  await suite.cri.startContainer(id);
+  expect(scoreOf(await pidOf(id))).toBe(400);
+});
+
+test('an oom_score_adj that no process can have is refused at creation and update', async () => {
+  const refused = { code: grpcStatus.INVALID_ARGUMENT, details: expect.stringContaining('1001') };
+  await expect(suite.create(pod, ['true'], limited({ oom_score_adj: '1001' }))).rejects.toMatchObject(refused);
+  const id = await suite.run(pod, [...waiting], limited({ oom_score_adj: '500' }));
+  await expect(suite.cri.call('UpdateContainerResources', { container_id: id, linux: { oom_score_adj: '-1001' } })).rejects.toMatchObject(refused);
+  expect((await suite.cri.containerStatus(id)).resources?.linux).toMatchObject({ oom_score_adj: '500' });
+});
+
 test('a container that runs out of memory says OOMKilled in the first status that says exited', async () => {
   const limit = String(15 << 20);
   const status = await suite.finish(pod, ['sh', '-c', 'dd if=/dev/zero of=/dev/null bs=20M'], limited({ memory_limit_in_bytes: limit, memory_swap_limit_in_bytes: limit }));
@@ -122,8 +152,9 @@ test('a created container can be updated before it starts', async () => {
 
 test('an update that the kernel refuses leaves everything as it was', async () => {
   const id = await suite.run(pod, [...waiting], limited(asked));
-  await expect(suite.cri.call('UpdateContainerResources', { container_id: id, linux: { cpuset_cpus: '1000' } })).rejects.toThrow();
-  expect((await suite.cri.containerStatus(id)).resources?.linux).toMatchObject({ ...asked, cpuset_cpus: '' });
+  await expect(suite.cri.call('UpdateContainerResources', { container_id: id, linux: { cpuset_cpus: '1000', oom_score_adj: '600' } })).rejects.toThrow();
+  expect((await suite.cri.containerStatus(id)).resources?.linux).toMatchObject({ ...asked, cpuset_cpus: '', oom_score_adj: '0' });
+  expect(scoreOf(await pidOf(id))).toBe(1);
 });
 
 test('an unknown container is not found', async () => {

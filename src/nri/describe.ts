@@ -72,7 +72,7 @@ function linuxMessage(spec: OciSpec, seccomp: NriContainer['seccomp']): NonNulla
       path, type, major: BigInt(major), minor: BigInt(minor), fileMode: { value: fileMode }, uid: { value: uid }, gid: { value: gid },
     })),
     resources: resourcesMessage(linux.resources),
-    oomScoreAdj: process.oomScoreAdj === undefined ? null : { value: BigInt(process.oomScoreAdj) },
+    oomScoreAdj: { value: BigInt(process.oomScoreAdj) },
     cgroupsPath: linux.cgroupsPath,
     ioPriority: ioPriorityMessage(process.ioPriority),
     seccompProfile: seccomp === undefined ? null : { profileType: profileTypes[seccomp.type], localhostRef: seccomp.localhostRef },

@@ -49,6 +49,12 @@ export interface TaskExit {
   readonly oomKilled: boolean;
 }
 
+/** Values of oom_score_adj. */
+export interface ScoreChange {
+  readonly from: number;
+  readonly to: number;
+}
+
 export type TaskStatus = 'created' | 'running' | 'paused' | 'stopped' | 'unknown';
 
 export interface TaskState {
@@ -126,6 +132,8 @@ export interface Task {
   stats(signal?: AbortSignal): Promise<CgroupStats>;
   /** OCI LinuxResources JSON object. */
   update(resources: unknown, signal?: AbortSignal): Promise<void>;
+  /** Changes oom_score_adj of the main process and of its descendants; one that chose another than `from` keeps it. */
+  changeOomScore(change: ScoreChange): void;
   pause(signal?: AbortSignal): Promise<void>;
   resume(signal?: AbortSignal): Promise<void>;
   /**

@@ -10,7 +10,8 @@ import { execSync } from './exec-sync.ts';
 import { readExitRecord } from './exit-record.ts';
 import { logControlAddress, rememberedLog } from './log-control.ts';
 import { type ContainerMethods, type ExitAnswer, pack, packSpec, type ProcessId, type TaskMethods } from './methods.ts';
-import type { ExecOutcome, ExecSessionSpec, ExecSpec, Session, StreamChoice, Task, TaskExit, TaskHandle, TaskState, TaskStatus, TerminalSize } from './port.ts';
+import { changeOomScores } from './oom-score.ts';
+import type { ExecOutcome, ExecSessionSpec, ExecSpec, ScoreChange, Session, StreamChoice, Task, TaskExit, TaskHandle, TaskState, TaskStatus, TerminalSize } from './port.ts';
 import { callMs, type ShimParts, type ShimTarget, taskMethodsOf } from './shim-parts.ts';
 
 const sigkill = 9;
@@ -117,6 +118,10 @@ export class ShimTask implements Task {
 
   async update(resources: unknown, signal?: AbortSignal): Promise<void> {
     await this.#call(this.#methods.update, { id: this.#main.id, resources: packSpec('LinuxResources', resources) }, { signal });
+  }
+
+  changeOomScore(change: ScoreChange): void {
+    if (this.#pid !== 0) changeOomScores(this.#pid, change);
   }
 
   async pause(signal?: AbortSignal): Promise<void> {

@@ -9,7 +9,7 @@ import { injectDevices } from './inject-devices.ts';
 const none = { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] };
 const spec: OciSpec = {
   ociVersion: '1.0.2',
-  process: { terminal: false, user: { uid: 1000, gid: 0, additionalGids: [7] }, args: ['sh'], env: ['A=1', 'B=2'], cwd: '/', capabilities: none, noNewPrivileges: false },
+  process: { terminal: false, user: { uid: 1000, gid: 0, additionalGids: [7] }, args: ['sh'], env: ['A=1', 'B=2'], cwd: '/', capabilities: none, noNewPrivileges: false, oomScoreAdj: 0 },
   root: { path: 'rootfs', readonly: false },
   mounts: [{ destination: '/etc/hosts', type: 'bind', source: '/h', options: ['rbind'] }],
   annotations: {},

@@ -472,6 +472,20 @@ test('update of a created container reaches its spec; a refused one changes noth
   await expect(engine.containers.update(id, noResources, signal())).rejects.toMatchObject({ kind: 'precondition' });
 });
 
+test('update of the OOM score reaches spec, processes and record, and is taken back when the limits are refused', async () => {
+  const id = await running({ resources: { ...noResources, oomScoreAdj: 500 } });
+  const shim = world.shims.get(id);
+  await engine.containers.update(id, { ...noResources, oomScoreAdj: 600 }, signal());
+  expect(shim.scores).toEqual([{ from: 500, to: 600 }]);
+  expect(specOf(id).process.oomScoreAdj).toBe(600);
+  expect(engine.containers.get(id).resources.oomScoreAdj).toBe(600);
+  shim.refusesUpdates = true;
+  await expect(engine.containers.update(id, { ...noResources, oomScoreAdj: 700 }, signal())).rejects.toThrow('refused');
+  expect(shim.scores.slice(1)).toEqual([{ from: 600, to: 700 }, { from: 700, to: 600 }]);
+  expect(specOf(id).process.oomScoreAdj).toBe(600);
+  expect(engine.containers.get(id).resources.oomScoreAdj).toBe(600);
+});
+
 test('exec runs as the container does', async () => {
   const id = await running({ security: security({ runAsUser: 1000, capabilities: { add: [], drop: ['ALL'], addAmbient: [] } }), workingDir: '/srv' });
   const { stdout } = await engine.containers.execSync({ containerId: id, command: ['id'], timeoutMs: 1000 }, signal());

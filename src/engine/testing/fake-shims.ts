@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
-import type { RuntimeHandler, ShimLauncher, Task, TaskExit, TaskHandle, TaskSpec, TaskStatus } from '../../shim/port.ts';
+import type { RuntimeHandler, ScoreChange, ShimLauncher, Task, TaskExit, TaskHandle, TaskSpec, TaskStatus } from '../../shim/port.ts';
 import { FakeTask } from './fake-task.ts';
 
 const sigkill = 9;
@@ -14,6 +14,7 @@ export class FakeShim {
   readonly spec: TaskSpec;
   readonly signals: { readonly signalNumber: number; readonly all: boolean }[] = [];
   readonly updates: unknown[] = [];
+  readonly scores: ScoreChange[] = [];
   readonly #onEnd: () => void;
   readings = { cpuNs: 0n, atNs: 0n };
   ended = Promise.withResolvers<void>();

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError } from '../../lib/errors.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
 import type { CgroupStats } from '../../native/port.ts';
-import type { ExecOutcome, ExecSessionSpec, ExecSpec, Session, StreamChoice, Task, TaskExit, TaskHandle, TaskState } from '../../shim/port.ts';
+import type { ExecOutcome, ExecSessionSpec, ExecSpec, ScoreChange, Session, StreamChoice, Task, TaskExit, TaskHandle, TaskState } from '../../shim/port.ts';
 import { cgroupStats } from './cgroup-stats.ts';
 import type { FakeShim } from './fake-shims.ts';
 
@@ -80,6 +80,10 @@ export class FakeTask implements Task {
     await this.#answers(signal);
     if (this.#shim.refusesUpdates) throw new BerthError('internal', 'the kernel refused the limit');
     this.#shim.updates.push(resources);
+  }
+
+  changeOomScore(change: ScoreChange): void {
+    this.#shim.scores.push(change);
   }
 
   async pause(signal?: AbortSignal): Promise<void> {

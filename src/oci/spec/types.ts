@@ -50,7 +50,7 @@ export interface OciProcess {
   readonly cwd: string;
   readonly capabilities: OciCapabilities;
   readonly noNewPrivileges: boolean;
-  readonly oomScoreAdj?: number;
+  readonly oomScoreAdj: number;
   readonly apparmorProfile?: string;
   readonly selinuxLabel?: string;
   readonly rlimits?: readonly OciRlimit[];

@@ -27,6 +27,8 @@ pub struct Process {
     pub stdio: StdioPaths,
     /// OCI process file of an exec.
     pub spec: PathBuf,
+    /// What an exec asks for; none where it is left to the runtime.
+    pub oom_score_adj: Option<i64>,
     pub started_at: Option<prost_types::Timestamp>,
     /// Set when it was reaped; see `announced`.
     pub exit: Option<Exit>,

@@ -48,6 +48,13 @@ impl Invocation {
         Ok(Self { pid: child.id(), log, verb })
     }
 
+    /// Gives the runtime, and with it the process that it makes, an `oom_score_adj` of its own: crun leaves an exec the
+    /// one that it inherits, which protects the daemon.
+    pub fn set_oom_score_adj(&self, score: i64) {
+        // A runtime that has ended already says why by itself.
+        let _ = fs::write(format!("/proc/{}/oom_score_adj", self.pid), score.to_string());
+    }
+
     /// What the runtime said when it failed; removes its log.
     #[must_use]
     pub fn failure(&self, runtime: &str, code: u32) -> String {

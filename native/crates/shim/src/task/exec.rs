@@ -35,11 +35,17 @@ pub fn exec(shim: &mut Shim, request: task::ExecProcessRequest) -> Result<Outcom
         .map_err(|error| Status::new(Code::Internal, format!("{}: {error}", path.display())))?;
     let stdio =
         StdioPaths { terminal: request.terminal, stdin: request.stdin, stdout: request.stdout, stderr: request.stderr };
-    let process = Process { exec_id: exec_id.clone(), stdio, spec: path, ..Process::default() };
+    let oom_score_adj = oom_score_adj(&spec.value);
+    let process = Process { exec_id: exec_id.clone(), stdio, spec: path, oom_score_adj, ..Process::default() };
     container.execs.insert(exec_id.clone(), process);
     let event = events::TaskExecAdded { container_id: container.id.clone(), exec_id };
     shim.publisher.publish("/tasks/exec-added", &event);
     Ok(Outcome::empty())
+}
+
+fn oom_score_adj(process: &[u8]) -> Option<i64> {
+    let process: serde_json::Value = serde_json::from_slice(process).ok()?;
+    process.get("oomScoreAdj")?.as_i64()
 }
 
 /// Answers ResizePty.

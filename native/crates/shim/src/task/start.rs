@@ -105,6 +105,9 @@ fn start_exec(shim: &mut Shim, reply: Reply, exec_id: &str) -> Result<(), Status
         .map_err(|error| Status::new(Code::NotFound, error.to_string()))?;
     if let Some(process) = container.execs.get_mut(exec_id) {
         process.stdin_keep = opened.stdin_keep;
+        if let Some(score) = process.oom_score_adj {
+            invocation.set_oom_score_adj(score);
+        }
     }
     shim.watch(exec_id, opened.pumps)?;
     let verb = Verb::Exec(exec_id.to_owned());
