@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
@@ -50,7 +50,9 @@ function transportOf({ headers }: IncomingMessage): Arrival['transport'] | undef
 }
 
 function createHttpServer({ tlsCert, tlsKey, clientCa }: StreamingConfig): Server {
-  if (tlsCert === '') return createServer();
+  if (tlsCert === '' && tlsKey === '' && clientCa === '') return createServer();
+  // Whoever set one of them counts on TLS.
+  if (tlsCert === '' || tlsKey === '') throw new BerthError('invalid', 'TLS needs both a certificate and its key', { hint: 'set [streaming] tls_cert and tls_key, or neither of them nor client_ca' });
   const read = (path: string, key: string): Buffer => {
     try {
       return readFileSync(path);
@@ -75,6 +77,8 @@ export class StreamingServer implements StreamingUrls {
   readonly #tickets: Tickets<Ticket>;
   readonly #interrupt = new AbortController();
   readonly #served = new Map<Duplex, Promise<void>>();
+  /** All connections, also those that have not said anything yet. */
+  readonly #sockets = new Set<Socket>();
   #base = '';
   #closing = false;
 
@@ -87,6 +91,10 @@ export class StreamingServer implements StreamingUrls {
     this.#server.on('request', (_request, response) => {
       response.writeHead(400, { 'content-type': 'text/plain', connection: 'close' }).end('streams need an upgrade to SPDY/3.1 or websocket\n');
     });
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => { this.#upgrade(request, socket, head); });
   }
 
@@ -98,6 +106,8 @@ export class StreamingServer implements StreamingUrls {
       });
       this.#server.listen(parseAddress(address), resolve);
     });
+    // One client could not be taken, for want of descriptors or memory; the next may be.
+    this.#server.on('error', (err) => { this.#parts.log.warn({ err }, 'a streaming client could not connect'); });
     // Listening on TCP, so it has such an address.
     this.#base = `${tlsCert === '' ? 'http' : 'https'}://${urlHost(this.#server.address() as AddressInfo)}`;
   }
@@ -124,7 +134,7 @@ export class StreamingServer implements StreamingUrls {
     const rest = [...this.#served];
     for (const [socket] of rest) socket.destroy();
     await Promise.all(rest.map(([, served]) => served));
-    this.#server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 

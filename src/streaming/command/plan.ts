@@ -37,7 +37,7 @@ async function overSpdy({ socket, head }: Arrival, name: string, { choice, comma
 
 async function overWebSocket(arrival: Arrival, name: string, { choice, command, context }: Work): Promise<void> {
   const protocol = webSocketProtocols.get(name);
-  const webSocket = await acceptWebSocket(arrival, name);
-  if (webSocket === undefined || protocol === undefined) return;
-  await serveCommand(webSocketStreams(webSocket, choice, protocol, context.idleTimeoutMs), command, context.interrupt, context.log);
+  if (protocol === undefined) return;
+  const streams = await acceptWebSocket(arrival, name, (webSocket) => webSocketStreams(webSocket, choice, protocol, context.idleTimeoutMs));
+  if (streams !== undefined) await serveCommand(streams, command, context.interrupt, context.log);
 }

@@ -4,6 +4,7 @@ import type { Arrival, Plan, ServeContext } from '../plan.ts';
 import { acceptSpdy } from '../spdy/accept.ts';
 import { SpdyConnection, type SpdyOptions } from '../spdy/connection.ts';
 import { acceptWebSocket, asByteStream, offeredProtocols } from '../websocket/accept.ts';
+import { Channels } from '../websocket/channels.ts';
 import type { Dial } from './pair.ts';
 import { SpdyForward } from './spdy-forward.ts';
 import { channelForwardCodecs, forwardChannels } from './web-socket-forward.ts';
@@ -42,8 +43,8 @@ async function overSpdy({ socket, head }: Arrival, dial: Dial, context: ServeCon
 }
 
 async function overTunnel(arrival: Arrival, dial: Dial, context: ServeContext): Promise<void> {
-  const webSocket = await acceptWebSocket(arrival, tunnelName);
-  if (webSocket !== undefined) await untilGone(new SpdyConnection(asByteStream(webSocket), spdyOptions(dial, context)), context.interrupt);
+  const connection = await acceptWebSocket(arrival, tunnelName, (webSocket) => new SpdyConnection(asByteStream(webSocket), spdyOptions(dial, context)));
+  if (connection !== undefined) await untilGone(connection, context.interrupt);
 }
 
 function spdyOptions(dial: Dial, { log, creationTimeoutMs, idleTimeoutMs }: ServeContext): SpdyOptions {
@@ -66,7 +67,8 @@ interface ChannelWork {
 
 async function overChannels(arrival: Arrival, name: string, { ports, dial, context }: ChannelWork): Promise<void> {
   const codec = channelForwardCodecs.get(name);
-  const webSocket = await acceptWebSocket(arrival, name);
-  if (webSocket === undefined || codec === undefined) return;
-  await forwardChannels(webSocket, { ports, codec, dial, idleTimeoutMs: context.idleTimeoutMs, log: context.log });
+  if (codec === undefined) return;
+  const { idleTimeoutMs, log } = context;
+  const channels = await acceptWebSocket(arrival, name, (webSocket) => new Channels(webSocket, { codec, count: 2 * ports.length, canClose: false, idleTimeoutMs }));
+  if (channels !== undefined) await forwardChannels(channels, { ports, dial, log });
 }

@@ -1,7 +1,6 @@
 import type { Logger } from '../../telemetry/log.ts';
 import { base64Codec, binaryCodec, type ChannelCodec } from '../websocket/channel-codec.ts';
-import { Channels } from '../websocket/channels.ts';
-import type { WebSocket } from '../websocket/accept.ts';
+import type { Channels } from '../websocket/channels.ts';
 import { forwardPair, type Dial } from './pair.ts';
 
 /** Subprotocols of port forwarding in channels, without SPDY; '' is a client that asks for none. */
@@ -13,16 +12,12 @@ export const channelForwardCodecs: ReadonlyMap<string, ChannelCodec> = new Map([
 
 export interface ChannelForwardOptions {
   readonly ports: readonly number[];
-  readonly codec: ChannelCodec;
   readonly dial: Dial;
-  readonly idleTimeoutMs: number;
   readonly log: Logger;
 }
 
 /** Forwards ports over two channels each, data and error, which both begin with the port in two bytes. Resolves when all are done. */
-export async function forwardChannels(webSocket: WebSocket, options: ChannelForwardOptions): Promise<void> {
-  const { ports, codec, dial, idleTimeoutMs, log } = options;
-  const channels = new Channels(webSocket, { codec, count: 2 * ports.length, canClose: false, idleTimeoutMs });
+export async function forwardChannels(channels: Channels, { ports, dial, log }: ChannelForwardOptions): Promise<void> {
   await Promise.all(
     ports.map(async (port, index) => {
       const [data, error] = channels.streams.slice(2 * index, 2 * index + 2);

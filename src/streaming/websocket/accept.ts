@@ -18,10 +18,11 @@ export function offeredProtocols({ headers }: IncomingMessage): readonly string[
 }
 
 /**
- * Answers with 101 and the chosen protocol ('' when the client offered none). Resolves with undefined when the handshake
- * itself was wrong, which the client has been told by then.
+ * Answers with 101 and the chosen protocol ('' when the client offered none), and resolves with what `open` makes of the
+ * connection; or with undefined when the handshake itself was wrong, which the client has been told by then. `open` is
+ * called at once, since messages and errors that nobody listens to yet are lost, or end the daemon.
  */
-export async function acceptWebSocket({ request, socket, head }: Upgrade, protocol: string): Promise<WebSocket | undefined> {
+export async function acceptWebSocket<Opened>({ request, socket, head }: Upgrade, protocol: string, open: (webSocket: WebSocket) => Opened): Promise<Opened | undefined> {
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -33,7 +34,7 @@ export async function acceptWebSocket({ request, socket, head }: Upgrade, protoc
   if (protocol !== '') server.on('headers', (lines) => { lines.push(`Sec-WebSocket-Protocol: ${protocol}`); });
   return new Promise((resolve) => {
     socket.once('close', () => { resolve(undefined); });
-    server.handleUpgrade(request, socket, head, resolve);
+    server.handleUpgrade(request, socket, head, (webSocket) => { resolve(open(webSocket)); });
   });
 }
 
