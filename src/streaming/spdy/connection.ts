@@ -18,6 +18,8 @@ export interface SpdyOptions {
 
 /** A peer with more streams open at once is up to no good: their buffers are memory. */
 const maxStreams = 512;
+/** A peer that does not read what its control frames are answered with is not read from either: answers are memory, too. */
+const maxUnsentAnswerBytes = 64 << 10;
 /** How long a peer may take to hang up after the kernel has all that it is to be told; a slow one still reads. */
 const lingerMs = 60_000;
 /** How long a peer that broke the protocol may take to read that it did. */
@@ -41,6 +43,8 @@ export class SpdyConnection implements StreamLink {
   #lastStreamId = 0;
   #lastPingId = 0;
   #finishing = false;
+  #unsentAnswerBytes = 0;
+  #answersSent: (() => void) | undefined;
 
   constructor(socket: Duplex, options: SpdyOptions) {
     this.#socket = socket;
@@ -94,7 +98,7 @@ export class SpdyConnection implements StreamLink {
   }
 
   forget(streamId: number, reset: boolean): void {
-    if (this.#streams.delete(streamId) && reset) this.#write([rstStream(streamId, resetStatus.cancel)]);
+    if (this.#streams.delete(streamId) && reset) this.#answer(rstStream(streamId, resetStatus.cancel));
   }
 
   async #closed(): Promise<void> {
@@ -133,6 +137,14 @@ export class SpdyConnection implements StreamLink {
     this.#socket.uncork();
   }
 
+  #answer(frame: Buffer): void {
+    this.#unsentAnswerBytes += frame.length;
+    this.#write([frame], () => {
+      this.#unsentAnswerBytes -= frame.length;
+      if (this.#unsentAnswerBytes <= maxUnsentAnswerBytes) this.#answersSent?.();
+    });
+  }
+
   async #read(): Promise<void> {
     try {
       // The iterator reads on only when the loop comes back, so a wait in here holds the peer back.
@@ -164,7 +176,10 @@ export class SpdyConnection implements StreamLink {
   #take(frame: Frame): Promise<void> | undefined {
     if (frame.kind === 'data') return this.#takeData(frame);
     this.#takeControl(frame);
-    return undefined;
+    if (this.#unsentAnswerBytes <= maxUnsentAnswerBytes) return undefined;
+    return new Promise((resolve) => {
+      this.#answersSent = resolve;
+    });
   }
 
   #takeData({ streamId, bytes, fin }: DataPiece): Promise<void> | undefined {
@@ -191,13 +206,13 @@ export class SpdyConnection implements StreamLink {
     // Also of a stream that is refused: the next block builds on this one.
     const headers = this.#headerReader.read(payload.subarray(synStreamFixedBytes));
     if (this.#finishing || this.#streams.size >= maxStreams) {
-      this.#write([rstStream(id, resetStatus.refusedStream)]);
+      this.#answer(rstStream(id, resetStatus.refusedStream));
       return;
     }
     const stream = new SpdyStream(id, headers, this);
     this.#streams.set(id, stream);
     // The reply goes first: a peer drops what comes on a stream before it.
-    this.#write([synReply(id, this.#headerWriter.write(new Map()))]);
+    this.#answer(synReply(id, this.#headerWriter.write(new Map())));
     if ((flags & finFlag) !== 0) void stream.receive(Buffer.alloc(0), true);
     if (!this.#options.accept(stream, this.gone)) stream.destroy();
   }
@@ -210,7 +225,7 @@ export class SpdyConnection implements StreamLink {
 
   /** The peer's own pings come back; answers to ours say nothing but that it lives. */
   #answerPing(id: number): void {
-    if (id % 2 === 1) this.#write([ping(id)]);
+    if (id % 2 === 1) this.#answer(ping(id));
   }
 
   #takeHeaders(flags: number, payload: Buffer): void {
