@@ -29,6 +29,8 @@ export class SpdyStream extends Duplex {
     this.#link = link;
     // A reset is an ordinary end of a stream; whoever works with it learns of it by 'close'.
     this.on('error', () => undefined);
+    // One that the peer has ended is asked for no more, so its last bytes make room without a read.
+    this.on('end', () => { this.#readOn(); });
   }
 
   /** Takes data from the peer. Returns what to wait for before more is read, if anything. */

@@ -23,6 +23,8 @@ export class ChannelStream extends Duplex {
     this.#number = number;
     this.#link = link;
     this.on('error', () => undefined);
+    // One that the client has ended is asked for no more, so its last bytes make room without a read.
+    this.on('end', () => { link.release(number); });
   }
 
   receive(bytes: Buffer): void {
