@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { grpcStatus, type Message } from '../fixtures/cri.ts';
@@ -43,6 +44,38 @@ test('a running container has times, processor time, memory and writable layer',
     { timeout: 15_000, interval: 500 },
   );
   expect(stats.stats['memory']).toMatchObject({ available_bytes: { value: expect.stringMatching(/^\d+$/) } });
+});
+
+test('swap is told, and pressure where the kernel has it for cgroups', async () => {
+  const stats = await suite.cri.call<{ stats: Message }>('ContainerStats', { container_id: busy });
+  const swap = stats.stats['swap'] as { timestamp: string; swap_usage_bytes: Wrapped };
+  expect(Number(swap.timestamp)).toBeGreaterThan(0);
+  expect(amount(swap.swap_usage_bytes)).toBeGreaterThanOrEqual(0);
+  const version2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
+  const line = { Total: expect.stringMatching(/^\d+$/), Avg10: expect.any(Number), Avg60: expect.any(Number), Avg300: expect.any(Number) };
+  const { stats: ofPod } = await suite.cri.call<{ stats: { linux: Message } }>('PodSandboxStats', { pod_sandbox_id: pod.id });
+  for (const kind of ['cpu', 'memory', 'io']) {
+    const psi = version2 ? { Some: line } : null;
+    expect(stats.stats[kind], kind).toMatchObject({ psi });
+    expect(ofPod.linux[kind], kind).toMatchObject({ psi });
+  }
+});
+
+test('containers that come and go while they are counted fail no list', async () => {
+  let over = false;
+  const churn = (async () => {
+    for (let round = 0; round < 6; round += 1) {
+      const ids = await Promise.all([0, 1, 2].map(async (index) => suite.run(pod, [...waiting], { metadata: { name: `churn-${round}-${index}` } })));
+      await Promise.all(ids.map(async (id) => suite.cri.removeContainer(id)));
+    }
+    over = true;
+  })();
+  let lists = 0;
+  for (; !over; lists += 1) {
+    for (const method of ['ListContainerStats', 'ListPodSandboxStats', 'ListPodSandboxMetrics', 'ListContainers', 'ListPodSandbox']) await suite.cri.call(method);
+  }
+  await churn;
+  expect(lists).toBeGreaterThan(3);
 });
 
 test('processor time grows and never goes back', async () => {

@@ -20,17 +20,24 @@ const output = { stdout: true, stderr: true };
 const input = { stdin: true, ...output };
 const terminal = { stdin: true, stdout: true, tty: true };
 const transports: readonly Transport[] = ['spdy', 'websocket'];
+interface Unused {
+  readonly url: string;
+  readonly pid: number;
+  readonly atMs: number;
+}
 const eventually = async (check: () => void, timeout = 10_000): Promise<void> => vi.waitFor(check, { timeout, interval: 20 });
 
 describe.skipIf(unbuildable !== undefined)('streams', () => {
   let suite: CriSuite;
   let pod: SuitePod;
   let id: string;
+  let unused: Unused;
   beforeAll(async () => {
     await buildPeers(['streaming-client']);
     suite = await CriSuite.start();
     pod = await suite.pod();
     id = await suite.run(pod, [...waiting]);
+    unused = await unusedUrl();
   }, 900_000);
   afterAll(async () => suite?.close());
 
@@ -216,6 +223,14 @@ describe.skipIf(unbuildable !== undefined)('streams', () => {
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/exec\/[\w-]{22,}$/);
     expect(await new StreamingClient(url, { transport: 'spdy', streams: output }).result).toMatchObject({ stdout: 'x\n', code: 0 });
     expect(await new StreamingClient(url, { transport: 'spdy', streams: output }).result).toMatchObject({ stdout: '', code: 200 });
+  });
+
+  // Asked for before all others, so that a run of the whole file hardly waits, unless berthd was started again meanwhile.
+  const unusedUrl = async (): Promise<Unused> => ({ url: await urlOf('Exec', { container_id: id, cmd: ['echo', 'late'], ...output }), pid: suite.node.pid, atMs: performance.now() });
+  test('a URL that nobody used is forgotten after a minute', { timeout: 90_000 }, async () => {
+    const { url, atMs } = unused.pid === suite.node.pid ? unused : await unusedUrl();
+    await sleep(Math.max(0, atMs + 60_500 - performance.now()));
+    expect(await new StreamingClient(url, { transport: 'spdy', streams: output }).result).toMatchObject({ stdout: '', code: 200, stderr: expect.stringContaining('no such URL') });
   });
 
   const none = { stdin: false, stdout: false, stderr: false };
