@@ -20,11 +20,7 @@ const output = { stdout: true, stderr: true };
 const input = { stdin: true, ...output };
 const terminal = { stdin: true, stdout: true, tty: true };
 const transports: readonly Transport[] = ['spdy', 'websocket'];
-interface Unused {
-  readonly url: string;
-  readonly pid: number;
-  readonly atMs: number;
-}
+type Unused = Readonly<Record<'url', string> & Record<'pid' | 'atMs', number>>;
 const eventually = async (check: () => void, timeout = 10_000): Promise<void> => vi.waitFor(check, { timeout, interval: 20 });
 
 describe.skipIf(unbuildable !== undefined)('streams', () => {

@@ -13,7 +13,6 @@ describe.each(handlers)('$name', (handler) => {
     test.skip(`needs ${absent}`, () => undefined);
     return;
   }
-  const ours = handler.protocol === 'berth';
   let lab: ShimLab;
 
   const exec = ({ task, bundle }: Running, script: string, streams: StreamChoice = outputs): Promise<Session> =>
@@ -60,17 +59,11 @@ describe.each(handlers)('$name', (handler) => {
     expect(await Promise.all([textOf(session.stdout), session.exit])).toEqual(['hi\n', 0]);
   });
 
-  test('output is fast', async () => {
-    const container = await lab.idle();
+  // How fast it is, the bench tells.
+  test('512 MiB of output come whole', async () => {
     const bytes = 512 * mebibyte;
-    const began = performance.now();
-    const session = await exec(container, `dd if=/dev/zero bs=1M count=${bytes / mebibyte} 2>/dev/null`);
-    expect(await count(required(session.stdout))).toBe(bytes);
-    const rate = bytes / 1000 / (performance.now() - began);
-    console.log(`${handler.name}: exec stdout ${Math.round(rate)} MB/s`);
-    expect(await session.exit).toBe(0);
-    // Far below what an idle machine does, which is several times 100.
-    expect(rate).toBeGreaterThan(ours ? 100 : 30);
+    const session = await exec(await lab.idle(), `dd if=/dev/zero bs=1M count=${bytes / mebibyte} 2>/dev/null`);
+    expect([await count(required(session.stdout)), await session.exit]).toEqual([bytes, 0]);
   });
 
   test('a reader that pauses holds the process back and loses nothing', async () => {

@@ -15,6 +15,13 @@ const daemons = [
   { name: 'containerd', handlers: ['runc', 'crun'] },
 ] as const;
 
+export interface LabOptions {
+  /** Names of subjects; empty for all. */
+  readonly only: readonly string[];
+  /** Whether streams will be measured, for which a client has to be built. */
+  readonly streams: boolean;
+}
+
 /** The daemons side by side, each with the image that is measured. */
 export class Lab implements AsyncDisposable {
   readonly #directory = mkdtempSync(join(tmpdir(), 'berth-bench-'));
@@ -22,8 +29,8 @@ export class Lab implements AsyncDisposable {
   #registry: Registry | undefined;
   readonly subjects: Subject[] = [];
 
-  /** @param only names of subjects; empty for all. */
-  async start(only: readonly string[], print: (line: string) => void): Promise<void> {
+  async start({ only, streams }: LabOptions, print: (line: string) => void): Promise<void> {
+    if (streams) await buildPeers(['streaming-client'], print);
     const images = new TestImages();
     this.#registry = await Registry.start({ directory: this.#directory });
     const image = await this.#registry.push('busybox', '1', images.busybox());

@@ -1,6 +1,7 @@
 /** Measures berth beside containerd on this machine and writes build/bench/report.md and report.json. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { whyNotBuildable } from '../../conformance/peers/build.ts';
 import { Lab } from './lab.ts';
 import { describeMachine } from './machine.ts';
 import { parseOptions } from './options.ts';
@@ -13,13 +14,16 @@ const print = (line: string): void => {
 };
 
 async function main(): Promise<void> {
-  const options = parseOptions(process.argv.slice(2));
+  const asked = parseOptions(process.argv.slice(2));
+  const unbuildable = whyNotBuildable();
+  if (unbuildable !== undefined && asked.streamMib > 0) print(`leaving streams out: ${unbuildable}`);
+  const options = { ...asked, streamMib: unbuildable === undefined ? asked.streamMib : 0 };
   await using lab = new Lab();
   // Interrupted, it must not leave daemons, pods and a bridge behind.
   process.once('SIGINT', () => {
     void lab[Symbol.asyncDispose]().finally(() => process.exit(130));
   });
-  await lab.start(options.only, print);
+  await lab.start({ only: options.only, streams: options.streamMib > 0 }, print);
   if (lab.subjects.length === 0) throw new Error(`nothing to measure: ${options.only.join(', ') || 'no runtime could be started'}`);
   const report = makeReport(await runRounds(lab.subjects, options, print), describeMachine(), options);
   const text = renderReport(report);

@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly concurrency: number;
   /** Calls of ExecSync, per subject and round. */
   readonly execs: number;
+  /** MiB of an exec's stdout, per transport, subject and round; 0 leaves that out. */
+  readonly streamMib: number;
   /** Pods that run while memory is read. */
   readonly memoryPods: number;
   /** Names of subjects; empty for all. */
@@ -19,8 +21,8 @@ export interface BenchOptions {
   readonly out: string;
 }
 
-const usage = `usage: node src/bench/main.ts [--rounds 6] [--pods 10] [--concurrency 10] [--execs 20] [--memory-pods 10]
-       [--only berth+crun,berth+runc,containerd+runc,containerd+crun] [--out build/bench]`;
+const usage = `usage: node src/bench/main.ts [--rounds 6] [--pods 10] [--concurrency 10] [--execs 20] [--stream-mib 256]
+       [--memory-pods 10] [--only berth+crun,berth+runc,containerd+runc,containerd+crun] [--out build/bench]`;
 
 function count(text: string, name: string): number {
   const value = Number(text);
@@ -37,6 +39,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       pods: { type: 'string', default: '10' },
       concurrency: { type: 'string', default: '10' },
       execs: { type: 'string', default: '20' },
+      'stream-mib': { type: 'string', default: '256' },
       'memory-pods': { type: 'string', default: '10' },
       only: { type: 'string', default: '' },
       out: { type: 'string', default: join(import.meta.dirname, '../../build/bench') },
@@ -47,6 +50,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     pods: Math.max(1, count(values.pods, 'pods')),
     concurrency: count(values.concurrency, 'concurrency'),
     execs: count(values.execs, 'execs'),
+    streamMib: count(values['stream-mib'], 'stream-mib'),
     memoryPods: count(values['memory-pods'], 'memory-pods'),
     only: values.only.split(',').filter(Boolean),
     out: values.out,

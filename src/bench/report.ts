@@ -1,9 +1,11 @@
+import type { Transport } from '../../conformance/streaming/streaming-client.ts';
 import type { Machine } from './machine.ts';
 import type { BenchOptions } from './options.ts';
 import { summariseWaterfalls, type PhaseSummary } from './read-waterfalls.ts';
 import type { BenchResult, RoundResult } from './run-rounds.ts';
 import { median, summarise, type Summary } from './statistics.ts';
 import type { MemoryResult } from './measure-memory.ts';
+import type { StreamResult } from './measure-stream.ts';
 
 /** One subject's numbers over all rounds. Milliseconds. */
 export interface SubjectReport {
@@ -18,6 +20,8 @@ export interface SubjectReport {
   /** Medians over the rounds. */
   readonly startsPerSecond: number;
   readonly removesPerSecond: number;
+  /** MB/s. */
+  readonly stream: StreamResult;
   readonly memory: MemoryResult | undefined;
   readonly waterfall: readonly PhaseSummary[];
 }
@@ -28,6 +32,7 @@ export interface RatioReport {
   readonly slower: string;
   readonly start: number;
   readonly exec: number;
+  readonly stream: StreamResult;
   readonly remove: number;
   readonly startsPerSecond: number;
   readonly memory: number;
@@ -50,6 +55,8 @@ const comparisons = [
   ['containerd+crun', 'containerd+runc'],
 ] as const;
 
+const eachTransport = (rate: (transport: Transport) => number): StreamResult => ({ spdy: rate('spdy'), websocket: rate('websocket') });
+
 function subjectReport(name: string, rounds: readonly RoundResult[], memory: MemoryResult | undefined): SubjectReport {
   const starts = rounds.flatMap(({ serial }) => serial.starts);
   const concurrent = rounds.flatMap((round) => round.concurrent ?? []);
@@ -64,6 +71,7 @@ function subjectReport(name: string, rounds: readonly RoundResult[], memory: Mem
     concurrent: summarise(concurrent.flatMap(({ totals }) => totals)),
     startsPerSecond: median(concurrent.map((result) => result.startsPerSecond)),
     removesPerSecond: median(concurrent.map((result) => result.removesPerSecond)),
+    stream: eachTransport((transport) => median(rounds.flatMap(({ stream }) => stream?.[transport] ?? []))),
     memory,
     waterfall: summariseWaterfalls(rounds.flatMap(({ serial }) => serial.waterfalls)),
   };
@@ -78,6 +86,7 @@ function ratioReport([faster, slower]: readonly [string, string], { rounds, memo
     slower,
     start: ratio(({ serial }) => median(serial.starts.map(({ total }) => total))),
     exec: ratio(({ execs }) => median(execs)),
+    stream: eachTransport((transport) => ratio(({ stream }) => 1 / (stream?.[transport] ?? Number.NaN))),
     remove: ratio(({ serial }) => median(serial.removes)),
     startsPerSecond: ratio(({ concurrent }) => 1 / (concurrent?.startsPerSecond ?? Number.NaN)),
     memory: (memory[slower]?.perPod ?? Number.NaN) / (memory[faster]?.perPod ?? Number.NaN),

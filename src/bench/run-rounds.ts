@@ -3,6 +3,7 @@ import { measureConcurrent, type ConcurrentResult } from './measure-concurrent.t
 import { measureExec } from './measure-exec.ts';
 import { measureMemory, type MemoryResult } from './measure-memory.ts';
 import { measureSerial, type SerialResult } from './measure-serial.ts';
+import { measureStream, type StreamResult } from './measure-stream.ts';
 import type { BenchOptions } from './options.ts';
 import { median } from './statistics.ts';
 import type { Subject } from './subject.ts';
@@ -15,6 +16,7 @@ export interface RoundResult {
   readonly serial: SerialResult;
   readonly concurrent: ConcurrentResult | undefined;
   readonly execs: readonly number[];
+  readonly stream: StreamResult | undefined;
 }
 
 export interface BenchResult {
@@ -32,8 +34,9 @@ async function runRound(subject: Subject, round: number, options: BenchOptions):
   const load = loadNow();
   const serial = await measureSerial(subject, options.pods);
   const execs = options.execs > 0 ? await measureExec(subject, options.execs) : [];
+  const stream = options.streamMib > 0 ? await measureStream(subject, options.streamMib) : undefined;
   const concurrent = options.concurrency > 0 ? await measureConcurrent(subject, options.concurrency) : undefined;
-  return { subject: subject.name, round, load, serial, concurrent, execs };
+  return { subject: subject.name, round, load, serial, concurrent, execs, stream };
 }
 
 /** Measures every subject in every round, interleaved, then memory once for each. */
