@@ -165,6 +165,18 @@ test('an image volume is mounted read-only once for the pod, keeps its image, an
   expect(world.leftovers()).toEqual([]);
 });
 
+test('a pod that stops while an image volume is on its way gets none', async () => {
+  world.images.images.push(fakeImage('data'));
+  const stopped = Promise.withResolvers<readonly undefined[]>();
+  vi.spyOn(world.agent, 'readSnapshotFiles').mockReturnValueOnce(stopped.promise);
+  const creating = create({ mounts: [{ ...mount, image: 'registry.test/data:1', readonly: true }] });
+  await engine.pods.stop(pod.id, signal());
+  vi.spyOn(world.agent, 'mount').mockRejectedValue(new Error('mounted in a stopped pod'));
+  stopped.resolve([undefined, undefined]);
+  await expect(creating).rejects.toMatchObject({ kind: 'precondition' });
+  expect([...world.agent.mounts.keys()]).toEqual([]);
+});
+
 test('an image volume whose mount failed is made anew for the next container', async () => {
   const mounts = [{ ...mount, readonly: true, image: 'registry.test/app:1' }];
   vi.spyOn(world.agent, 'mount').mockRejectedValueOnce(new Error('busy'));

@@ -41,6 +41,9 @@ export async function mountImageVolume(parts: EngineParts, podId: PodId, mount: 
 }
 
 async function mounted(parts: EngineParts, podId: PodId, image: Image, signal: AbortSignal): Promise<string> {
+  const pod = parts.pods.peek(podId);
+  // Whoever stopped the pod has looked for its volumes already.
+  if (pod?.state !== 'ready') throw new BerthError('precondition', `pod ${podId} is ${pod?.state ?? 'gone'} and takes no image volume`);
   const name = image.id.replace(/^sha256:/, '');
   const target = join(parts.paths.imageVolumes(podId), name);
   const marker = `${target}${markerEnd}`;
@@ -49,7 +52,6 @@ async function mounted(parts: EngineParts, podId: PodId, image: Image, signal: A
   const key = snapshotKey(podId, name);
   // One that is there without a mount was left by a crash.
   await parts.snapshotter.remove(key);
-  const pod = parts.pods.required(podId);
   const snapshotter = await snapshotterFor(parts, pod, image, signal);
   const mounts = await snapshotter.prepare(key, image.topSnapshot, signal, idShift(pod));
   for (const mount of mounts) await parts.agent.mount(readonly(mount, podOptions(parts, pod)), target, signal);
