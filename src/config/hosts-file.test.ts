@@ -64,6 +64,12 @@ test.each([
   expect(() => read(source)).toThrow(file);
 });
 
+test('a password in an address is not told', () => {
+  for (const source of ['[host."https://user:pw@x"]', '[host."user:pw@x"]\nca = 5', '[host."https://user:p@w@x"]']) {
+    expect(() => read(source)).toThrow(expect.objectContaining({ message: expect.stringMatching(/^host\."(https:\/\/)?…@x" in /) as unknown }));
+  }
+});
+
 test('certificates by their endings, as Docker has them', () => {
   expect(certificateFiles('/d', ['ca.crt', 'client.cert', 'client.key', 'note.txt']).server).toMatchObject({ url: undefined, fields: { ca: ['/d/ca.crt'], client: [{ cert: '/d/client.cert', key: '/d/client.key' }] } });
 });

@@ -101,10 +101,21 @@ export interface HostsFile {
 
 /** Reads a hosts.toml as containerd describes it. Fails `invalid` with the key and the file in the message. */
 export function parseHostsFile(source: string, file: string): HostsFile {
-  const { server: url, host, ...own } = schema.parse(parseToml(source, file), { file, key: '' });
+  const toml = parseToml(source, file);
+  // Before all else: what is wrong below an address is told with the address.
+  for (const address of addressesIn(toml)) asUrl(address, { file, key: `host."${withoutLogin(address)}"` });
+  const { server: url, host, ...own } = schema.parse(toml, { file, key: '' });
   const hosts = Object.entries(host).map(([address, fields]) => ({ url: asUrl(address, { file, key: `host."${address}"` }), fields }));
   return { hosts, server: { url, fields: own } };
 }
+
+function addressesIn(toml: unknown): readonly string[] {
+  const host = typeof toml === 'object' && toml !== null && 'host' in toml ? toml.host : undefined;
+  return typeof host === 'object' && host !== null && !Array.isArray(host) ? Object.keys(host) : [];
+}
+
+/** A password does not belong into an address, so nobody expects that errors show it. */
+const withoutLogin = (address: string): string => address.replace(/^([a-z0-9]+:\/\/)?.*@/i, '$1…@');
 
 /** What a directory without a hosts.toml says: its `.crt` files are authorities, its `.cert` and `.key` files what the node shows. */
 export function certificateFiles(directory: string, names: readonly string[]): HostsFile {
