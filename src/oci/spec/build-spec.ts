@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import { capabilitySets, effectiveCapabilities, unknownCapabilities } from './capabilities.ts';
 import type { SpecInput } from './input.ts';
@@ -22,7 +23,7 @@ function buildProcess(input: SpecInput): OciProcess {
     user: { uid: process.user.uid, gid: process.user.gid, additionalGids: process.user.groups },
     args: processArgs(process),
     env: processEnv(process),
-    cwd: process.workingDir || process.image.workingDir || '/',
+    cwd: posix.resolve('/', process.workingDir || process.image.workingDir),
     capabilities: capabilitySets(effectiveCapabilities(security.capabilities, security.privileged, input.host.boundingCapabilities), security.capabilities?.addAmbient),
     noNewPrivileges: security.noNewPrivileges,
     oomScoreAdj: oomScoreAdj(input.resources.oomScoreAdj, input.host),

@@ -29,8 +29,8 @@ function requestedSet({ add: plain, drop, addAmbient }: CapabilityInput): Readon
   const add = [...plain, ...addAmbient];
   const dropped = drop.filter((name) => name !== 'ALL').map(canonical);
   const added = add.filter((name) => name !== 'ALL').map(canonical);
-  if (add.includes('ALL')) return new Set(all).difference(new Set(drop.includes('ALL') ? all : dropped));
-  const base = drop.includes('ALL') ? [] : defaults;
+  const offered = add.includes('ALL') ? all : defaults;
+  const base = drop.includes('ALL') ? [] : offered;
   return new Set([...base, ...added]).difference(new Set(dropped));
 }
 

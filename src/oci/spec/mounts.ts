@@ -67,12 +67,15 @@ export interface MountsInput {
   readonly binds: readonly BindInput[];
 }
 
-/** All mounts in the order in which the runtime makes them: defaults, then the request's, parents before children. */
+/**
+ * All mounts in the order in which the runtime makes them: the kernel's, then the pod's files with what the request has,
+ * parents before children, so that a volume over /etc does not hide the pod's resolv.conf.
+ */
 export function mounts(input: MountsInput): readonly OciMount[] {
   const { network, user } = input.namespaces;
-  const defaults = [...kernelMounts(input.security, network === 'node' && user !== undefined), ...podFileMounts(input.files, input.security.readonlyRootfs)];
-  const requested = byDepth(input.binds).map(bindMount);
-  return [...without(defaults, input.binds), ...requested];
+  const kernel = kernelMounts(input.security, network === 'node' && user !== undefined);
+  const files = podFileMounts(input.files, input.security.readonlyRootfs);
+  return [...without(kernel, input.binds), ...byDepth([...without(files, input.binds), ...input.binds.map(bindMount)])];
 }
 
 /** The strongest propagation that a mount asks for: the rootfs must not be more private than that. */
