@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { grpcStatus, type Message } from '../fixtures/cri.ts';
+import type { ContainerConfig } from '../fixtures/cri-types.ts';
 import { CriSuite, waiting, type SuitePod } from './suite.ts';
 
 let suite: CriSuite;
@@ -266,6 +267,18 @@ test('a verbose status has pid, pod and OCI spec as JSON', async () => {
   await suite.cri.stopContainer(id, 0);
   // Its pid may be another program's by now.
   expect(await verbose()).toMatchObject({ ...lasting, pid: 0 });
+});
+
+test('a container can be made again from its verbose status', async () => {
+  const first = await suite.run(pod, [...waiting], { labels: { app: 'twice' }, working_dir: '/tmp', linux: { resources: { cpu_shares: '300' }, security_context: { run_as_user: { value: '33' } } } });
+  const { info } = await suite.cri.call<{ info: Record<string, string> }>('ContainerStatus', { container_id: first, verbose: true });
+  const { config } = JSON.parse(info['info'] ?? '') as { config: ContainerConfig };
+  const before = await suite.cri.containerStatus(first);
+  await suite.cri.removeContainer(first);
+  const second = await suite.cri.createContainer(pod.id, config, pod.config);
+  await suite.cri.startContainer(second);
+  const made = { id: expect.any(String), created_at: expect.any(String), started_at: expect.any(String) };
+  expect(await suite.cri.containerStatus(second)).toEqual({ ...before, ...made });
 });
 
 test('a status outlives its image', async () => {

@@ -39,7 +39,7 @@ test('the timestamp of a status stays zero while no container statuses come with
 test('a verbose status has JSON under info', async () => {
   const { id } = await suite.pod();
   const { info } = await suite.cri.call<{ info: Record<string, string> }>('PodSandboxStatus', { pod_sandbox_id: id, verbose: true });
-  expect(JSON.parse(info['info'] ?? '')).toMatchObject({ pid: 0, cniResult: { ips: [expect.anything()] }, config: { identity: { name: 'pod' } } });
+  expect(JSON.parse(info['info'] ?? '')).toMatchObject({ pid: 0, cniResult: { ips: [expect.anything()] }, config: { metadata: { name: 'pod' }, linux: { cgroup_parent: suite.node.scratch.cgroup } } });
 });
 
 interface VerbosePod {

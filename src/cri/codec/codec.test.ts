@@ -7,12 +7,13 @@ import type { AuthConfig } from '../messages/image.ts';
 import type { ContainerConfig } from '../messages/container.ts';
 import type { PodSandboxConfig } from '../messages/sandbox.ts';
 import { decodeAuth } from './auth.ts';
-import { decodeContainerConfig } from './container-config.ts';
+import { decodeContainerConfig, encodeContainerConfig } from './container-config.ts';
 import { encodeContainer, encodeContainerStatus } from './container.ts';
 import { decodeContainerFilter, decodePodFilter } from './filters.ts';
 import { encodeExecOutput } from './exec-output.ts';
 import { encodeImage } from './image.ts';
-import { decodePodConfig } from './pod-config.ts';
+import { protoJson } from './json.ts';
+import { decodePodConfig, encodePodConfig } from './pod-config.ts';
 import { encodePodStatus } from './pod.ts';
 import { decodeResources, encodeResources } from './resources.ts';
 import { decodeStopSignal, encodeStopSignal } from './stop-signal.ts';
@@ -214,4 +215,69 @@ test.each([
   const reply = encodeExecOutput({ stdout: new Uint8Array(out), stderr: new Uint8Array(err), exitCode: -1 });
   expect([reply.stdout.length, reply.stderr.length]).toEqual([keptOut, keptErr]);
   expect(contract.codec('ExecSyncResponse').encode(reply).length).toBeLessThanOrEqual(16 << 20);
+});
+
+const security = {
+  namespaceOptions: { network: 2, pid: 1, usernsOptions: { mode: 0, uids: [{ hostId: 100_000, length: 1000 }], gids: [] } },
+  selinuxOptions: { level: 's0:c1' },
+  runAsUser: { value: 0 },
+  supplementalGroups: [7],
+  supplementalGroupsPolicy: 1,
+  privileged: true,
+  seccomp: { profileType: 2, localhostRef: '/p.json' },
+  apparmor: { profileType: 1 },
+};
+const resources = { cpuQuota: -1, memoryLimitInBytes: 1 << 20, oomScoreAdj: -5, hugepageLimits: [{ pageSize: '2MB', limit: 5 }], unified: { 'memory.high': '1' } };
+
+test('the config of a pod can be shown as it was asked for', () => {
+  const config = decodePodConfig(
+    podMessage({
+      hostname: 'h',
+      logDirectory: '/l',
+      dnsConfig: { servers: ['1.1.1.1'] },
+      portMappings: [{ protocol: 1, containerPort: 53, hostPort: 5353, hostIp: '127.0.0.1' }],
+      labels: { a: 'b' },
+      annotations: { c: 'd' },
+      linux: { cgroupParent: '/g', sysctls: { 'net.core.somaxconn': '9' }, securityContext: security, overhead: resources },
+    }),
+    '',
+  );
+  expect(decodePodConfig(encodePodConfig(config), '')).toEqual(config);
+});
+
+test('the config of a container can be shown as it was asked for', () => {
+  const config = decodeContainerConfig(
+    containerMessage({
+      image: { image: 'busybox', userSpecifiedImage: 'box' },
+      command: ['a'],
+      args: ['b'],
+      workingDir: '/w',
+      envs: [{ key: 'K', value: Buffer.from('grüße') }],
+      mounts: [{ containerPath: '/c', hostPath: '/h', propagation: 2, mountOptions: ['noexec'] }, { containerPath: '/i', readonly: true, image: { image: 'volume' }, imageSubPath: 'sub' }],
+      devices: [{ containerPath: '/dev/x', hostPath: '/dev/y', permissions: 'r' }],
+      labels: { a: 'b' },
+      annotations: { c: 'd' },
+      logPath: 'l',
+      stdin: true,
+      tty: true,
+      CDIDevices: [{ name: 'v/c=d' }],
+      stopSignal: 15,
+      linux: { resources, securityContext: { ...security, runAsUsername: 'u', noNewPrivs: true, maskedPaths: ['/m'], capabilities: { addCapabilities: ['ALL'], addAmbientCapabilities: ['KILL'] } } },
+    }),
+  );
+  expect(decodeContainerConfig(encodeContainerConfig(config))).toEqual(config);
+});
+
+test('a shown config has the names of the contract and nothing that is unset, but messages that are empty and keys of others', () => {
+  const config = decodeContainerConfig(
+    containerMessage({ envs: [{ key: 'K', value: Buffer.from('v') }], labels: { camelCase: '' }, CDIDevices: [{ name: 'v/c=d' }], linux: { resources: { cpuShares: 2 }, securityContext: { runAsUser: { value: 0 } } } }),
+  );
+  expect(protoJson(encodeContainerConfig(config))).toEqual({
+    metadata: { name: 'c' },
+    image: { image: 'busybox' },
+    envs: [{ key: 'K', value: 'v' }],
+    labels: { camelCase: '' },
+    linux: { resources: { cpu_shares: 2n }, security_context: { namespace_options: {}, run_as_user: {} } },
+    CDI_devices: [{ name: 'v/c=d' }],
+  });
 });

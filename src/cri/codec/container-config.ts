@@ -2,9 +2,9 @@ import type { ContainerConfig, ContainerMount, Propagation } from '../../engine/
 import { BerthError } from '../../lib/errors.ts';
 import type * as wire from '../messages/container.ts';
 import { nonEmpty, pick, required } from './pick.ts';
-import { decodeResources } from './resources.ts';
-import { decodeContainerSecurity } from './security.ts';
-import { decodeStopSignal } from './stop-signal.ts';
+import { decodeResources, encodeResources } from './resources.ts';
+import { decodeContainerSecurity, encodeContainerSecurity } from './security.ts';
+import { decodeStopSignal, encodeStopSignal } from './stop-signal.ts';
 
 const propagations: readonly Propagation[] = ['private', 'host-to-container', 'bidirectional'];
 
@@ -28,10 +28,11 @@ function decodeMount(mount: wire.Mount): ContainerMount {
 export type ImageIdOf = (reference: string) => string;
 
 /** A mount as it was asked for, with the id of the image that an image volume is made of. */
-export function encodeMount(mount: ContainerMount, imageIdOf: ImageIdOf): Partial<wire.Mount> {
+export function encodeMount(mount: ContainerMount, imageIdOf: ImageIdOf): wire.Mount {
   const { image, propagation, ...rest } = mount;
   return {
     ...rest,
+    mountOptions: mount.mountOptions ?? [],
     propagation: propagations.indexOf(propagation),
     image: image === '' ? null : { image, annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: imageIdOf(image) },
   };
@@ -73,5 +74,29 @@ export function decodeContainerConfig(message: wire.ContainerConfig | null): Con
     resources: decodeResources(config.linux?.resources ?? null),
     security: decodeContainerSecurity(config.linux?.securityContext ?? null),
     stopSignal: decodeStopSignal(config.stopSignal),
+  };
+}
+
+/** What was asked for. */
+export function encodeContainerConfig(config: ContainerConfig): wire.ContainerConfig {
+  const { name, attempt, image, userSpecifiedImage, command, args, workingDir, devices, labels, annotations, logPath, stdin, stdinOnce, tty } = config;
+  return {
+    metadata: { name, attempt },
+    image: { image, annotations: {}, userSpecifiedImage, runtimeHandler: '', imageRef: '' },
+    command,
+    args,
+    workingDir,
+    envs: config.envs.map(({ key, value }) => ({ key, value: new TextEncoder().encode(value) })),
+    mounts: config.mounts.map((mount) => encodeMount(mount, () => '')),
+    devices,
+    labels,
+    annotations,
+    logPath,
+    stdin,
+    stdinOnce,
+    tty,
+    linux: { resources: encodeResources(config.resources), securityContext: encodeContainerSecurity(config.security) },
+    CDIDevices: config.cdiDevices.map((device) => ({ name: device })),
+    stopSignal: encodeStopSignal(config.stopSignal),
   };
 }

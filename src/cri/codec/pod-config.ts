@@ -2,8 +2,8 @@ import type { CniPortMapping } from '../../cni/port.ts';
 import type { PodConfig } from '../../engine/model/pod.ts';
 import type { PodSandboxConfig, PortMapping } from '../messages/sandbox.ts';
 import { nonEmpty, pick, required } from './pick.ts';
-import { decodeOptionalResources } from './resources.ts';
-import { decodeSandboxSecurity } from './security.ts';
+import { decodeOptionalResources, encodeOptionalResources } from './resources.ts';
+import { decodeSandboxSecurity, encodeSandboxSecurity } from './security.ts';
 
 const protocols: readonly CniPortMapping['protocol'][] = ['tcp', 'udp', 'sctp'];
 
@@ -35,5 +35,26 @@ export function decodePodConfig(message: PodSandboxConfig | null, runtimeHandler
     overhead: decodeOptionalResources(config.linux?.overhead ?? null),
     resources: decodeOptionalResources(config.linux?.resources ?? null),
     runtimeHandler,
+  };
+}
+
+/** What was asked for, without the ports that are only told. */
+export function encodePodConfig(config: PodConfig): PodSandboxConfig {
+  const { identity, hostname, logDirectory, dns, labels, annotations, cgroupParent, sysctls } = config;
+  return {
+    metadata: identity,
+    hostname,
+    logDirectory,
+    dnsConfig: dns ?? null,
+    portMappings: config.portMappings.map(({ protocol, ...ports }) => ({ ...ports, protocol: protocols.indexOf(protocol) })),
+    labels,
+    annotations,
+    linux: {
+      cgroupParent,
+      securityContext: encodeSandboxSecurity(config.security),
+      sysctls,
+      overhead: encodeOptionalResources(config.overhead),
+      resources: encodeOptionalResources(config.resources),
+    },
   };
 }

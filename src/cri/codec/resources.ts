@@ -52,3 +52,7 @@ export function encodeResources(resources: LinuxResources): LinuxContainerResour
     memorySwapLimitInBytes: BigInt(resources.memorySwapLimitBytes ?? 0),
   };
 }
+
+export function encodeOptionalResources(resources: LinuxResources | undefined): LinuxContainerResources | null {
+  return resources === undefined ? null : encodeResources(resources);
+}

@@ -3,7 +3,7 @@ import type { ProfileType, SecurityContext, SecurityProfile } from '../../engine
 import type * as wire from '../messages/common.ts';
 import type { LinuxContainerSecurityContext } from '../messages/container.ts';
 import type { LinuxSandboxSecurityContext } from '../messages/sandbox.ts';
-import { decodeNamespaces } from './namespaces.ts';
+import { decodeNamespaces, encodeNamespaces } from './namespaces.ts';
 import { pick, userId } from './pick.ts';
 
 const profileTypes: readonly ProfileType[] = ['runtime-default', 'unconfined', 'localhost'];
@@ -85,5 +85,48 @@ export function decodeContainerSecurity(context: LinuxContainerSecurityContext |
     apparmor: decodeProfile(context.apparmor, context.apparmorProfile, 'apparmor'),
     maskedPaths: context.maskedPaths,
     readonlyPaths: context.readonlyPaths,
+  };
+}
+
+const encodeProfile = (profile: SecurityProfile | undefined): wire.SecurityProfile | null =>
+  profile === undefined ? null : { profileType: profileTypes.indexOf(profile.type), localhostRef: profile.localhostRef };
+
+const encodeId = (id: number | undefined): wire.Int64Value | null => (id === undefined ? null : { value: BigInt(id) });
+
+type SharedFields = Omit<LinuxSandboxSecurityContext, 'seccompProfilePath'>;
+
+function encodeShared(security: SecurityContext): SharedFields {
+  return {
+    namespaceOptions: encodeNamespaces(security.namespaces),
+    selinuxOptions: security.selinux ?? null,
+    runAsUser: encodeId(security.runAsUser),
+    runAsGroup: encodeId(security.runAsGroup),
+    readonlyRootfs: security.readonlyRootfs,
+    supplementalGroups: security.supplementalGroups.map(BigInt),
+    supplementalGroupsPolicy: groupPolicies.indexOf(security.supplementalGroupsPolicy),
+    privileged: security.privileged,
+    seccomp: encodeProfile(security.seccomp),
+    apparmor: encodeProfile(security.apparmor),
+  };
+}
+
+/** Deprecated fields come back as those that replace them. */
+export function encodeSandboxSecurity(security: SecurityContext): LinuxSandboxSecurityContext {
+  return { ...encodeShared(security), seccompProfilePath: '' };
+}
+
+/** Deprecated fields come back as those that replace them. */
+export function encodeContainerSecurity(security: SecurityContext): LinuxContainerSecurityContext {
+  const { capabilities } = security;
+  return {
+    ...encodeShared(security),
+    capabilities:
+      capabilities === undefined ? null : { addCapabilities: capabilities.add, dropCapabilities: capabilities.drop, addAmbientCapabilities: capabilities.addAmbient },
+    runAsUsername: security.runAsUsername,
+    noNewPrivs: security.noNewPrivileges,
+    maskedPaths: security.maskedPaths,
+    readonlyPaths: security.readonlyPaths,
+    apparmorProfile: '',
+    seccompProfilePath: '',
   };
 }

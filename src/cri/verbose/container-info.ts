@@ -1,7 +1,8 @@
 import type { Container } from '../../engine/model/container.ts';
 import type { OciSpec } from '../../oci/spec/types.ts';
 import { runtimeAnnotations } from '../../shim/port.ts';
-import { infoJson } from '../codec/json.ts';
+import { encodeContainerConfig } from '../codec/container-config.ts';
+import { infoJson, protoJson } from '../codec/json.ts';
 import type { StringMap } from '../messages/common.ts';
 
 /** Long programs that only the runtime reads would hide everything else. */
@@ -20,7 +21,7 @@ export function containerInfo(container: Container, spec: OciSpec | undefined): 
       runtimeType: task?.handler ?? '',
       bundle: task?.bundle ?? '',
       shimAddress: task?.address ?? '',
-      config,
+      config: protoJson(encodeContainerConfig(config)),
       runtimeSpec: spec === undefined ? null : { ...spec, annotations: withoutRuntimeHints(spec.annotations) },
       waterfall,
     }),

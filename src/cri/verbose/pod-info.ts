@@ -1,5 +1,6 @@
 import type { Pod, PodEnvironment } from '../../engine/model/pod.ts';
-import { infoJson } from '../codec/json.ts';
+import { infoJson, protoJson } from '../codec/json.ts';
+import { encodePodConfig } from '../codec/pod-config.ts';
 import type { StringMap } from '../messages/common.ts';
 
 /** What `crictl inspectp` prints under `info`. `pid` is 0 where the pod has no process of its own. */
@@ -9,7 +10,7 @@ export function podInfo(pod: Pod, environment: PodEnvironment): StringMap {
       pid: pod.pausePid,
       runtimeHandler: pod.config.runtimeHandler,
       networkHeld: pod.networkHeld,
-      config: pod.config,
+      config: protoJson(encodePodConfig(pod.config)),
       runtimeSpec: runtimeSpec(environment),
       cniResult: pod.network === undefined ? null : JSON.parse(pod.network.raw),
       waterfall: pod.waterfall,
