@@ -31,6 +31,11 @@ test('limits reach the cgroup and the status', async () => {
   expect((await suite.cri.containerStatus(id)).resources?.linux).toMatchObject(asked);
 });
 
+test('a quota of -1 is none: the kubelet sends it for containers with processors of their own', async () => {
+  const id = await suite.run(pod, [...waiting], limited({ cpu_period: '100000', cpu_quota: '-1' }));
+  expect(await cgroupFile(id, 'cpu', 'cpu.cfs_quota_us')).toBe('-1');
+});
+
 test('containers live below the cgroup of their pod', async () => {
   const id = await suite.run(pod, [...waiting]);
   expect(readFileSync(`/proc/${await pidOf(id)}/cgroup`, 'utf8')).toContain(`${suite.node.scratch.cgroup}/${id}`);

@@ -12,8 +12,14 @@ export function writeBundle(bundle: string, spec: OciSpec): void {
   mkdirSync(bundle, { recursive: true, mode: 0o711 });
   const fresh = join(bundle, `.${file}`);
   // An environment may hold secrets.
-  writeFileSync(fresh, stringifyExactly(spec), { mode: 0o600 });
+  writeFileSync(fresh, stringifyExactly(withoutEmptyQuota(spec)), { mode: 0o600 });
   renameSync(fresh, join(bundle, file));
+}
+
+/** A new cgroup has no quota, and crun 1.8 cannot write the -1 by which the kubelet says that none is wanted. */
+function withoutEmptyQuota(spec: OciSpec): OciSpec {
+  const { quota, ...cpu } = spec.linux.resources.cpu ?? {};
+  return quota === undefined || quota >= 0 ? spec : { ...spec, linux: { ...spec.linux, resources: { ...spec.linux.resources, cpu } } };
 }
 
 export async function readSpec(bundle: string): Promise<OciSpec> {

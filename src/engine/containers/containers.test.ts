@@ -165,6 +165,16 @@ test('an image volume is mounted read-only once for the pod, keeps its image, an
   expect(world.leftovers()).toEqual([]);
 });
 
+test('no CPU quota is told as -1, which the spec of a new cgroup leaves out', async () => {
+  const { id } = await create({ resources: { ...noResources, cpuQuota: -1, cpuPeriod: 100_000 } });
+  expect(specOf(id).linux.resources.cpu).toEqual({ period: 100_000 });
+  await engine.containers.update(id, { ...noResources, cpuQuota: 20_000 }, signal());
+  expect(specOf(id).linux.resources.cpu).toEqual({ period: 100_000, quota: 20_000 });
+  await engine.containers.update(id, { ...noResources, cpuQuota: -1 }, signal());
+  expect(specOf(id).linux.resources.cpu).toEqual({ period: 100_000 });
+  expect(engine.containers.get(id).resources.cpuQuota).toBe(-1);
+});
+
 test('a pod that stops while an image volume is on its way gets none', async () => {
   world.images.images.push(fakeImage('data'));
   const stopped = Promise.withResolvers<readonly undefined[]>();

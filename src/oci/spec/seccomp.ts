@@ -11,11 +11,19 @@ function readProfile(path: string): OciSeccomp {
   } catch (cause) {
     throw new BerthError('invalid', `seccomp profile ${path} cannot be read`, { hint: 'put the profile on this node or fix its path', cause });
   }
+  let profile: unknown;
   try {
-    return JSON.parse(text) as OciSeccomp;
+    profile = JSON.parse(text);
   } catch (cause) {
     throw new BerthError('invalid', `seccomp profile ${path} is not JSON`, { cause });
   }
+  if (isProfile(profile)) return profile;
+  throw new BerthError('invalid', `seccomp profile ${path} has no defaultAction`, { hint: "write it as the OCI runtime specification's linux.seccomp" });
+}
+
+/** OCI runtimes take null for no filter at all; whoever names a file wants one. The rest is for the runtime to judge. */
+function isProfile(value: unknown): value is OciSeccomp {
+  return typeof value === 'object' && value !== null && 'defaultAction' in value && typeof value.defaultAction === 'string';
 }
 
 /**
