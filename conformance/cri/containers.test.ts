@@ -100,6 +100,11 @@ test('a command that does not exist fails at the start, and the status says why'
   expect(await suite.cri.containerStatus(id)).toMatchObject({ state: 'CONTAINER_EXITED', exit_code: 128, reason: 'StartError', message: expect.stringMatching(/no such file|not found/i) });
 });
 
+test('what has ended is not started again', async () => {
+  const { id } = await suite.finish(pod, ['true']);
+  await expect(suite.cri.startContainer(id)).rejects.toMatchObject({ code: grpcStatus.FAILED_PRECONDITION });
+});
+
 test('a second start fails and the container runs on', async () => {
   const id = await suite.run(pod, [...waiting]);
   await expect(suite.cri.startContainer(id)).rejects.toMatchObject({ code: grpcStatus.FAILED_PRECONDITION });

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
 import type { ContainerConfig } from '../fixtures/cri-types.ts';
+import { buildImage } from '../fixtures/images.ts';
+import { layer } from '../fixtures/layer.ts';
+import { dir, file } from '../fixtures/tar.ts';
 import { CriSuite, waiting, type SuitePod } from './suite.ts';
 
 let suite: CriSuite;
@@ -49,6 +52,12 @@ test('a symbolic link and a single file may be mounted', async () => {
     ],
   });
   expect((await run(id, 'cat /vol/file /etc/one-file')).text).toBe('contentcontent');
+});
+
+test('a label of SELinux is asked for on every node, and means nothing on one without it', async ({ skip }) => {
+  if (existsSync('/sys/fs/selinux/enforce')) skip('this machine has SELinux');
+  const id = await suite.run(pod, [...waiting], withMount({ selinux_relabel: true }));
+  expect((await suite.cri.containerStatus(id)).mounts[0]).toMatchObject({ selinux_relabel: true });
 });
 
 test('a path that is missing on the host is made', async () => {
@@ -114,8 +123,11 @@ test.each(['rw', 'rshared', 'uid=0', 'size=1g'])('the mount option %s, which oth
 });
 
 test("an image's volume is a directory of the container with the image's content", async () => {
-  const image = await suite.pull('volumes', suite.images.busybox('volumes', { Volumes: { '/www': {} } }));
+  const { layers, ...base } = suite.images.busybox('volumes');
+  const owned = layer([dir('owned', { uid: 33, gid: 34, mode: 0o1770 }), file('owned/file', 'x', { uid: 33, mode: 0o640 })]);
+  const image = await suite.pull('volumes', buildImage({ label: 'volumes', layers: [...layers, owned], run: { Cmd: ['sh'], Env: ['PATH=/bin'], Volumes: { '/www': {}, '/owned': {}, '/not/there': {} } }, dialect: base.dialect }));
   const id = await suite.run(pod, [...waiting], { image: { image } });
+  expect((await run(id, 'stat -c %u:%g:%a /owned /owned/file; ls -A /not/there; touch /not/there/x && echo made')).text).toBe('33:34:1770\n33:0:640\nmade\n');
   expect((await run(id, 'cat /www/index.html; echo x > /www/new; grep -c " /www " /proc/mounts')).text).toBe('berth fixture\n1\n');
 });
 

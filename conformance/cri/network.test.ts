@@ -22,6 +22,7 @@ echo "$CNI_ARGS" > ${dir}/args-$CNI_COMMAND
 [ -e ${dir}/fail-$CNI_COMMAND ] && { echo '{"cniVersion":"1.0.0","code":100,"msg":"'$CNI_COMMAND' fails on purpose"}'; exit 1; }
 [ "$CNI_COMMAND" = ADD ] || exit 0
 [ -e ${dir}/no-address ] && { echo '{"cniVersion":"1.0.0"}'; exit; }
+[ -e ${dir}/second-address ] && { jq '.prevResult | .ips += [{address: "fd00:77::5/64", interface: (.interfaces | map(.name) | index("eth0"))}]' ${dir}/input-ADD; exit; }
 jq .prevResult ${dir}/input-ADD
 `;
 
@@ -36,7 +37,7 @@ beforeAll(async () => {
   await vi.waitFor(async () => expect((await suite.cri.status(true)).info['cniconfig']).toContain('notes'), { timeout: 10_000, interval: 50 });
 });
 afterEach(async () => {
-  for (const what of ['fail-ADD', 'fail-DEL', 'no-address']) rmSync(join(notes, what), { force: true });
+  for (const what of faults) rmSync(join(notes, what), { force: true });
   await suite.node.removePods();
 });
 afterAll(async () => {
@@ -44,7 +45,8 @@ afterAll(async () => {
   rmSync(notes, { recursive: true, force: true });
 });
 
-const when = (what: 'fail-ADD' | 'fail-DEL' | 'no-address'): void => {
+const faults = ['fail-ADD', 'fail-DEL', 'no-address', 'second-address'] as const;
+const when = (what: (typeof faults)[number]): void => {
   writeFileSync(join(notes, what), '');
 };
 const networkReady = async () => (await suite.cri.status()).status.conditions.find(({ type }) => type === 'NetworkReady');
@@ -98,6 +100,17 @@ test('a start that fails and cannot be undone leaves the pod to be seen, stopped
   expect(await suite.node.leaks()).toEqual(noHoldings);
   const id = await suite.cri.runPod(config);
   expect((await suite.cri.listPods()).map((pod) => pod.id)).toEqual([id]);
+});
+
+test('a second address is told beside the first, also to who only asks after a restart', async () => {
+  when('second-address');
+  const { id } = await suite.pod();
+  const told = async () => (await suite.cri.podStatus(id)).network;
+  const expected = { ip: expect.stringMatching(new RegExp(`^${suite.node.scratch.subnet}\\.`)), additional_ips: [{ ip: 'fd00:77::5' }] };
+  expect(await told()).toEqual(expected);
+  await suite.node.kill();
+  await suite.node.startAgain();
+  expect(await told()).toEqual(expected);
 });
 
 test('a network that gives no address fails the start by a name and leaves nothing', async () => {

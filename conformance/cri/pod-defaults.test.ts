@@ -41,6 +41,14 @@ test('on the node’s network these are the node’s as well, and so is what the
   for (const kind of ['net', 'uts']) expect(await say(`readlink /proc/self/ns/${kind}`), kind).toBe(`${readlinkSync(`/proc/${suite.node.pid}/ns/${kind}`)}\n`);
 });
 
+test('unprivileged ports and pings are for a network of the pod’s own, and leave the node’s as it was', async () => {
+  const sysctls = ['ip_unprivileged_port_start', 'ping_group_range'].map((name) => `/proc/sys/net/ipv4/${name}`);
+  const before = sysctls.map((path) => readFileSync(path, 'utf8')).join('');
+  expect(await (await bare({ network: 'NODE' }))(`cat ${sysctls.join(' ')}`)).toBe(before);
+  await suite.node.removePods();
+  expect(await (await bare())(`cat ${sysctls.join(' ')}`)).toBe('0\n0\t2147483647\n');
+});
+
 test('64 MiB of shared memory for everyone, from which nothing runs', async () => {
   const say = await bare();
   expect(await say('stat -c %a /dev/shm; df -k /dev/shm | awk \'NR==2 {print $2}\'')).toBe('1777\n65536\n');

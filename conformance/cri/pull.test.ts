@@ -11,6 +11,7 @@ import { layer } from '../fixtures/layer.ts';
 import type { NodeDaemon } from '../fixtures/node-daemon.ts';
 import { Registry } from '../fixtures/registry.ts';
 import { file } from '../fixtures/tar.ts';
+import { Recorder } from '../registry/recorder.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'berth-pull-'));
 const image = buildImage({ label: 'pull', layers: [layer([file('a', 'pull')])] });
@@ -104,6 +105,32 @@ test.each([
 ])('credentials as %s', async (_form, auth) => {
   expect(await node.cri.pullImage(closed, auth)).toBe(imageId(image));
   expect(node.log()).not.toContain('fixture-pass');
+});
+
+test('credentials of a registry are for no other server: neither for its mirror nor for where a blob is kept', async () => {
+  await using stranger = await Recorder.start({ status: 401, headers: { 'www-authenticate': 'Basic realm="steal"' } });
+  hosts('registry.test', `server = "http://${proxy.host}"\n[host."http://${stranger.host}"]`);
+  const auth = { username: 'berth', password: 'fixture-pass' };
+  expect(await node.cri.pullImage(closed, auth)).toBe(imageId(image));
+  expect(stranger.seen.length).toBeGreaterThan(0);
+  await node.cri.removeImage(imageId(image));
+  const [{ descriptor }] = image.layers as unknown as readonly [{ descriptor: { digest: string } }];
+  proxy.breakOn({ path: new RegExp(descriptor.digest), status: 307, headers: { location: `http://${stranger.host}/elsewhere` } });
+  hosts('registry.test', `server = "http://${proxy.host}"`);
+  await failing(closed, auth);
+  expect(stranger.seen.some(({ url }) => url === '/elsewhere')).toBe(true);
+  expect(stranger.authorizations).toEqual([]);
+});
+
+test('a certificate authority of certs.d is trusted for its registry alone', async () => {
+  const own = join(directory, 'tls');
+  mkdirSync(own);
+  await using secured = await Registry.start({ directory: own, tls: true });
+  await secured.push('app', '1', image);
+  hosts('secured.test', `server = "${secured.url}"`);
+  expect(await failing('secured.test/app:1')).toMatchObject({ code: grpcStatus.UNKNOWN, details: expect.stringMatching(/^RegistryUnavailable: .*certificate/) as unknown });
+  hosts('secured.test', `server = "${secured.url}"\nca = "${secured.ca}"`);
+  expect(await node.cri.pullImage('secured.test/app:1')).toBe(imageId(image));
 });
 
 test('a registry token is shown as it is', async () => {

@@ -102,6 +102,15 @@ describe('privileged', () => {
     expect(stdout.toString()).toMatch(/^Seccomp:\s*0$/m);
   });
 
+  test('it may use every device and change cgroups, which others may not', async () => {
+    const command = 'mknod /tmp/d c 10 237 && : < /tmp/d && echo device; mkdir /sys/fs/cgroup/memory/mine && rmdir /sys/fs/cgroup/memory/mine && echo cgroup';
+    const privileged = await suite.run(privilegedPod, [...waiting], secured({ privileged: true }));
+    const plain = await suite.run(pod, [...waiting], { metadata: { name: 'plain' } });
+    const said = async (id: string) => (await suite.cri.execSync(id, ['sh', '-c', command])).stdout.toString();
+    expect(await said(privileged)).toBe('device\ncgroup\n');
+    expect(await said(plain)).toBe('');
+  });
+
   test('none may run in a pod that is not', async () => {
     await expect(suite.create(pod, ['true'], secured({ privileged: true }))).rejects.toThrow(/privileged/);
   });
