@@ -3,6 +3,7 @@
  * `play.ts down` takes it down. Its state is kept in the build folder, or in one that is named as a second argument.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -49,12 +50,14 @@ function explain({ kubeconfig, images, traces }: State): void {
 A Kubernetes node on berth is up. From this machine:
 
   export KUBECONFIG=${kubeconfig}
-  alias kubectl=${peerPath('kubectl')}
+  alias kubectl='${peerPath('kubectl')} --cache-dir=${traces.directory}/home'
   kubectl get nodes -o wide
   kubectl create deployment web --image=${images[1]} --replicas=20
   kubectl get pods -o wide      # their addresses answer from here
+  kubectl exec -it deploy/web -- sh
+  kubectl port-forward deploy/web 8080:80
 
-Images that its registry has, as there may be no other: ${images.join(' ')}
+Its registry, which may be the only one, has: ${images.join(' ')}
 berth's own view: ${join(build, '../bin/berth')} --endpoint ${join(traces.scratch.dir, 'run/berth.sock')} pods
 Its files and logs: ${traces.directory} ${traces.scratch.dir}/daemon.log
 There is no kube-proxy and no DNS: services have no address that answers.
@@ -66,18 +69,18 @@ async function pushImages(cluster: Cluster): Promise<readonly string[]> {
   return [cluster.busybox, await cluster.registry.push('httpd', '1', images.httpd()), await cluster.registry.push('nginx', '1', images.nginx())];
 }
 
-/** Holds a cluster until it is told to end. */
+/** Holds a cluster until it is told to end, also when that is before it was up. */
 async function hold(): Promise<void> {
   const machine: Machine = { tunables: readKernelTunables(), absent: absentDirectories() };
-  const told = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
-  });
+  const told = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => told.abort());
   const cluster = await Cluster.start();
   try {
     const state: State = { pid: process.pid, traces: cluster.traces, machine, kubeconfig: cluster.kubeconfig, images: await pushImages(cluster) };
+    if (told.signal.aborted) return;
     writeFileSync(`${stateFile}.partial`, JSON.stringify(state));
     renameSync(`${stateFile}.partial`, stateFile);
-    await told;
+    await once(told.signal, 'abort');
   } finally {
     await cluster.close();
     removeNewDirectories(machine.absent);
@@ -99,10 +102,17 @@ async function up(): Promise<void> {
   const holder = spawn(process.execPath, [import.meta.filename, 'hold', stateDirectory], { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
   say('starting etcd, the API server, its controllers, berthd and a kubelet');
+  // In a session of its own, it does not hear a Ctrl-C.
+  const interrupt = (): void => {
+    say('taking down what has come up so far');
+    holder.kill();
+  };
+  process.on('SIGINT', interrupt);
   while (readState() === undefined && holder.exitCode === null && holder.signalCode === null) await sleep(100);
   const state = readState();
-  if (state === undefined) throw new Error(`the cluster did not come up:\n${readFileSync(logFile, 'utf8')}`);
+  if (state === undefined) throw new Error(`the cluster did not come up: ${readFileSync(logFile, 'utf8') || 'it was interrupted'}`);
   holder.unref();
+  process.off('SIGINT', interrupt);
   explain(state);
 }
 

@@ -247,6 +247,7 @@ test('a pod that shares processes has a pid 1 of its own', async () => {
   expect(shown).toMatch(/sleep 1001/);
   expect(shown).toMatch(/sleep 1002/);
   expect(shown).not.toMatch(/^\s*1 sleep/m);
+  expect((await suite.cri.execSync(a, ['cat', '/proc/1/comm'])).stdout.toString()).toBe('berth-pause\n');
   expect((await suite.cri.execSync(b, ['sh', '-c', 'echo $$'])).stdout.toString().trim()).not.toBe('1');
 });
 

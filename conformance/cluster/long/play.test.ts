@@ -1,9 +1,12 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { processesOf } from '../../fixtures/leaks.ts';
 import { buildPeers, peerPath } from '../../peers/build.ts';
 import { clusterPeers } from '../cluster.ts';
 import { remainsOf, type Traces } from '../remains.ts';
@@ -11,7 +14,8 @@ import { buildTimeoutMs, noCluster } from './suite.ts';
 
 describe.skipIf(noCluster)('a cluster for a person to play with', () => {
   const directory = mkdtempSync(join(tmpdir(), 'berth-play-'));
-  const play = (command: string): string => execFileSync(process.execPath, [join(import.meta.dirname, '../play.ts'), command, directory], { encoding: 'utf8' });
+  const program = join(import.meta.dirname, '../play.ts');
+  const play = (command: string): string => execFileSync(process.execPath, [program, command, directory], { encoding: 'utf8' });
   const state = (): { readonly pid: number; readonly traces: Traces } => JSON.parse(readFileSync(join(directory, 'cluster.json'), 'utf8')) as ReturnType<typeof state>;
 
   /** Runs a line of what `up` printed as a person would. */
@@ -38,6 +42,21 @@ describe.skipIf(noCluster)('a cluster for a person to play with', () => {
     expect(explained).toContain(play('up'));
     play('down');
     expect(remainsOf(traces)).toEqual([]);
+  });
+
+  test('one that is interrupted while it comes up ends with that', async () => {
+    const holders = (): readonly string[] => processesOf({ dir: `hold ${directory}`, cgroup: '/none' }, new Set());
+    const up = spawn(process.execPath, [program, 'up', directory]);
+    // Until it has begun to start what a cluster is made of.
+    await vi.waitFor(() => {
+      const [pid = ''] = holders()[0]?.split(' ', 1) ?? [];
+      expect(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')).not.toBe('');
+    }, { timeout: 20_000 });
+    up.kill('SIGINT');
+    const [errors, [code]] = await Promise.all([text(up.stderr), once(up, 'exit')]);
+    expect([errors, code]).toEqual(['the cluster did not come up: it was interrupted\n', 1]);
+    expect(holders()).toEqual([]);
+    expect(play('down')).toBe('no cluster is up\n');
   });
 
   test('it is taken down also when what held it was killed', async () => {

@@ -23,6 +23,8 @@ fn main() -> ExitCode {
 }
 
 fn pause() -> io::Result<()> {
+    // It is started from an open file, whose number would be its name in ps.
+    rustix::thread::set_name(c"berth-pause")?;
     let signals = SignalFd::new(&[CHLD, TERM, INT])?;
     if !wanted()? {
         return Ok(());
