@@ -58,6 +58,13 @@ test('a device of a YAML spec is asked for by annotation, and specs are read ane
   expect(await run({ annotations }, 'echo $ACME_NET')).toBe('second\n');
 });
 
+test('a device that is asked for twice comes once', async () => {
+  write('once.json', JSON.stringify({ cdiVersion: '0.6.0', kind: 'acme.example/once', devices: [{ name: 'a', containerEdits: { mounts: [{ hostPath: specs, containerPath: '/once', options: ['ro', 'rbind'] }] } }] }));
+  const name = 'acme.example/once=a';
+  const over = { CDI_devices: [{ name }, { name }], annotations: { 'cdi.k8s.io/some-plugin': name } };
+  expect(await run(over, 'grep -c " /once " /proc/mounts')).toBe('1\n');
+});
+
 test('a device that is unknown, misspelt or defined twice fails CreateContainer by its name and leaves nothing', async () => {
   const twice = JSON.stringify({ cdiVersion: '0.6.0', kind: 'acme.example/twice', devices: [{ name: 'a', containerEdits: { env: ['A=1'] } }] });
   write('one.json', twice);

@@ -6,11 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
 import type { ContainerItem } from '../fixtures/cri-types.ts';
+import { writeDockerArchive } from '../fixtures/archive.ts';
 import { buildImage, imageId } from '../fixtures/images.ts';
 import { bigLayer } from '../fixtures/layer.ts';
 import { startBerth } from '../fixtures/daemon.ts';
 import { Registry } from '../fixtures/registry.ts';
 import { CriSuite, waiting } from './suite.ts';
+
+const berth = join(import.meta.dirname, '../../bin/berth');
 
 let suite: CriSuite;
 beforeAll(async () => {
@@ -54,6 +57,18 @@ test('containers tell the id of their image and a digest of it, also when they w
     const { containers } = await suite.cri.call<{ containers: readonly ContainerItem[] }>('ListContainers', { filter: { id } });
     expect(containers).toMatchObject([{ image: { image: name }, image_id: imageId(image), image_ref: digest }]);
   }
+});
+
+test('a container of an image that came from no registry refers to it by a digest all the same, which names it', async () => {
+  const { layers } = suite.images.busybox('loaded');
+  const image = buildImage({ label: 'loaded', layers, run: { Cmd: ['sh'], Env: ['PATH=/bin'] } });
+  const archive = join(suite.node.scratch.dir, 'loaded.tar');
+  writeDockerArchive(archive, { 'registry.example/loaded:1': image });
+  execFileSync(berth, ['--endpoint', suite.node.socket, 'import', archive]);
+  const shown = await suite.cri.imageStatus('registry.example/loaded:1');
+  const id = await suite.run(await suite.pod(), waiting, { image: { image: 'registry.example/loaded:1' } });
+  expect(await suite.cri.containerStatus(id)).toMatchObject({ image: { image: 'registry.example/loaded:1' }, image_ref: shown?.repo_digests[0], image_id: imageId(image) });
+  expect(await suite.cri.imageStatus(shown?.repo_digests[0] ?? '')).toEqual(shown);
 });
 
 test('an image may go while its container runs; the layers go after the container', async () => {

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
@@ -65,9 +66,11 @@ test('without a log path output is discarded and the container runs all the same
   expect(status).toMatchObject({ exit_code: 3, log_path: '' });
 });
 
-test('the log is for root and its group', async () => {
-  const { log_path: path } = await suite.finish(pod, ['echo', 'x']);
+test('the log is for root and its group, in directories that are made for it', async () => {
+  const { log_path: path } = await suite.finish(pod, ['echo', 'x'], { log_path: 'deep/er/0.log' });
+  expect(path).toBe(`${pod.config.log_directory}/deep/er/0.log`);
   expect(statSync(path).mode & 0o777).toBe(0o640);
+  for (const directory of [dirname(path), dirname(dirname(path))]) expect(statSync(directory).mode & 0o777).toBe(0o755);
 });
 
 test('after ReopenContainerLog a new file gets the lines, the renamed one stays, none is lost or doubled', async () => {
@@ -100,4 +103,5 @@ test('a container that does not run refuses to reopen its log and makes no file'
   renameSync(done.log_path, `${done.log_path}.old`);
   await expect(suite.cri.call('ReopenContainerLog', { container_id: done.id })).rejects.toMatchObject({ code: grpcStatus.FAILED_PRECONDITION });
   expect(existsSync(done.log_path)).toBe(false);
+  await expect(suite.cri.call('ReopenContainerLog', { container_id: 'f'.repeat(64) })).rejects.toMatchObject({ code: grpcStatus.NOT_FOUND });
 });

@@ -175,6 +175,13 @@ describe('users', () => {
   });
 });
 
+test('what a pod says of its own process is not for its containers', async () => {
+  const context = { namespace_options: own, run_as_user: { value: '1001' }, run_as_group: { value: '1002' }, supplemental_groups: ['1234'], readonly_rootfs: true, seccomp: { profile_type: 'RuntimeDefault' } };
+  const strict = await suite.pod({ linux: { cgroup_parent: suite.node.scratch.cgroup, security_context: context } });
+  expect(await say('id -u; id -G; touch /x && echo written; grep Seccomp: /proc/self/status', {}, strict)).toBe('0\n0\nwritten\nSeccomp:\t0\n');
+  await suite.cri.removePod(strict.id);
+});
+
 describe('namespaces', () => {
   const joining = (target: string) => secured({ namespace_options: { ...own, pid: 'TARGET', target_id: target } });
 

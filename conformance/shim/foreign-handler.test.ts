@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CriSuite, waiting } from '../cri/suite.ts';
+import { grpcStatus } from '../fixtures/cri.ts';
 import { noHoldings } from '../fixtures/leaks.ts';
+import { shimOf } from '../recovery/shim-of.ts';
 import { buildPeers, peerPath, whyNotBuildable } from '../peers/build.ts';
 
 const unbuildable = whyNotBuildable();
@@ -53,6 +55,30 @@ describe.skipIf(unbuildable !== undefined)('berthd drives containerd-shim-runc-v
     const pod = await suite.pod({}, handler);
     const status = await suite.finish(pod, ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=100M'], { linux: { resources } });
     expect(status).toMatchObject({ exit_code: 137, reason: 'OOMKilled' });
+  });
+
+  test('one that hangs holds no list and no statistics up for long, and no other container’s', async () => {
+    const pod = await suite.pod({}, handler);
+    const [hung, well] = [await suite.run(pod, waiting, { metadata: { name: 'hung' } }), await suite.run(pod, waiting, { metadata: { name: 'well' } })];
+    const shim = shimOf(hung);
+    process.kill(shim, 'SIGSTOP');
+    try {
+      // A client's deadline is the bound: a call that waits for the shim would end with it.
+      const within = async <Reply>(method: string, request: object = {}) => suite.cri.call<Reply>(method, request, 10_000);
+      for (let round = 0; round < 2; round += 1) {
+        const { stats } = await within<{ stats: readonly { attributes: { id: string } }[] }>('ListContainerStats');
+        expect(stats.map(({ attributes }) => attributes.id)).toContain(well);
+        await within('ListPodSandboxStats');
+        await within('ListPodSandboxMetrics');
+        await within('ListContainers');
+        await within('ListPodSandbox');
+        expect(await within('ContainerStatus', { container_id: hung })).toMatchObject({ status: { state: 'CONTAINER_RUNNING' } });
+      }
+      await expect(within('ContainerStats', { container_id: hung })).rejects.toMatchObject({ code: grpcStatus.UNAVAILABLE });
+    } finally {
+      process.kill(shim, 'SIGCONT');
+    }
+    expect(Number((await suite.cri.containerStats(hung)).memory?.working_set_bytes?.value)).toBeGreaterThan(0);
   });
 
   test('nothing is left', async () => {
