@@ -88,6 +88,20 @@ describe.skipIf(noCluster)('the life of a node on berth', () => {
     await cluster.kubectl.run(['delete', 'pod', 'mortal']);
   });
 
+  test('when all on the node was killed at once, the same pods come back with new containers', async () => {
+    const before = await pods();
+    await Promise.all([cluster.kubelet.kill(), cluster.node.killWithPods()]);
+    await cluster.node.startAgain();
+    cluster.kubelet.startAgain();
+    for (const { metadata, status } of before) {
+      const again = (seen: PodStatus): boolean => isReady(seen) && (seen.status.containerStatuses ?? []).every(({ restartCount }) => restartCount === 1);
+      const after = await cluster.kubectl.until<PodStatus>('pod', metadata.name, again);
+      expect(after.metadata.uid).toBe(metadata.uid);
+      expect(after.status.containerStatuses?.map(({ lastState }) => lastState.terminated)).toEqual(status.containerStatuses?.map(() => expect.objectContaining({ exitCode: 137, reason: 'Error' })));
+    }
+    expect((await pods()).map(({ metadata }) => metadata.uid).toSorted()).toEqual(before.map(({ metadata }) => metadata.uid).toSorted());
+  }, 120_000);
+
   test('a drained node keeps only its daemon set, and takes the pods again', async () => {
     await cluster.kubectl.run(['drain', nodeName, '--ignore-daemonsets', '--timeout=60s']);
     const left = (await cluster.kubectl.list<PodStatus>('pods', 'app in (web, agent)')).filter(({ spec }) => spec.nodeName === nodeName);

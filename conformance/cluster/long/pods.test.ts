@@ -135,16 +135,18 @@ describe.skipIf(noCluster)('what a pod may ask of a kubelet on berth', () => {
     });
   });
 
-  test('a running pod gets more memory and CPU without a restart', async () => {
+  test('a running pod gets more memory and CPU, and less again, without a restart', async () => {
     const resources = (memory: string, cpu: string): object => ({ requests: { memory, cpu }, limits: { memory, cpu } });
     await run('resized', { containers: [waiter(cluster.busybox, 'main', { resources: resources('32Mi', '100m') })] });
     const limits = async (): Promise<string> => cluster.kubectl.run(['exec', 'resized', '--', 'sh', '-c', 'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us 2>/dev/null || { cat memory.max; cut -d " " -f 1 cpu.max; }']);
     expect(await limits()).toBe(`${32 << 20}\n10000\n`);
     const before = containerOf(await ready('resized'), 'main')?.containerID;
-    await cluster.kubectl.run(['patch', 'pod', 'resized', '--subresource=resize', '-p', JSON.stringify({ spec: { containers: [{ name: 'main', resources: resources('64Mi', '200m') }] } })]);
-    const after = await cluster.kubectl.until<PodStatus>('pod', 'resized', (seen) => containerOf(seen, 'main')?.resources?.limits?.['memory'] === '64Mi');
-    expect(containerOf(after, 'main')).toMatchObject({ containerID: before, restartCount: 0, resources: { limits: { memory: '64Mi', cpu: '200m' } } });
-    expect(await limits()).toBe(`${64 << 20}\n20000\n`);
+    for (const [memory, cpu, kernel] of [['64Mi', '200m', `${64 << 20}\n20000\n`], ['24Mi', '50m', `${24 << 20}\n5000\n`]] as const) {
+      await cluster.kubectl.run(['patch', 'pod', 'resized', '--subresource=resize', '-p', JSON.stringify({ spec: { containers: [{ name: 'main', resources: resources(memory, cpu) }] } })]);
+      const after = await cluster.kubectl.until<PodStatus>('pod', 'resized', (seen) => containerOf(seen, 'main')?.resources?.limits?.['memory'] === memory);
+      expect(containerOf(after, 'main')).toMatchObject({ containerID: before, restartCount: 0, resources: { limits: { memory, cpu } } });
+      expect(await limits()).toBe(kernel);
+    }
   });
 
   test('the downward API tells the pod about itself, and changes of its labels', async () => {
