@@ -13,6 +13,8 @@ pub enum Lane {
     Namespaces,
     /// Programs, which mostly wait.
     Exec,
+    /// Connections into pods, each of which waits as long as the pod pleases.
+    Forward,
     /// Whole trees: removal, usage, copies.
     Trees,
     /// Statistics, which somebody may ask for more often than is good.
@@ -26,6 +28,7 @@ pub struct Lanes {
     quick: Sender<Job>,
     namespaces: Sender<Job>,
     exec: Sender<Job>,
+    forward: Sender<Job>,
     trees: Sender<Job>,
     readings: Sender<Job>,
     unpack: Sender<Job>,
@@ -37,6 +40,7 @@ impl Lanes {
             quick: start("quick", 4),
             namespaces: start("namespaces", 2),
             exec: start("exec", 16),
+            forward: start("dial", 16),
             trees: start("trees", 2),
             readings: start("readings", 2),
             unpack: start("unpack", 2),
@@ -48,6 +52,7 @@ impl Lanes {
             Lane::Quick => &self.quick,
             Lane::Namespaces => &self.namespaces,
             Lane::Exec => &self.exec,
+            Lane::Forward => &self.forward,
             Lane::Trees => &self.trees,
             Lane::Readings => &self.readings,
             Lane::Unpack => &self.unpack,

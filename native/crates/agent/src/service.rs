@@ -75,7 +75,8 @@ impl Handler for Service {
 fn lane_of(method: &str) -> Lane {
     match method {
         // They wait for the kernel, as programs do.
-        "Exec" | "WarmCgroups" | "ForwardPort" => Lane::Exec,
+        "Exec" | "WarmCgroups" => Lane::Exec,
+        "ForwardPort" => Lane::Forward,
         "CreateNamespaces" | "ReleaseNamespaces" => Lane::Namespaces,
         "RemoveTree" | "DiskUsage" | "CopySnapshotTree" | "MergeLayer" => Lane::Trees,
         "Unpack" | "Archive" | "Extract" => Lane::Unpack,

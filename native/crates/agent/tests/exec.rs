@@ -4,9 +4,10 @@
 
 mod support;
 
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use support::proto::{ExecRequest, ExecResponse, InfoRequest, InfoResponse};
+use support::proto::{ExecRequest, ExecResponse, ForwardPortRequest, InfoRequest, InfoResponse};
 use support::{Agent, Scratch, assert_fails, eventually, is_running, text};
 use ttrpc::Code;
 
@@ -126,4 +127,24 @@ fn what_cannot_run_is_an_error() {
     assert_fails(agent.try_call::<_, ExecResponse>("Exec", &none), Code::InvalidArgument, "argv");
     let unknown = agent.try_call::<_, ExecResponse>("NoSuchMethod", &none);
     assert_fails(unknown, Code::Unimplemented, "NoSuchMethod");
+}
+
+#[test]
+fn ports_that_do_not_answer_hold_no_program_up() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // Room for one, which is taken: others are not even refused.
+    rustix::net::listen(&listener, 0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let _first = TcpStream::connect(address).unwrap();
+    let mut agent = Agent::start();
+    for _ in 0..40 {
+        let request =
+            ForwardPortRequest { netns_path: String::new(), port: address.port().into(), socket: "/nowhere".into() };
+        agent.send("ForwardPort", &request);
+    }
+    let started = Instant::now();
+    let answer: ExecResponse = agent.call("Exec", &sh("exit 7"));
+    assert_eq!(answer.exit_code, 7);
+    assert!(started.elapsed() < Duration::from_secs(3));
+    agent.kill();
 }

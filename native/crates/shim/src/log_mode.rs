@@ -22,6 +22,8 @@ const STDOUT: i32 = 3;
 const STDERR: i32 = 4;
 const READY: i32 = 5;
 const BUFFER_BYTES: usize = 64 << 10;
+/// Reads of one output before the other, the calls and the signals get their turn.
+const STEPS_AT_ONCE: usize = 16;
 /// Reads that empty a pipe of the largest size there is by default, one MiB.
 const LAST_STEPS: usize = 17;
 
@@ -141,7 +143,7 @@ impl Logger {
 
     fn move_output(&mut self, token: Token) {
         let Some(index) = self.pumps.iter().position(|(own, _)| *own == token) else { return };
-        loop {
+        for _ in 0..STEPS_AT_ONCE {
             match self.pumps[index].1.step(&mut self.buffer, Some(&mut self.log)) {
                 Progress::Moved => {}
                 Progress::Idle => return,

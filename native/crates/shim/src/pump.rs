@@ -21,6 +21,10 @@ pub enum Sink {
     Discard(Stream),
 }
 
+/// All that a pipe may hold, and with it what a process that ended may have left. A child that outlives it and writes on is
+/// held back by a slow client again.
+const MAX_LEFT: usize = 1 << 20;
+
 /// A client that listens in: it gets what the sink gets, from when it came. One that left is forgotten.
 #[derive(Debug)]
 struct Tap {
@@ -84,6 +88,10 @@ impl Pump {
         self.taps.iter().all(|tap| tap.pending.is_empty())
     }
 
+    fn has_room(&self) -> bool {
+        self.taps.iter().all(|tap| tap.pending.len() < MAX_LEFT)
+    }
+
     /// Moves at most one buffer full.
     pub fn step(&mut self, buffer: &mut [u8], log: Option<&mut LogWriter>) -> Progress {
         if let Sink::Fifo { file, pending } = &mut self.sink
@@ -91,7 +99,8 @@ impl Pump {
         {
             return Progress::Full;
         }
-        if !self.flush_taps() && !self.hurried {
+        let goes_on = self.flush_taps() || (self.hurried && self.has_room());
+        if !goes_on {
             return Progress::Full;
         }
         match rustix::io::read(&self.source, &mut *buffer) {
@@ -265,5 +274,21 @@ mod tests {
         assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
         assert_eq!(pump.step(&mut buffer, None), Progress::Ended);
         assert!(!pump.flush_taps());
+    }
+
+    #[test]
+    fn a_child_that_writes_on_after_the_end_is_held_back() {
+        let mut buffer = vec![0; 64 << 10];
+        let (mut pump, mut child) = source();
+        let (_reader, tap) = pipe();
+        pump.tap(tap);
+        pump.hurry();
+        let mut steps = 0..100;
+        let held_back = steps.any(|_| {
+            let _ = child.write(&buffer);
+            pump.step(&mut buffer, None) == Progress::Full
+        });
+        assert!(held_back);
+        assert!(steps.start > MAX_LEFT / (64 << 10), "what a pipe may hold is taken");
     }
 }

@@ -4,6 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use ttrpc::{Client, Code};
@@ -106,4 +109,30 @@ fn it_reopens_its_log_and_knows_no_other_call() {
         .call::<_, berth::DescribeResponse>(service, "Describe", &berth::DescribeRequest {}, None)
         .map_err(status);
     assert_eq!(refused.expect_err("unknown").code, Code::Unimplemented);
+}
+
+/// A container that writes faster than its log is written never leaves its pipe empty.
+#[test]
+fn an_output_without_end_holds_up_neither_the_other_nor_the_calls() {
+    let mut logger = Logger::start("flood");
+    let flood = logger.stdout.take().expect("open");
+    rustix::pipe::fcntl_setpipe_size(&flood, 1 << 20).expect("resized");
+    let done = AtomicBool::new(false);
+    let answer = thread::scope(|scope| {
+        for _ in 0..2 {
+            // Short lines cost the log writer most.
+            let lines = "y\n".repeat(30_000);
+            let (mut flood, done) = (&flood, &done);
+            scope.spawn(move || while !done.load(Ordering::Relaxed) && flood.write_all(lines.as_bytes()).is_ok() {});
+        }
+        thread::sleep(Duration::from_millis(300));
+        let mut client = Client::connect(&logger.socket()).expect("connects");
+        let patience = Some(Duration::from_secs(3));
+        let request = berth::ReopenLogRequest {};
+        let answer: Result<berth::ReopenLogResponse, _> =
+            client.call("berth.shim.v1.Container", "ReopenLog", &request, patience);
+        done.store(true, Ordering::Relaxed);
+        answer
+    });
+    answer.expect("reopened");
 }
