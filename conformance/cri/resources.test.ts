@@ -36,6 +36,13 @@ test('a quota of -1 is none: the kubelet sends it for containers with processors
   expect(await cgroupFile(id, 'cpu', 'cpu.cfs_quota_us')).toBe('-1');
 });
 
+test('a limit that the kernel refuses makes a start fail, and leaves no cgroup', async () => {
+  const id = await suite.create(pod, [...waiting], limited({ cpu_quota: '500' }));
+  await expect(suite.cri.startContainer(id)).rejects.toThrow('cpu');
+  const { cgroups } = await suite.node.leaks(0);
+  expect(cgroups.filter((path) => path.includes(id))).toEqual([]);
+});
+
 test('containers live below the cgroup of their pod', async () => {
   const id = await suite.run(pod, [...waiting]);
   expect(readFileSync(`/proc/${await pidOf(id)}/cgroup`, 'utf8')).toContain(`${suite.node.scratch.cgroup}/${id}`);

@@ -22,6 +22,7 @@ pub const MOUNT: &str = "/sys/fs/cgroup";
 const V1_MAGIC: i64 = 0x0027_e0eb;
 const V2_MAGIC: i64 = 0x6367_7270;
 const ROUNDS: usize = 200;
+const EMPTY_ROUNDS: usize = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl CgroupPaths {
@@ -91,12 +92,28 @@ impl CgroupPaths {
         text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0)
     }
 
-    /// Kills every process in the cgroup and removes it, as far as that succeeds within two seconds.
-    pub fn remove(&self) {
-        let dirs: Vec<&Path> = match self {
+    /// Removes the cgroup if nothing is in it and nothing below it, for which it waits a tenth of a second.
+    pub fn remove_empty(&self) {
+        let dirs = self.dirs();
+        for _ in 0..EMPTY_ROUNDS {
+            dirs.iter().for_each(|dir| drop(fs::remove_dir(dir)));
+            if dirs.iter().all(|dir| !dir.exists()) {
+                return;
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn dirs(&self) -> Vec<&Path> {
+        match self {
             Self::V1(paths) => paths.values().map(PathBuf::as_path).collect(),
             Self::V2(path) => vec![path],
-        };
+        }
+    }
+
+    /// Kills every process in the cgroup and removes it, as far as that succeeds within two seconds.
+    pub fn remove(&self) {
+        let dirs = self.dirs();
         for _ in 0..ROUNDS {
             self.kill();
             dirs.iter().for_each(|dir| remove_tree(dir));

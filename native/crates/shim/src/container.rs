@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::log_writer::LogWriter;
 use crate::options::Options;
 use crate::process::Process;
-use cgroup::CgroupPaths;
+use cgroup::{CgroupPaths, spec_path};
 
 /// The container between Create and Delete.
 #[derive(Debug)]
@@ -60,6 +60,13 @@ impl Container {
     #[must_use]
     pub fn oom_kills(&self) -> u64 {
         self.cgroup.as_ref().map_or(0, CgroupPaths::oom_kills)
+    }
+
+    /// Removes the cgroup of a container that the runtime could not make: crun leaves it when the kernel refuses a limit.
+    pub fn remove_left_cgroup(&self) {
+        if let Some(cgroup) = CgroupPaths::of(None, &spec_path(&self.bundle)) {
+            cgroup.remove_empty();
+        }
     }
 
     #[must_use]

@@ -76,7 +76,8 @@ fn last_error(log: &Path) -> Option<String> {
     let message = |line: &str| -> Option<String> {
         let entry: serde_json::Value = serde_json::from_str(line).ok()?;
         (entry.get("level")?.as_str()? == "error").then_some(())?;
-        Some(entry.get("msg")?.as_str()?.to_owned())
+        // crun has nothing to say about a hook that failed, and says so.
+        Some(entry.get("msg")?.as_str()?.to_owned()).filter(|said| !said.is_empty())
     };
     let last = text.lines().rev().find_map(message);
     last.or_else(|| text.lines().last().map(str::to_owned))

@@ -147,6 +147,9 @@ fn console(container: &Container, serial: u64) -> Result<Option<Console>, Status
 /// The runtime's; nothing of the container is left then.
 pub fn created(shim: &mut Shim, job: Job, result: Result<(), Status>) -> Result<Vec<u8>, Status> {
     if let Err(status) = result.and_then(|()| adopt_init(shim, &job)) {
+        if let Ok(container) = shim.held() {
+            container.remove_left_cgroup();
+        }
         abandon(shim);
         return Err(status);
     }

@@ -62,6 +62,9 @@ pub fn ran(shim: &mut Shim, job: Job, result: Result<(), Status>) -> Result<Vec<
         shim.close_outputs("");
         if let Ok(container) = shim.held() {
             container.at_runtime = container.init.pid != 0;
+            if !container.at_runtime {
+                container.remove_left_cgroup();
+            }
         }
         return Err(status);
     }

@@ -6,6 +6,7 @@ use ttrpc::Code;
 
 use crate::bundle::Wish;
 use crate::fixture::{Shim, eventually, lives, signal};
+use crate::proto::berth::shim::v1 as berth;
 use crate::proto::containerd::task::v3 as task;
 
 #[test]
@@ -29,6 +30,27 @@ fn running_out_of_memory_is_recorded_before_anyone_hears_of_the_exit() {
     shim.run(&options, false);
     assert_eq!(shim.wait(""), 137);
     assert_eq!(shim.exit_record()["oomKilled"], true);
+}
+
+#[test]
+fn a_start_that_fails_for_a_limit_leaves_no_cgroup() {
+    for run_on_start in [true, false] {
+        let wish = Wish { script: "true", memory_limit: Some(-5), ..Wish::default() };
+        let Some(mut shim) = Shim::start(&wish) else { return };
+        let options = berth::Options { run_on_start, ..shim.options() };
+        let request = shim.create_request(&options, false);
+        let made: Result<task::CreateTaskResponse, _> = shim.try_call("Create", &request);
+        let start = task::StartRequest { id: shim.id.clone(), ..Default::default() };
+        let started = made.and_then(|_| shim.try_call::<_, task::StartResponse>("Start", &start));
+        assert!(started.expect_err("no such limit").message.contains("memory"));
+        assert_eq!(cgroups_of(&shim.id), Vec::<std::path::PathBuf>::new());
+    }
+}
+
+fn cgroups_of(id: &str) -> Vec<std::path::PathBuf> {
+    let hierarchies = std::fs::read_dir("/sys/fs/cgroup").expect("cgroups").flatten().map(|entry| entry.path());
+    let of = |dir: std::path::PathBuf| dir.join(id).join("c");
+    hierarchies.chain(["/sys/fs/cgroup".into()]).map(of).filter(|dir| dir.exists()).collect()
 }
 
 #[test]
