@@ -40,6 +40,14 @@ test("a client that leaves takes the command's process along", async () => {
   expect((await suite.cri.execSync(id, ['sh', '-c', 'ps -o args | grep -c "sleep [4]322"'])).stdout.toString()).toBe('0\n');
 });
 
+test('a command whose container is removed meanwhile ends with it', async () => {
+  const doomed = await suite.run(pod, [...waiting], { metadata: { name: 'doomed' } });
+  const running = suite.cri.execSync(doomed, ['sh', '-c', 'echo begun; sleep 4323']).then(({ exit_code: code }) => code, (error: { code: number }) => `failed ${error.code}`);
+  await expect.poll(async () => (await suite.cri.execSync(doomed, ['sh', '-c', 'ps -o args | grep -c "^sleep [4]323"'])).stdout.toString(), { timeout: 10_000 }).toBe('1\n');
+  await suite.cri.removeContainer(doomed);
+  expect([137, `failed ${grpcStatus.NOT_FOUND}`, `failed ${grpcStatus.FAILED_PRECONDITION}`, `failed ${grpcStatus.UNAVAILABLE}`]).toContain(await running);
+});
+
 test('large output comes whole', async () => {
   const { stdout } = await suite.cri.execSync(id, ['sh', '-c', 'head -c 3000000 /dev/zero']);
   expect(stdout.length).toBe(3_000_000);

@@ -16,6 +16,12 @@ async function removeAll(): Promise<void> {
   for (const { id } of await suite.cri.listImages()) await suite.cri.removeImage(id);
 }
 
+test('without any image there is still a file system for them: that is how a client tries the connection', async () => {
+  expect(await suite.cri.listImages()).toEqual([]);
+  const { image_filesystems: filesystems } = await suite.cri.call<{ image_filesystems: readonly Message[] }>('ImageFsInfo');
+  expect(filesystems).toMatchObject([{ timestamp: expect.stringMatching(/^[1-9]/), used_bytes: { value: expect.stringMatching(/^\d+$/) } }]);
+});
+
 test('a pull answers the id, and the image is listed at once with tag and digest', async () => {
   const image = suite.images.busybox('listed');
   const reference = await suite.registry.push('listed', '1', image);

@@ -166,7 +166,8 @@ test('killing berth-agent hurts no container; a call that it cuts off can be tri
   const pod = await suite.pod();
   const id = await suite.run(pod, [...waiting]);
   const agent = suite.node.pids.find((pid) => commandLine(String(pid)).includes('berth-agent'));
-  process.kill(agent ?? 0, 'SIGKILL');
+  if (agent === undefined) throw new Error('berthd has no agent');
+  process.kill(agent, 'SIGKILL');
   const again = await suite.pod().catch(async (error: { code: number }) => {
     expect(error.code).toBe(grpcStatus.UNAVAILABLE);
     return suite.pod();

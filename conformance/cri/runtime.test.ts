@@ -1,4 +1,4 @@
-import { lstatSync, renameSync, statSync } from 'node:fs';
+import { lstatSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
@@ -29,6 +29,19 @@ test('Status says why there is no network', async () => {
     renameSync(`${cniConfDir}-away`, cniConfDir);
   }
   await expect.poll(network, { timeout: 10_000 }).toMatchObject({ status: true, reason: '' });
+});
+
+test('Status says when nothing can be started, since the agent hangs, and when it can again', async () => {
+  const ready = async () => (await suite.cri.status()).status.conditions.find(({ type }) => type === 'RuntimeReady');
+  const agent = suite.node.pids.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('berth-agent'));
+  if (agent === undefined) throw new Error('berthd has no agent');
+  process.kill(agent, 'SIGSTOP');
+  try {
+    await expect.poll(ready, { timeout: 30_000, interval: 200 }).toMatchObject({ status: false, message: expect.stringContaining('berth-agent') });
+  } finally {
+    process.kill(agent, 'SIGCONT');
+  }
+  await expect.poll(ready, { timeout: 30_000, interval: 200 }).toMatchObject({ status: true });
 });
 
 test('Status lists every handler, and the default one under the empty name as well', async () => {

@@ -86,6 +86,14 @@ describe('capabilities', () => {
     expect(capabilityOf((await suite.cri.execSync(id, ['cat', '/proc/self/status'])).stdout.toString(), 'CapBnd')).toBe(0n);
   });
 
+  test('a command that is executed may do what was added, and not what was not', async () => {
+    const address = ['ip', 'address', 'add', '192.0.2.99/32', 'dev', 'lo'];
+    const plain = await suite.run(pod, [...waiting], { metadata: { name: 'plain' }, ...secured({}) });
+    expect((await suite.cri.execSync(plain, address)).stderr.toString()).toMatch(/not permitted/);
+    const added = await suite.run(pod, [...waiting], { metadata: { name: 'added' }, ...secured({ capabilities: { add_capabilities: ['NET_ADMIN'] } }) });
+    expect((await suite.cri.execSync(added, address)).exit_code).toBe(0);
+  });
+
   test('an unknown capability is refused', async () => {
     await expect(suite.create(pod, ['true'], secured({ capabilities: { add_capabilities: ['NONESUCH'] } }))).rejects.toThrow(/NONESUCH/);
   });
@@ -159,6 +167,16 @@ describe('seccomp', () => {
     const seccomp = { profile_type: 'Localhost', localhost_ref: path };
     expect(await say('chmod 700 /tmp', { seccomp })).toMatch(/Operation not permitted/);
     await expect(suite.create(pod, ['true'], secured({ seccomp: { ...seccomp, localhost_ref: `${path}.none` } }))).rejects.toThrow(/no-chmod\.json\.none/);
+  });
+
+  test('the default profile lets through what a capability allows, a local one need not', async () => {
+    const rename = 'hostname renamed && hostname';
+    const admin = { capabilities: { add_capabilities: ['SYS_ADMIN'] } };
+    const path = join(suite.node.scratch.dir, 'no-hostname.json');
+    writeFileSync(path, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['sethostname'], action: 'SCMP_ACT_ERRNO' }] }));
+    expect(await say(rename, { ...admin, seccomp: { profile_type: 'Localhost', localhost_ref: path } })).toMatch(/not permitted/);
+    expect(await say(rename, { seccomp: { profile_type: 'RuntimeDefault' } })).toMatch(/not permitted/);
+    expect(await say(rename, { ...admin, seccomp: { profile_type: 'RuntimeDefault' } })).toBe('renamed\n');
   });
 
   test('a privileged container ignores its profile', async () => {
