@@ -35,6 +35,11 @@ test('a mount whose events travel makes the root let them', () => {
   expect(apply(wish({ mounts: [mount('/a')] })).linux.rootfsPropagation).toBeUndefined();
 });
 
+test('no container goes without a mount namespace: its mounts would be the node’s', () => {
+  expect(() => apply(wish({ linux: { namespaces: [{ type: '-mount', path: '' }] } }))).toThrow('mount namespace');
+  expect(apply(wish({ linux: { namespaces: [{ type: '-mount', path: '' }, { type: 'mount', path: '' }, { type: '-pid', path: '' }] } })).linux.namespaces).toEqual([{ type: 'network', path: '/run/net' }, { type: 'mount' }]);
+});
+
 test('devices come with the right to use them', () => {
   const { devices, resources: after } = apply(wish({ linux: { devices: [device('/dev/new'), device('-/dev/old')] } })).linux;
   expect(devices).toEqual([{ path: '/dev/new', type: 'c', major: 10, minor: 200, fileMode: 0o666, uid: 0, gid: 0 }]);

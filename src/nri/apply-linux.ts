@@ -31,6 +31,7 @@ export function applyLinux(linux: OciLinux, adjustment: Adjustment): OciLinux {
 }
 
 function applyNamespaces(before: readonly OciNamespace[], changes: ReadonlyMap<string, NamespaceMessage | undefined>): readonly OciNamespace[] {
+  if (changes.has('mount') && changes.get('mount') === undefined) throw new BerthError('invalid', "an NRI plugin takes away the mount namespace, so that the container's mounts would be the node's");
   const added = [...changes].flatMap(([type, namespace]): OciNamespace[] => {
     if (namespace === undefined) return [];
     const known = namespaceTypes.find((name) => name === type);

@@ -93,16 +93,19 @@ export class Owners {
   }
 
   message(): OwnersMessage {
-    const owners: Record<string, { simple: Record<string, string>; compound: Record<string, { owners: Record<string, string> }> }> = {};
+    const owners: Record<string, { simple: Record<string, string>; compound: Record<string, { owners: Record<string, string> }> }> = empty();
     for (const { container, claim, plugin } of this.#owners.values()) {
-      const of = (owners[container] ??= { simple: {}, compound: {} });
+      const of = (owners[container] ??= { simple: empty(), compound: empty() });
       const number = String(fields.indexOf(claim.field) + 1);
       if (claim.key === '') of.simple[number] = plugin;
-      else (of.compound[number] ??= { owners: {} }).owners[claim.key] = plugin;
+      else (of.compound[number] ??= { owners: empty() }).owners[claim.key] = plugin;
     }
     return { owners };
   }
 }
+
+/** Without the properties of every object, for keys that plugins choose. */
+const empty = <Value>(): Record<string, Value> => Object.create(null) as Record<string, Value>;
 
 function keyOf(container: string, { field, key }: Claim): string {
   return JSON.stringify([container, field, key]);

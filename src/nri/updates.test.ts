@@ -33,6 +33,15 @@ test('a failed claim leaves nothing claimed', () => {
   expect(() => { owners.claimResources('x', 'c', resources({ cpu: { ...noCpu, cpus: '0' } })); }).not.toThrow();
 });
 
+test('a container that is called like a property of every object is one like any other', () => {
+  const owners = new Owners();
+  for (const id of ['__proto__', 'constructor']) owners.claimResources(id, 'a', resources({ unified: Object.fromEntries([[id, '1']]) }));
+  expect(Object.entries(owners.message().owners).map(([id, { compound }]) => [id, Object.values(compound).map((each) => Object.entries(each.owners))])).toEqual([
+    ['__proto__', [[['__proto__', 'a']]]],
+    ['constructor', [[['constructor', 'a']]]],
+  ]);
+});
+
 test('nobody may update the container that is being created', () => {
   const updates = new Updates(new Owners());
   expect(() => { updates.add('a', [update('x', 5n)], 'x'); }).toThrow('NRI plugin a asks for an update of container x while that is being created');

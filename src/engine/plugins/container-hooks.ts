@@ -2,6 +2,7 @@ import type { ContainerId } from '../../lib/ids.ts';
 import type { ContainerEvent, NriCreation, NriSubject } from '../../nri/port.ts';
 import { oomScoreAdj } from '../../oci/spec/resources.ts';
 import type { OciResources, OciSpec } from '../../oci/spec/types.ts';
+import { requestedDevices } from '../cdi/device-name.ts';
 import { injectDevices } from '../cdi/inject-devices.ts';
 import { cleanUpSignal } from '../clean-up-signal.ts';
 import { checkUnified } from '../containers/check-unified.ts';
@@ -16,7 +17,9 @@ export async function containerMade(parts: EngineParts, container: Container, sp
   const creation: NriCreation = { pod, container: describeContainer(parts, container, spec), spec };
   parts.ledger.creations.set(container.id, creation);
   const adjusted = await parts.nri.createContainer(creation, signal);
-  return injectDevices(possible(parts, adjusted.spec), adjusted.cdiDevices, parts.config.cdiSpecDirs);
+  const present = requestedDevices(container.config.cdiDevices, container.config.annotations);
+  const added = adjusted.cdiDevices.filter((device) => !present.includes(device));
+  return injectDevices(possible(parts, adjusted.spec), added, parts.config.cdiSpecDirs);
 }
 
 /** What the node cannot give is no more a plugin's to ask for than a client's. */

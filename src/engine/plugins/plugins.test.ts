@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { OciSpec } from '../../oci/spec/types.ts';
@@ -112,6 +112,17 @@ test('a plugin cannot ask for files that the node does not have', async () => {
   const pod = await engine.pods.run(podConfig('web'), signal());
   await expect(engine.containers.create(pod.id, containerConfig('app'), signal())).rejects.toThrow('memory.high');
   expect(engine.containers.list(everyContainer)).toEqual([]);
+});
+
+test('a device that both the request and a plugin name is injected once', async () => {
+  const dir = join(world.root, 'cdi');
+  mkdirSync(dir);
+  const hooks = [{ hookName: 'createRuntime', path: '/bin/true' }];
+  writeFileSync(join(dir, 'acme.json'), JSON.stringify({ cdiVersion: '0.6.0', kind: 'acme.example/gpu', containerEdits: {}, devices: [{ name: '0', containerEdits: { hooks } }] }));
+  world.nri.adjust = ({ spec }) => ({ spec, cdiDevices: ['acme.example/gpu=0'] });
+  const pod = await engine.pods.run(podConfig('web'), signal());
+  const { id } = await engine.containers.create(pod.id, containerConfig('app', { cdiDevices: ['acme.example/gpu=0'] }), signal());
+  expect(specOf(id).hooks?.createRuntime).toHaveLength(1);
 });
 
 test('a plugin updates and evicts by itself', async () => {
