@@ -31,6 +31,12 @@ test.each(['registry.example', 'https://registry.example/v1/', 'api.registry.exa
   expect(credentialsFor({ ...auth, serverAddress }, own, 'registry.example')).toEqual(password);
 });
 
+test('a port that is the scheme’s own is the same server, named or not', () => {
+  const [named] = endpoints.endpoints('port.example:443');
+  for (const serverAddress of ['port.example:443', 'https://port.example/v2/']) expect(credentialsFor({ ...auth, serverAddress }, named, 'port.example:443')).toEqual(password);
+  expect(credentialsFor({ ...auth, serverAddress: 'port.example:444' }, named, 'port.example:443')).toEqual(anonymous);
+});
+
 test('an address of another server', () => {
   expect(credentialsFor({ ...auth, serverAddress: 'https://mirror.example:5000' }, own, 'registry.example')).toEqual(anonymous);
   expect(credentialsFor({ ...auth, serverAddress: 'https://mirror.example:5000' }, mirror, 'registry.example')).toEqual(password);

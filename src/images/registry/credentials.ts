@@ -10,7 +10,7 @@ export type Credentials =
   | { readonly kind: 'identity'; readonly token: string }
   | { readonly kind: 'bearer'; readonly token: string };
 
-/** `https://host/v1/`, `host:port` and the like → `host[:port]`. */
+/** `https://host/v1/`, `host:port` and the like → `host[:port]`, without a port that the scheme has by itself. */
 function hostOf(serverAddress: string): string {
   const withScheme = serverAddress.includes('://') ? serverAddress : `https://${serverAddress}`;
   const url = URL.parse(withScheme);
@@ -22,7 +22,7 @@ function hostOf(serverAddress: string): string {
 function isFor(auth: RegistryAuth, endpoint: Endpoint, registry: string): boolean {
   if (auth.serverAddress === '') return endpoint.isRegistry;
   const host = hostOf(auth.serverAddress);
-  return host === endpoint.host || (host === registry && endpoint.isRegistry);
+  return host === hostOf(endpoint.host) || (host === hostOf(registry) && endpoint.isRegistry);
 }
 
 /** The strongest of the secrets that are set. */
