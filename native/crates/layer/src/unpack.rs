@@ -1,7 +1,8 @@
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{self, Mode, OFlags};
+use rustix::fs::{self, FileType, Mode, OFlags};
 
 use crate::apply::Applier;
 use crate::error::{Context, LayerError, Result, invalid};
@@ -108,10 +109,17 @@ fn unpack_and_sync(request: &Unpack<'_>, expected: &str) -> Result<Unpacked> {
     })
 }
 
+/// A pipe would be waited for, and a device may have no end.
+fn open_file(path: &Path) -> Result<OwnedFd> {
+    let name = path.as_os_str().as_encoded_bytes();
+    let file = fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).at("open", name)?;
+    let kind = FileType::from_raw_mode(fs::fstat(&file).at("stat", name)?.st_mode);
+    if kind == FileType::RegularFile { Ok(file) } else { invalid(format!("{} is no file", path.display())) }
+}
+
 fn write(request: &Unpack<'_>) -> Result<Streamed> {
-    let path = request.blob.as_os_str().as_encoded_bytes();
-    let blob = fs::open(request.blob, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).at("open", path)?;
-    let source = Source { blob: blob.into(), media_type: request.media_type, limits: request.limits };
+    let source =
+        Source { blob: open_file(request.blob)?.into(), media_type: request.media_type, limits: request.limits };
     let mut applier = Applier::new(View::open(request.dir, request.parents)?, request.limits)?;
     stream(source, |stream| {
         let mut reader = Reader::new(stream);

@@ -81,3 +81,15 @@ fn a_failed_archive_leaves_no_file_and_an_existing_one_stays() {
     assert!(archive(&scratch.layer(), &file, Tree::Plain).is_err());
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
 }
+
+#[test]
+fn a_pipe_or_a_device_is_no_archive_and_is_not_waited_for() {
+    let scratch = Scratch::new();
+    let (fifo, zero) = (scratch.root.join("fifo"), scratch.root.join("zero"));
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR, 0).unwrap();
+    mknodat(CWD, &zero, FileType::CharacterDevice, Mode::RUSR, makedev(1, 5)).unwrap();
+    for path in [fifo, zero] {
+        let error = extract(&path, &scratch.layer(), &[]).unwrap_err();
+        assert!(matches!(&error, LayerError::Invalid(why) if why.contains("no file")), "{error}");
+    }
+}
