@@ -63,9 +63,9 @@ const verbose = async (method: string, request: object): Promise<Readonly<Record
 test('overhead and resources of a pod are kept, and an update changes what it names', async () => {
   const linux = { cgroup_parent: suite.node.scratch.cgroup, overhead: { cpu_shares: 7 }, resources: { memory_limit_in_bytes: String(64 << 20) } };
   const heavy = await suite.pod({ metadata: { name: 'heavy', namespace: 'default', uid: 'heavy', attempt: 0 }, linux });
-  expect(await verbose('PodSandboxStatus', { pod_sandbox_id: heavy.id })).toMatchObject({ config: { overhead: { cpuShares: 7 }, resources: { memoryLimitBytes: 64 << 20 } } });
+  expect(await verbose('PodSandboxStatus', { pod_sandbox_id: heavy.id })).toMatchObject({ config: { linux: { overhead: { cpu_shares: 7 }, resources: { memory_limit_in_bytes: 64 << 20 } } } });
   await suite.cri.call('UpdatePodSandboxResources', { pod_sandbox_id: heavy.id, overhead: { cpu_shares: 9 } });
-  expect(await verbose('PodSandboxStatus', { pod_sandbox_id: heavy.id })).toMatchObject({ config: { overhead: { cpuShares: 9 }, resources: { memoryLimitBytes: 64 << 20 } } });
+  expect(await verbose('PodSandboxStatus', { pod_sandbox_id: heavy.id })).toMatchObject({ config: { linux: { overhead: { cpu_shares: 9 }, resources: { memory_limit_in_bytes: 64 << 20 } } } });
 });
 
 test('a pod of the node’s namespaces says so', async () => {
