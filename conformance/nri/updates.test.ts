@@ -75,7 +75,7 @@ describe.skipIf(noPlugin !== undefined)('NRI updates', () => {
       const { info } = await nri.cri.cri.call<{ info: Record<string, string> }>('PodSandboxStatus', { pod_sandbox_id: pod.id, verbose: true });
       return JSON.parse(info['info'] ?? '{}');
     };
-    const expected = { config: { overhead: { cpuShares: 3 }, resources: { cpuShares: 512, memoryLimitBytes: 1 << 26 } } };
+    const expected = { config: { linux: { overhead: { cpu_shares: 3 }, resources: { cpu_shares: 512, memory_limit_in_bytes: 1 << 26 } } } };
     expect(await recorded()).toMatchObject(expected);
     await nri.cri.node.kill();
     await nri.cri.node.startAgain();
@@ -88,7 +88,7 @@ describe.skipIf(noPlugin !== undefined)('NRI updates', () => {
     const call = (id: string): Promise<object> => nri.cri.cri.call('UpdatePodSandboxResources', { pod_sandbox_id: id, resources: { cpu_shares: 512 } });
     await expect(call(pod.id)).rejects.toThrow('UpdatePodSandbox fails on purpose');
     const { info } = await nri.cri.cri.call<{ info: Record<string, string> }>('PodSandboxStatus', { pod_sandbox_id: pod.id, verbose: true });
-    expect(JSON.parse(info['info'] ?? '{}')).not.toMatchObject({ config: { resources: { cpuShares: 512 } } });
+    expect(JSON.parse(info['info'] ?? '{}')).not.toMatchObject({ config: { linux: { resources: { cpu_shares: 512 } } } });
     await expect(call('nowhere')).rejects.toThrow('NOT_FOUND');
   });
 });
