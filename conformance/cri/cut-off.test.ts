@@ -1,4 +1,5 @@
-/** Clients that give up in the middle of a call: what was begun is undone or done, it can be asked for again, and nothing is left. */
+/** Clients that give up in the middle of a call, and calls that cross: what was begun is undone or done, it can be asked for again, and nothing is left. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
 import { noHoldings } from '../fixtures/leaks.ts';
@@ -76,4 +77,17 @@ test('ExecSync', async () => {
   const id = await suite.run(pod, waiting);
   expect(await hurried(() => ['ExecSync', { container_id: id, cmd: ['sleep', '4324'] }])).toHaveLength(patiencesMs.length);
   await expect.poll(async () => (await suite.cri.execSync(id, ['sh', '-c', 'ps -o args | grep -c "sleep [4]324"'])).stdout.toString(), { timeout: 10_000 }).toBe('0\n');
+});
+
+test('a pod that is stopped while its containers are made and started has none that runs', async () => {
+  for (const delayMs of [0, 5, 15, 30]) {
+    const pod = await suite.pod({ metadata: { name: 'crossed', namespace: 'default', uid: `crossed-${delayMs}`, attempt: 0 } });
+    const starts = Promise.allSettled([0, 1, 2, 3, 4].map(async (index) => suite.run(pod, waiting, { metadata: { name: `c${index}` } })));
+    await sleep(delayMs);
+    await suite.cri.stopPod(pod.id);
+    await starts;
+    expect(await suite.cri.listContainers({ state: { state: 'CONTAINER_RUNNING' } }), `stopped after ${delayMs} ms`).toEqual([]);
+    await suite.cri.removePod(pod.id);
+    expect(await suite.cri.listContainers()).toEqual([]);
+  }
 });

@@ -105,6 +105,15 @@ test("a pod's statistics hold its network, processes and containers", async () =
   expect(linux.containers.map(({ attributes }) => attributes.id)).toEqual([busy]);
 });
 
+test('a pod on the node’s network is not charged with the node’s traffic', async () => {
+  const options = { namespace_options: { network: 'NODE', pid: 'CONTAINER' } };
+  const host = await suite.pod({ metadata: { name: 'host', namespace: 'default', uid: 'host', attempt: 0 }, linux: { cgroup_parent: suite.node.scratch.cgroup, security_context: options } });
+  await suite.run(host, [...waiting], { linux: { security_context: options } });
+  const { stats } = await suite.cri.call<{ stats: { linux: Message } }>('PodSandboxStats', { pod_sandbox_id: host.id });
+  expect(stats.linux).toMatchObject({ network: null, containers: [{ attributes: { metadata: { name: expect.any(String) } } }] });
+  await suite.cri.removePod(host.id);
+});
+
 test('lists of pods follow their filter, and an unknown pod is not found', async () => {
   const ids = async (filter: object | null) => (await suite.cri.call<{ stats: readonly { attributes: { id: string } }[] }>('ListPodSandboxStats', { filter })).stats.map(({ attributes }) => attributes.id);
   expect(await ids(null)).toEqual([pod.id]);
