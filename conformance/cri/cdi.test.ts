@@ -59,10 +59,12 @@ test('a device of a YAML spec is asked for by annotation, and specs are read ane
 });
 
 test('a device that is asked for twice comes once', async () => {
-  write('once.json', JSON.stringify({ cdiVersion: '0.6.0', kind: 'acme.example/once', devices: [{ name: 'a', containerEdits: { mounts: [{ hostPath: specs, containerPath: '/once', options: ['ro', 'rbind'] }] } }] }));
+  const mark = join(suite.node.scratch.dir, 'hook-runs');
+  write('once.json', JSON.stringify({ cdiVersion: '0.6.0', kind: 'acme.example/once', devices: [{ name: 'a', containerEdits: { hooks: [{ hookName: 'createRuntime', path: '/bin/sh', args: ['sh', '-c', `echo ran >> ${mark}`] }] } }] }));
   const name = 'acme.example/once=a';
   const over = { CDI_devices: [{ name }, { name }], annotations: { 'cdi.k8s.io/some-plugin': name } };
-  expect(await run(over, 'grep -c " /once " /proc/mounts')).toBe('1\n');
+  await suite.run(pod, [...waiting], over);
+  expect(readFileSync(mark, 'utf8')).toBe('ran\n');
 });
 
 test('a device that is unknown, misspelt or defined twice fails CreateContainer by its name and leaves nothing', async () => {
