@@ -34,6 +34,11 @@ class ExecProcess {
     return this.#parts.connections.call(this.#target.handle.address, method, request, options);
   }
 
+  /** It may have ended meanwhile, or never have started: whoever waits for it finds out. */
+  async kill(): Promise<void> {
+    await this.call(this.methods.kill, { ...this.id, signal: sigkill, all: false }).catch(() => undefined);
+  }
+
   async delete(): Promise<void> {
     await this.call(this.methods.delete, this.id, { timeoutMs: callMs.delete });
   }
@@ -72,6 +77,8 @@ async function startOrDelete(exec: ExecProcess): Promise<void> {
   try {
     await exec.call(exec.methods.start, exec.id, { timeoutMs: callMs.start });
   } catch (error) {
+    // It may run all the same: too late, or without its terminal.
+    await exec.kill();
     // The failure to start is what counts; the shim's end takes what this leaves.
     await exec.delete().catch(() => undefined);
     throw error;
@@ -127,17 +134,12 @@ class ExecSession implements Session {
 
   async #end(): Promise<void> {
     this.#fifos.abandon();
-    if (!this.#ended) await this.#kill();
+    if (!this.#ended) await this.#exec.kill();
     const patience = new AbortController();
     // A shim that does not tell of the end is not waited for.
     void sleep(callMs.default, undefined, { signal: patience.signal }).then(() => this.#waiting.abort(), () => undefined);
     await this.exit;
     patience.abort();
     await this.#deleted;
-  }
-
-  async #kill(): Promise<void> {
-    // It may have ended meanwhile, which the wait finds out.
-    await this.#exec.call(this.#exec.methods.kill, { ...this.#exec.id, signal: sigkill, all: false }).catch(() => undefined);
   }
 }

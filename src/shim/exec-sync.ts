@@ -48,7 +48,7 @@ async function run(execution: Execution, spec: ExecSpec, signal: AbortSignal | u
   // Neither call takes the signal: an exec that was asked for must be known to exist or not before it can be ended.
   await call(execution, methods.exec, { ...process, ...stdio(execution, spec.maxOutputBytes), spec: packSpec('Process', spec.process) }, { timeoutMs: callMs.exec });
   try {
-    await call(execution, methods.start, process, { timeoutMs: callMs.start });
+    await startOrKill(execution);
     const { exitStatus } = await waitOrKill(execution, spec, signal);
     // Delete first: it returns when the output has been written.
     await call(execution, methods.delete, process, { timeoutMs: callMs.delete });
@@ -88,12 +88,24 @@ async function waitOrKill(execution: Execution, spec: ExecSpec, signal: AbortSig
   }
 }
 
+async function startOrKill(execution: Execution): Promise<void> {
+  try {
+    await call(execution, execution.methods.start, execution.process, { timeoutMs: callMs.start });
+  } catch (error) {
+    // It may start all the same, only too late.
+    await kill(execution);
+    throw error;
+  }
+}
+
 async function killAndWait(execution: Execution): Promise<void> {
-  const { methods, process } = execution;
-  const options = { timeoutMs: callMs.default };
-  // It may have ended in the meantime, which the wait finds out.
-  await call(execution, methods.kill, { ...process, signal: sigkill, all: false }, options).catch(() => undefined);
-  await call(execution, methods.wait, process, options);
+  await kill(execution);
+  await call(execution, execution.methods.wait, execution.process, { timeoutMs: callMs.default });
+}
+
+/** It may have ended in the meantime, which a wait finds out. */
+async function kill(execution: Execution): Promise<void> {
+  await call(execution, execution.methods.kill, { ...execution.process, signal: sigkill, all: false }, { timeoutMs: callMs.default }).catch(() => undefined);
 }
 
 async function head(path: string, maxBytes: number): Promise<Uint8Array> {

@@ -316,10 +316,14 @@ test.each(['timeout', 'abort'])('an exec is ended by %s: killed and awaited befo
   expect(shim.calls[4]?.request).toMatchObject({ signal: 9 });
 });
 
-test('an exec that does not start is deleted and tells why', async () => {
+test.each([
+  ['execSync', (task: Task) => task.execSync({ process: {}, timeoutMs: 10, maxOutputBytes: 1 })],
+  ['exec', (task: Task) => task.exec({ process: {}, streams: { stdin: true, stdout: true, stderr: false, tty: false } })],
+])('%s: what does not start, or so late that nobody waits for it, is killed and deleted and tells why', async (_name, run) => {
   const shim = await shimOf({ start: failing('internal', 'exec: "x": not found') });
-  expect(String(await failure((await attached(shim)).execSync({ process: {}, timeoutMs: 10, maxOutputBytes: 1 })))).toContain('"x": not found');
-  expect(shim.names()).toEqual(['state', 'exec', 'start', 'delete']);
+  expect(String(await failure(run(await attached(shim))))).toContain('"x": not found');
+  expect(shim.names()).toEqual(['state', 'exec', 'start', 'kill', 'delete']);
+  expect(readdirSync(bundle('c1'))).toEqual([]);
 });
 
 test('a foreign shim tells of an OOM kill by an event, before or shortly after the exit', async () => {

@@ -1,6 +1,9 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Agent, ExecRequest, ExecResult } from '../../native/port.ts';
 
-/** Stands for the commands of a shim, `start` and `delete`, that an agent would run. */
+/** Stands for the commands of a shim, `start` and `delete`, that an agent would run, and makes FIFOs. */
 export interface FakeAgent {
   readonly agent: Agent;
   readonly execs: readonly ExecRequest[];
@@ -18,6 +21,10 @@ export function fakeAgent(exec: (request: ExecRequest) => { readonly stdout?: st
     },
     unmount: async (target: string): Promise<void> => {
       unmounted.push(target);
+    },
+    makeFifos: async (directory: string, names: readonly string[]): Promise<void> => {
+      mkdirSync(directory);
+      if (names.length > 0) execFileSync('mkfifo', names.map((name) => join(directory, name)));
     },
   };
   return { agent: agent as unknown as Agent, execs, unmounted };
