@@ -175,6 +175,16 @@ test('no CPU quota is told as -1, which the spec of a new cgroup leaves out', as
   expect(engine.containers.get(id).resources.cpuQuota).toBe(-1);
 });
 
+test('a removal that comes while a start is in line takes the container away all the same', async () => {
+  const { id } = await create();
+  const starting = engine.containers.start(id, signal());
+  await engine.containers.remove(id, signal());
+  await starting.catch(() => undefined);
+  expect(engine.containers.list(all)).toEqual([]);
+  await engine.pods.remove(pod.id, signal());
+  expect(world.leftovers()).toEqual([]);
+});
+
 test('a pod that stops while an image volume is on its way gets none', async () => {
   world.images.images.push(fakeImage('data'));
   const stopped = Promise.withResolvers<readonly undefined[]>();

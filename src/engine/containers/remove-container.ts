@@ -1,3 +1,4 @@
+import { isKind } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import { publishContainer } from '../events/publish.ts';
 import type { Container } from '../model/container.ts';
@@ -17,8 +18,7 @@ export async function removeContainer(parts: EngineParts, idOrPrefix: string, si
 }
 
 async function remove(parts: EngineParts, id: ContainerId, signal: AbortSignal): Promise<void> {
-  await stopContainer(parts, id, 0, signal);
-  const container = await parts.containerLocks.run(id, async () => markRemoving(parts, id), signal);
+  const container = await endForGood(parts, id, signal);
   if (container === undefined) return;
   // Without the lock, since plugins may answer by changing other containers, which may wait for this one in the same way.
   await containerGoes(parts, container);
@@ -36,6 +36,19 @@ async function remove(parts: EngineParts, id: ContainerId, signal: AbortSignal):
     },
     signal,
   );
+}
+
+/** Stops it once more where a start was in line before us. */
+async function endForGood(parts: EngineParts, id: ContainerId, signal: AbortSignal): Promise<Container | undefined> {
+  const mark = (): Promise<Container | undefined> => parts.containerLocks.run(id, async () => markRemoving(parts, id), signal);
+  await stopContainer(parts, id, 0, signal);
+  try {
+    return await mark();
+  } catch (error) {
+    if (!isKind(error, 'precondition')) throw error;
+  }
+  await stopContainer(parts, id, 0, signal);
+  return mark();
 }
 
 /** Returns the container as it was. The state is kept: after a crash, or when a later step fails, the next attempt goes on from it. */
