@@ -105,8 +105,8 @@ function runCritest(node: NodeDaemon, [critest, ...flags]: readonly [string, ...
   mkdirSync(temporary);
   const endpoint = `unix://${node.socket}`;
   const [program, ...args] = node.namespace.enter([critest, `--runtime-endpoint=${endpoint}`, `--image-endpoint=${endpoint}`, `--ginkgo.json-report=${report}`, ...flags]);
-  const { stdout, status } = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, TMPDIR: temporary } });
-  return { status, output: stdout, suites: existsSync(report) ? (JSON.parse(readFileSync(report, 'utf8')) as readonly SuiteReport[]) : [] };
+  const { stdout, stderr, status } = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMPDIR: temporary } });
+  return { status, output: `${stderr}${stdout}`, suites: existsSync(report) ? (JSON.parse(readFileSync(report, 'utf8')) as readonly SuiteReport[]) : [] };
 }
 
 function judge({ status, output, suites }: Outcome, { print, excuses: excused }: { readonly print: (line: string) => void; readonly excuses: readonly Excuse[] }): readonly string[] {
