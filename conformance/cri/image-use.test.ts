@@ -18,12 +18,15 @@ const berth = join(import.meta.dirname, '../../bin/berth');
 let suite: CriSuite;
 beforeAll(async () => {
   suite = await CriSuite.start();
+  await empty();
 });
-afterEach(async () => {
+afterEach(async () => empty());
+afterAll(async () => suite.close());
+
+async function empty(): Promise<void> {
   await suite.node.removePods();
   for (const { id } of await suite.cri.listImages()) await suite.cri.removeImage(id);
-});
-afterAll(async () => suite.close());
+}
 
 const output = async (id: string, ...command: readonly string[]): Promise<string> => (await suite.cri.execSync(id, command)).stdout.toString();
 
