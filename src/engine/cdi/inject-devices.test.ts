@@ -114,3 +114,9 @@ test.each<[string, object]>([
 test('devices of the request and of its annotations, each once', () => {
   expect(requestedDevices([gpu('1')], { 'cdi.k8s.io/b': `${gpu('3')},${gpu('1')}`, 'cdi.k8s.io/a': gpu('2'), other: 'x' })).toEqual([gpu('1'), gpu('2'), gpu('3')]);
 });
+
+test('a mode in YAML is octal with a zero in front, as its writers mean it', () => {
+  const node = (path: string, mode: string): string => `{ path: ${path}, type: c, major: 1, minor: 3, fileMode: ${mode} }`;
+  write('static/acme.yaml', `cdiVersion: 0.6.0\nkind: acme.example/gpu\ndevices:\n- name: "0"\n  containerEdits:\n    deviceNodes: [${[node('/dev/a', '0660'), node('/dev/b', '0o660'), node('/dev/c', '432')].join(', ')}]\n`);
+  expect(inject(gpu('0')).linux.devices.map(({ fileMode }) => fileMode)).toEqual([0o660, 0o660, 0o660]);
+});

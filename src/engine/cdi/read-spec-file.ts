@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
+import { parse, type ScalarTag } from 'yaml';
 import { BerthError } from '../../lib/errors.ts';
 import { asObject, listField, objectField, stringField, type JsonObject } from '../../lib/json-fields.ts';
 import { isKind, isName } from './device-name.ts';
@@ -8,6 +8,9 @@ import type { CdiSpecFile, ContainerEdits } from './spec-file.ts';
 
 /** A newer minor version may hold edits that we would leave out without a word. */
 const knownVersions = /^v?(0\.[3-8]|1\.[01])\.\d+$/;
+
+/** YAML 1.2 has lost these, but CDI's own reader takes them, and people write modes so. */
+const octal: ScalarTag = { tag: 'tag:yaml.org,2002:int', default: true, test: /^0[0-7]+$/, resolve: (text) => Number.parseInt(text, 8) };
 
 /** Reads one CDI spec, JSON or YAML by its ending. Fails `invalid` with the path and what is wrong. */
 export function readSpecFile(path: string): CdiSpecFile {
@@ -23,7 +26,7 @@ export function readSpecFile(path: string): CdiSpecFile {
 function load(path: string, what: string): unknown {
   try {
     const text = readFileSync(path, 'utf8');
-    return path.endsWith('.json') ? JSON.parse(text) : parse(text);
+    return path.endsWith('.json') ? JSON.parse(text) : parse(text, { customTags: (tags) => [octal, ...tags] });
   } catch (cause) {
     throw new BerthError('invalid', `${what} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
