@@ -59,6 +59,8 @@ const REST_PATIENCE: Duration = Duration::from_secs(30);
 const BUFFER_BYTES: usize = 64 << 10;
 /// How long a FIFO that takes no more is left alone.
 pub const FULL_PAUSE: Duration = Duration::from_millis(5);
+/// How long at most, when it goes on taking nothing: a container may never read what a client typed.
+const LONGEST_PAUSE: Duration = Duration::from_millis(160);
 /// Exits of processes that nobody has claimed yet.
 const MAX_UNCLAIMED: usize = 256;
 
@@ -85,6 +87,7 @@ pub struct Shim {
     connections: HashMap<Token, Connection>,
     pumps: BTreeMap<Token, OpenPump>,
     full: Vec<Token>,
+    full_pause: Duration,
     unclaimed: BTreeMap<u32, ExitStatus>,
     buffer: Vec<u8>,
 }
@@ -117,6 +120,7 @@ impl Shim {
             connections: HashMap::new(),
             pumps: BTreeMap::new(),
             full: Vec::new(),
+            full_pause: FULL_PAUSE,
             unclaimed: BTreeMap::new(),
             buffer: vec![0; BUFFER_BYTES],
         })
@@ -148,7 +152,8 @@ impl Shim {
             .flat_map(Container::processes_mut)
             .filter_map(|p| (!p.announced).then_some(p.drain_until).flatten());
         let due = drains.min().map(|at| at.saturating_duration_since(Instant::now()));
-        if self.full.is_empty() { due } else { Some(due.map_or(FULL_PAUSE, |due| due.min(FULL_PAUSE))) }
+        let pause = self.full_pause;
+        if self.full.is_empty() { due } else { Some(due.map_or(pause, |due| due.min(pause))) }
     }
 
     fn on_event(&mut self, token: Token, flags: EventFlags) {

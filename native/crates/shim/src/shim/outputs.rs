@@ -5,7 +5,7 @@ use std::io;
 
 use ttrpc::{Code, Status};
 
-use super::Shim;
+use super::{FULL_PAUSE, LONGEST_PAUSE, Shim};
 use crate::container::Container;
 use crate::log_writer::Stream;
 use crate::pump::{Progress, Pump, Sink};
@@ -136,13 +136,16 @@ impl Shim {
     }
 
     pub(super) fn resume_full(&mut self) {
-        for token in std::mem::take(&mut self.full) {
+        let tokens = std::mem::take(&mut self.full);
+        for token in tokens.iter().copied() {
             if let Some(open) = self.pumps.get(&token).filter(|open| open.role != Role::Rest) {
                 // Fails where it is being watched already.
                 let _ = self.reactor.resume(&open.pump.source, token, EventFlags::IN);
             }
             self.move_output(token);
         }
+        let all_stuck = !tokens.is_empty() && self.full.starts_with(&tokens);
+        self.full_pause = if all_stuck { LONGEST_PAUSE.min(self.full_pause * 2) } else { FULL_PAUSE };
     }
 
     /// Lets a client listen in on an output of the container, through a descriptor that never blocks. Without such an output

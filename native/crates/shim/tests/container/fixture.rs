@@ -197,6 +197,13 @@ impl Shim {
         run_private(&self.dir, &words.map(str::to_owned))
     }
 
+    /// How often the shim has gone to sleep so far.
+    pub fn sleeps(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.and_then(|count| count.trim().parse().ok()).expect("a count")
+    }
+
     /// Processes that the shim has not reaped yet, alive or not.
     pub fn children(&self) -> Vec<u32> {
         let text = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.pid)).unwrap_or_default();

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use ttrpc::Code;
 
@@ -26,7 +27,7 @@ fn reopening_loses_and_repeats_no_line() {
             shim.container_call("ReopenLog", &berth::ReopenLogRequest {}).expect("reopened");
         assert!(shim.log_path().exists());
         parts.push((rotated.clone(), fs::metadata(&rotated).expect("rotated").len()));
-        std::thread::sleep(std::time::Duration::from_millis(3));
+        std::thread::sleep(Duration::from_millis(3));
     }
     shim.wait("");
     for (path, size) in &parts {
@@ -97,4 +98,29 @@ fn containerds_fifos_carry_input_and_output() {
     let _: () = shim.call("CloseIO", &task::CloseIoRequest { id: shim.id.clone(), stdin: true, ..Default::default() });
     assert_eq!(shim.wait(""), 0);
     assert_eq!(readers.map(|reader| reader.join().expect("read")), ["through\n", "done\n"]);
+}
+
+/// What a client typed waits for a container that may never read it, and costs next to nothing meanwhile.
+#[test]
+fn input_that_the_container_does_not_read_wakes_the_shim_seldom() {
+    let Some(mut shim) = Shim::start(&Wish { script: "sleep 1000", ..Wish::default() }) else { return };
+    let options = berth::Options { stdin: true, ..shim.options() };
+    shim.run(&options, false);
+    let stdin = fifo(&shim, "typed");
+    // Both ways, so that it opens before the shim has come.
+    let mut client = fs::OpenOptions::new().read(true).write(true).open(&stdin).expect("opens");
+    rustix::fs::fcntl_setfl(&client, rustix::fs::OFlags::NONBLOCK).expect("flags");
+    let request = berth::AttachRequest { stdin: stdin.display().to_string(), ..Default::default() };
+    let _: berth::AttachResponse = shim.container_call("Attach", &request).expect("attached");
+    let mut stuck_for = 0;
+    while stuck_for < 20 {
+        stuck_for = if client.write(&[b'x'; 4096]).is_ok() { 0 } else { stuck_for + 1 };
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(client);
+    std::thread::sleep(Duration::from_millis(500));
+    let before = shim.sleeps();
+    std::thread::sleep(Duration::from_secs(1));
+    let woken = shim.sleeps() - before;
+    assert!(woken < 50, "woken {woken} times in a second");
 }
