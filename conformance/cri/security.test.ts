@@ -111,7 +111,7 @@ describe('privileged', () => {
   });
 
   test('it may use every device and change cgroups, which others may not', async () => {
-    const command = 'mknod /tmp/d c 10 237 && : < /tmp/d && echo device; mkdir /sys/fs/cgroup/memory/mine && rmdir /sys/fs/cgroup/memory/mine && echo cgroup';
+    const command = 'mknod /tmp/d c 10 237 && (: < /tmp/d) && echo device; mkdir /sys/fs/cgroup/memory/mine && rmdir /sys/fs/cgroup/memory/mine && echo cgroup';
     const privileged = await suite.run(privilegedPod, [...waiting], secured({ privileged: true }));
     const plain = await suite.run(pod, [...waiting], { metadata: { name: 'plain' } });
     const said = async (id: string) => (await suite.cri.execSync(id, ['sh', '-c', command])).stdout.toString();
