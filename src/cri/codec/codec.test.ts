@@ -97,6 +97,8 @@ test('a container without a linux part is whole', () => {
 
 test('environment values are bytes on the wire and text in the engine', () => {
   expect(decodeContainerConfig(containerMessage({ envs: [{ key: 'K', value: Buffer.from('grüße') }] })).envs).toEqual([{ key: 'K', value: 'grüße' }]);
+  expect(decodeContainerConfig(containerMessage({ envs: [{ key: 'K', value: Buffer.from('\uFEFFx') }] })).envs).toEqual([{ key: 'K', value: '\uFEFFx' }]);
+  expect(() => decodeContainerConfig(containerMessage({ envs: [{ key: 'K', value: Buffer.from([0xff]) }] }))).toThrow(expect.objectContaining({ kind: 'invalid', message: expect.stringContaining('K') as unknown }));
 });
 
 test('mount options are refused, since the features say that there are none', () => {

@@ -24,6 +24,8 @@ export class FakeAgent implements Agent {
   features = '{}';
   idmappedMounts = true;
   answers = true;
+  /** The first process of every shared PID namespace that is made: our own lives. */
+  pausePid = process.pid;
   /** Cgroups that exist, by their path. */
   readonly cgroups = new Map<string, CgroupReading>();
 
@@ -43,7 +45,7 @@ export class FakeAgent implements Agent {
     mkdirSync(request.dir);
     for (const kind of kinds.filter((each) => request[each])) writeFileSync(join(request.dir, kind), '');
     this.namespaces.set(request.dir, request);
-    return { pausePid: request.pid ? process.pid : 0 };
+    return { pausePid: request.pid ? this.pausePid : 0 };
   }
 
   async releaseNamespaces(dir: string): Promise<void> {
