@@ -14,7 +14,7 @@ export interface ForwardPair {
 /** Connects to a port inside the pod. */
 export type Dial = (port: number, signal: AbortSignal) => Promise<PodConnection>;
 
-/** Copies both ways until both are done; whatever goes wrong is told on the error stream. Never rejects. */
+/** Copies both ways until both are done; why there is no connection is told on the error stream. Never rejects. */
 export async function forwardPair({ port, data, error }: ForwardPair, dial: Dial, gone: AbortSignal, log: Logger): Promise<void> {
   error.resume();
   const left = AbortSignal.any([gone, closedSignal(data)]);
@@ -24,8 +24,8 @@ export async function forwardPair({ port, data, error }: ForwardPair, dial: Dial
     error.end();
   } catch (err) {
     if (gone.aborted) return;
-    log.info({ err, port }, 'a connection was not forwarded to its end');
-    error.end(`error forwarding port ${port}: ${err instanceof BerthError ? err.text : 'the connection broke'}`);
+    log.info({ err, port }, 'a port was not forwarded');
+    error.end(`error forwarding port ${port}: ${err instanceof BerthError ? err.text : 'berthd failed; its log has the cause'}`);
     data.destroy();
   }
 }
@@ -40,9 +40,9 @@ async function copyBothWays(client: Duplex, pod: PodConnection): Promise<void> {
   try {
     // Each direction ends by itself: a client may have sent all it has while the answer is still coming.
     await Promise.all([pipeline(client, pod), pipeline(pod, client)]);
-  } catch (error) {
-    // A client that resets its stream has had enough, and that is no failure.
-    if (!client.destroyed) throw error;
+  } catch {
+    // One of the two broke it off, and the client's stream is reset by now. That says it all: a client that is told of an
+    // error gives up all its ports.
   } finally {
     pod.destroy();
   }
