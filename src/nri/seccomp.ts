@@ -1,7 +1,7 @@
-import { BerthError } from '../lib/errors.ts';
 import type { OciSeccomp, OciSyscallRule } from '../oci/spec/types.ts';
 import type { SeccompMessage } from './messages.ts';
 import { compact } from './resources.ts';
+import { uint64 } from './words.ts';
 
 /** The filter that a plugin gives. */
 export function seccompOf(message: SeccompMessage): OciSeccomp {
@@ -24,14 +24,8 @@ function rule({ names, action, errnoRet, args }: SeccompMessage['syscalls'][numb
     names,
     action,
     ...(errnoRet === null ? {} : { errnoRet: errnoRet.value }),
-    ...(args.length === 0 ? {} : { args: args.map(({ index, value, valueTwo, op }) => ({ index, value: exact(value), valueTwo: exact(valueTwo), op })) }),
+    ...(args.length === 0 ? {} : { args: args.map(({ index, value, valueTwo, op }) => ({ index, value: uint64(value), valueTwo: uint64(valueTwo), op })) }),
   };
-}
-
-/** A filter that compares with another number would let through what it shall not. */
-function exact(value: bigint): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new BerthError('invalid', `an NRI plugin's seccomp policy compares with ${value}, which is beyond what berth can pass on`);
-  return Number(value);
 }
 
 /** How plugins are told of a filter. */

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { stringifyExactly } from '../lib/exact-json.ts';
 import { CompiledSeccomp } from './compiled-seccomp.ts';
 import type { RuntimeHandler } from './port.ts';
 
@@ -23,7 +24,7 @@ afterEach(() => {
 function started(id: string, seccomp: unknown, bpf: Uint8Array): { readonly id: string; readonly bundle: string } {
   const bundle = join(root, id);
   mkdirSync(bundle);
-  writeFileSync(join(bundle, 'config.json'), JSON.stringify({ linux: { seccomp } }));
+  writeFileSync(join(bundle, 'config.json'), stringifyExactly({ linux: { seccomp } }));
   mkdirSync(join(crun.runtimeRoot, id), { recursive: true });
   writeFileSync(join(crun.runtimeRoot, id, 'seccomp.bpf'), bpf);
   return { id, bundle };
@@ -34,6 +35,16 @@ test('the second container of a profile gets the program of the first', async ()
   expect(compiled.annotations(crun, profile)).toEqual({});
   await compiled.learn(crun, started('a', profile, program));
   expect(compiled.annotations(crun, profile)).toEqual({ 'run.oci.seccomp_bpf_data': program.toString('base64') });
+});
+
+test('profiles that differ only beyond what a number holds are two', async () => {
+  const compiled = new CompiledSeccomp();
+  const comparing = (value: bigint) => ({ ...profile, syscalls: [{ names: ['ioctl'], action: 'SCMP_ACT_ERRNO', args: [{ index: 1, value, op: 'SCMP_CMP_EQ' }] }] });
+  const one = comparing((1n << 60n) + 1n);
+  compiled.annotations(crun, one);
+  await compiled.learn(crun, started('a', one, program));
+  expect(compiled.annotations(crun, one)).toEqual({ 'run.oci.seccomp_bpf_data': program.toString('base64') });
+  expect(compiled.annotations(crun, comparing((1n << 60n) + 2n))).toEqual({});
 });
 
 test('another profile, another runtime, a foreign shim or none at all get nothing', async () => {

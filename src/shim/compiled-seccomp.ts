@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { parseExactly, stringifyExactly } from '../lib/exact-json.ts';
 import { runtimeAnnotations, type RuntimeHandler } from './port.ts';
 
 /** crun takes a ready BPF program from here and then leaves libseccomp out, which costs half of a start. */
@@ -33,7 +34,7 @@ export class CompiledSeccomp {
   async learn(handler: RuntimeHandler, { id, bundle }: { readonly id: string; readonly bundle: string }): Promise<void> {
     if (this.#wanted.size === 0 || !keepsPrograms(handler)) return;
     try {
-      const spec = JSON.parse(await readFile(join(bundle, 'config.json'), 'utf8')) as { linux?: { seccomp?: unknown } };
+      const spec = parseExactly(await readFile(join(bundle, 'config.json'), 'utf8')) as { linux?: { seccomp?: unknown } };
       const key = keyOf(handler, spec.linux?.seccomp);
       if (!this.#wanted.has(key)) return;
       const program = await readFile(join(handler.runtimeRoot === '' ? defaultRoot : handler.runtimeRoot, id, 'seccomp.bpf'));
@@ -58,5 +59,5 @@ function keepsPrograms({ runtime, protocol }: RuntimeHandler): boolean {
 
 /** Two crun binaries may compile differently. */
 function keyOf({ runtime }: RuntimeHandler, profile: unknown): string {
-  return `${runtime} ${JSON.stringify(profile)}`;
+  return `${runtime} ${stringifyExactly(profile)}`;
 }

@@ -1,6 +1,7 @@
 import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
+import { stringifyExactly } from '../../lib/exact-json.ts';
 import { type JsonObject, parseJsonObject } from '../../lib/json-fields.ts';
 
 /** What a container's archive holds, by the names that checkpointctl, CRI-O and Podman know. */
@@ -22,7 +23,7 @@ export const archiveName = (container: string): string => `${container}.tar`;
 
 /** Memory holds secrets, and so may what is told of it. */
 export function writeJson(directory: string, name: string, value: object): void {
-  writeFileSync(join(directory, name), JSON.stringify(value), { mode: 0o600 });
+  writeFileSync(join(directory, name), stringifyExactly(value), { mode: 0o600 });
 }
 
 /** Fails `invalid` on what is no checkpoint; a link is none either, since it may lead anywhere. */

@@ -106,6 +106,13 @@ test('all containers of a pod stand still until the last is written down', async
   expect(ids.map(statusOf)).toEqual(['running', 'running']);
 });
 
+test('a limit that an NRI plugin lifted does not stand in the way', async () => {
+  world.nri.active = true;
+  world.nri.adjust = ({ spec }) => ({ spec: { ...spec, process: { ...spec.process, rlimits: [{ type: 'RLIMIT_CORE', hard: 2n ** 64n - 1n, soft: 0 }] } }, cdiDevices: [] });
+  await checkpoint(await running('app'));
+  expect(readdirSync(output)).toEqual(['a.tar']);
+});
+
 test('a container that ends during its checkpoint is not resumed', async () => {
   const id = await running('app');
   const shim = world.shims.get(id);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { defaultProfile } from '@berth/seccomp-profiles';
 import { BerthError } from '../../lib/errors.ts';
+import { parseExactly } from '../../lib/exact-json.ts';
 import type { ProfileInput } from './input.ts';
 import type { OciSeccomp } from './types.ts';
 
@@ -13,7 +14,7 @@ function readProfile(path: string): OciSeccomp {
   }
   let profile: unknown;
   try {
-    profile = JSON.parse(text);
+    profile = parseExactly(text);
   } catch (cause) {
     throw new BerthError('invalid', `seccomp profile ${path} is not JSON`, { cause });
   }

@@ -173,5 +173,5 @@ export interface OciSyscallRule {
   readonly names: readonly string[];
   readonly action: string;
   readonly errnoRet?: number;
-  readonly args?: readonly { readonly index: number; readonly value: number; readonly valueTwo?: number; readonly op: string }[];
+  readonly args?: readonly { readonly index: number; readonly value: OciUint64; readonly valueTwo?: OciUint64; readonly op: string }[];
 }
