@@ -34,6 +34,7 @@ function runnable(images: TestImages): readonly Named[] {
     toolsImage('hostnet-nginx-arm64', images.nginx('hostnet-nginx', 12_003)),
     toolsImage('test-image-predefined-group', images.predefinedGroup()),
     toolsImage('test-image-tag', images.testFile('tag-test'), ['test']),
+    toolsImage('test-image-latest', images.busybox('image-latest')),
   ];
 }
 
@@ -42,7 +43,7 @@ function inspectable(): readonly Named[] {
   return [
     toolsImage('test-image-tag', inspected('tag-all'), ['all']),
     toolsImage('test-image-tags', inspected('tags'), ['1', '2', '3']),
-    ...['latest', 'digest', '1', '2', '3'].map((name) => toolsImage(`test-image-${name}`, inspected(`image-${name}`))),
+    ...['digest', '1', '2', '3'].map((name) => toolsImage(`test-image-${name}`, inspected(`image-${name}`))),
     toolsImage('test-image-user-uid', inspected('user-uid', '1002')),
     toolsImage('test-image-user-username', inspected('user-username', 'www-data')),
     toolsImage('test-image-user-uid-group', inspected('user-uid-group', '1003:1004')),
