@@ -75,6 +75,18 @@ test('a password is traded for a token that lasts until shortly before it expire
   expect(authorizer.known(to)).toBeUndefined();
 });
 
+test('nothing is remembered for longer than an hour: passwords and tokens are renewed, and old ones would pile up', async () => {
+  const to = access({ kind: 'password', username: 'u', password: 'p' });
+  reply = { token: 'tok', expires_in: 1e12 };
+  for (const response of [challenge('Basic realm="x"'), bearer()]) {
+    const header = await answer(response, to);
+    nowMs += 3_590_000;
+    expect(authorizer.known(to)).toBe(header);
+    nowMs += 20_000;
+    expect(authorizer.known(to)).toBeUndefined();
+  }
+});
+
 test('a token is good for its own caller, repository and server only', async () => {
   const to = access({ kind: 'password', username: 'u', password: 'p' });
   await answer(bearer(), to);

@@ -30,6 +30,8 @@ const maxTokenBytes = 1024 * 1024;
 const defaultTokenSeconds = 60;
 /** A token is not used in its last moments, since the request still has to travel. */
 const leewayMs = 5000;
+/** Credentials that are renewed are other ones each time, and nobody says when the old ones are of no use any more. */
+const longestLifeMs = 3_600_000;
 const clientId = 'berth';
 
 /** Answers registries' demands for authorization, and keeps tokens until they expire. Secrets never reach a log. */
@@ -69,7 +71,7 @@ export class Authorizer {
     if (bearer !== undefined && credentials.kind !== 'bearer') return this.#fetchToken(bearer, access, signal);
     const takesBasic = challenges.some(({ scheme }) => scheme === 'basic');
     if (!takesBasic || credentials.kind !== 'password') return undefined;
-    return { header: basicHeader(credentials.username, credentials.password), expiresAtMs: Number.POSITIVE_INFINITY };
+    return { header: basicHeader(credentials.username, credentials.password), expiresAtMs: this.#parts.clock.monotonicMs() + longestLifeMs };
   }
 
   async #fetchToken(challenge: Challenge, access: Access, signal: AbortSignal): Promise<Grant> {
@@ -106,7 +108,7 @@ export class Authorizer {
     const token = stringField(object, 'token', 'token') || stringField(object, 'access_token', 'token');
     if (token === '' || /[^\x21-\x7e]/.test(token)) throw new BerthError('registry', `the token service ${host} gave no usable token`);
     const seconds = typeof object['expires_in'] === 'number' ? object['expires_in'] : defaultTokenSeconds;
-    const lifeMs = Math.max(seconds * 1000 - leewayMs, leewayMs);
+    const lifeMs = Math.min(Math.max(seconds * 1000 - leewayMs, leewayMs), longestLifeMs);
     return { header: `Bearer ${token}`, expiresAtMs: this.#parts.clock.monotonicMs() + lifeMs };
   }
 
