@@ -21,6 +21,9 @@ export const podFiles = { config: 'pod.dump', options: 'pod.options' } as const;
 /** The archive of a container in its pod's checkpoint directory. */
 export const archiveName = (container: string): string => `${container}.tar`;
 
+/** Whether a container's name can be the name of its archive. */
+export const fitsFile = (container: string): boolean => /^[A-Za-z0-9][\w.-]*$/.test(container);
+
 /** Memory holds secrets, and so may what is told of it. */
 export function writeJson(directory: string, name: string, value: object): void {
   writeFileSync(join(directory, name), stringifyExactly(value), { mode: 0o600 });

@@ -9,7 +9,7 @@ import type { PodCheckpointRequest } from '../model/checkpoint.ts';
 import type { Pod } from '../model/pod.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
-import { archiveName, podFiles, writeJson } from './checkpoint-files.ts';
+import { archiveName, fitsFile, podFiles, writeJson } from './checkpoint-files.ts';
 import { checkSupported } from './check-supported.ts';
 import { dumpContainer, type DumpTarget } from './dump-container.ts';
 import { whilePaused } from './while-paused.ts';
@@ -39,7 +39,7 @@ function chosenTargets(parts: EngineParts, pod: Pod, containerIds: readonly stri
 
 /** Names become files. */
 function checkNames(names: readonly string[]): void {
-  const unfit = names.find((name, index) => !/^[A-Za-z0-9][\w.-]*$/.test(name) || names.indexOf(name) !== index);
+  const unfit = names.find((name, index) => !fitsFile(name) || names.indexOf(name) !== index);
   if (unfit !== undefined) throw new BerthError('invalid', `a container called "${unfit}" cannot be part of a pod's checkpoint`, { hint: 'names must be unique, of letters, digits, "-", "_" and "."' });
 }
 

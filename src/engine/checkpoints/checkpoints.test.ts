@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { BerthError } from '../../lib/errors.ts';
@@ -210,6 +210,15 @@ test.each<[string, (archive: string) => void]>([
   const before = world.leftovers();
   await expect(restorePod(['one'])).rejects.toMatchObject({ kind: 'invalid' });
   expect(world.leftovers()).toEqual(before);
+});
+
+test('a checkpoint is one of an absolute path, and has no container whose name leads out of it', async () => {
+  mkdirSync(join(output, 'pod'));
+  writeFileSync(join(output, 'pod/pod.options'), JSON.stringify({ containers: ['../one'] }));
+  cpSync(join(output, 'pod'), join(output, 'one.tar'), { recursive: true });
+  await expect(restorePod(['../one'])).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining('"../one"') });
+  const config = podConfig('again');
+  await expect(engine.pods.restore({ directory: 'pod', config, containers: [] }, signal())).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining('absolute') });
 });
 
 test('memory of one image is not put over the files of another', async () => {

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import { stringsField } from '../../lib/json-fields.ts';
 import { cleanUpSignal } from '../clean-up-signal.ts';
@@ -9,7 +10,7 @@ import type { EngineParts } from '../parts.ts';
 import { podName } from '../pods/pod-store.ts';
 import { removePod } from '../pods/remove-pod.ts';
 import { runPod } from '../pods/run-pod.ts';
-import { podFiles, readJson } from './checkpoint-files.ts';
+import { fitsFile, podFiles, readJson } from './checkpoint-files.ts';
 import { checkSupported } from './check-supported.ts';
 import { restoreContainer } from './restore-container.ts';
 
@@ -24,8 +25,11 @@ export function restorePod(parts: EngineParts, request: RestoreRequest, signal: 
 
 function checkNames({ directory, containers }: RestoreRequest): void {
   const what = `checkpoint_path ${directory}`;
+  if (!isAbsolute(directory)) throw new BerthError('invalid', `checkpoint_path must be an absolute path and is "${directory}"`);
   const saved = stringsField(readJson(directory, podFiles.options, what), 'containers', what).toSorted();
   const asked = containers.map(({ name }) => name).toSorted();
+  const unfit = asked.find((name) => !fitsFile(name));
+  if (unfit !== undefined) throw new BerthError('invalid', `no checkpoint holds a container called "${unfit}"`);
   if (asked.length === saved.length && asked.every((name, index) => name === saved[index])) return;
   throw new BerthError('invalid', `the checkpoint holds the containers ${saved.join(', ')}, but the configs are for ${asked.join(', ') || 'none'}`, {
     hint: 'give exactly one config for each container of the checkpoint',
