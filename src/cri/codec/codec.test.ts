@@ -105,6 +105,12 @@ test('mount options are refused, since the features say that there are none', ()
   expect(decodeContainerConfig(containerMessage({ mounts: [{ containerPath: '/x', mountOptions: ['noatime'] }] })).mounts).toMatchObject([{ mountOptions: ['noatime'] }]);
 });
 
+test('the largest limit, which the kubelet makes of anything larger, stays one that an OCI runtime can read', () => {
+  const { memoryLimitBytes } = decodeResources(received('LinuxContainerResources', { memoryLimitInBytes: (2n ** 63n - 1n).toString() }));
+  expect(BigInt(JSON.stringify(memoryLimitBytes))).toBeLessThan(2n ** 63n);
+  expect(memoryLimitBytes).toBeGreaterThan(2 ** 62);
+});
+
 test('zero resources are left alone, and a status shows what was set, beyond 2^53 too', () => {
   expect(decodeResources(received('LinuxContainerResources', {}))).toMatchObject({ cpuShares: undefined, cpusetCpus: undefined, oomScoreAdj: undefined });
   const set = received<Parameters<typeof encodeResources>[0] & object>('LinuxContainerResources', {

@@ -1,8 +1,11 @@
 import type { LinuxResources } from '../../engine/model/resources.ts';
 import type { LinuxContainerResources } from '../messages/common.ts';
 
+/** The largest number below 2^63, to which the largest of 64 bits would be rounded up, and be out of range for OCI runtimes. */
+const largest = 2 ** 63 - 1024;
+
 /** In CRI 0 stands for "leave as it is". */
-const setNumber = (value: bigint): number | undefined => (value === 0n ? undefined : Number(value));
+const setNumber = (value: bigint): number | undefined => (value === 0n ? undefined : Math.min(Number(value), largest));
 const setText = (value: string): string | undefined => (value === '' ? undefined : value);
 
 const none: LinuxResources = {
