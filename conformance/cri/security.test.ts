@@ -49,6 +49,11 @@ describe('users', () => {
     expect(await say('id -u; id -g', { run_as_username: 'nobody' }, { image: { image } })).toBe('65534\n65534\n');
   });
 
+  test('a number is an id, also in an image that calls root so', async () => {
+    const image = await suite.pull('numeric-root', suite.images.numericRoot());
+    for (const context of [{}, { run_as_user: { value: '1000' }, run_as_group: { value: '1000' } }]) expect(await say('id -u; id -g', context, { image: { image } })).toBe('1000\n1000\n');
+  });
+
   test('a group alone, an unknown name and an unknown policy are refused at CreateContainer', async () => {
     for (const context of [{ run_as_group: { value: '1000' } }, { run_as_username: 'nonesuch' }, { supplemental_groups_policy: 9, run_as_user: { value: '1' } }]) {
       await expect(suite.create(pod, ['true'], secured(context)), JSON.stringify(context)).rejects.toThrow();
