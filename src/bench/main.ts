@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { whyNotBuildable } from '../../conformance/peers/build.ts';
+import { messageOf } from '../lib/errors.ts';
 import { Lab } from './lab.ts';
 import { describeMachine } from './machine.ts';
 import { parseOptions } from './options.ts';
@@ -36,6 +37,6 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${messageOf(error)}\n`);
   process.exitCode = 1;
 }

@@ -1,4 +1,5 @@
 import { Command, Option, Argument } from 'commander';
+import { messageOf } from '../lib/errors.ts';
 import { completionScript, shells, type Shell } from './completion.ts';
 import { checkConfig } from './commands/config.ts';
 import { execInContainer } from './commands/exec.ts';
@@ -63,6 +64,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   const details = error instanceof Error && 'details' in error ? String(error.details) : undefined;
-  process.stderr.write(`berth: ${details ?? (error instanceof Error ? error.message : String(error))}\n`);
+  process.stderr.write(`berth: ${details ?? messageOf(error)}\n`);
   process.exitCode = 1;
 }

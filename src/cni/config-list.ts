@@ -1,4 +1,4 @@
-import { BerthError } from '../lib/errors.ts';
+import { BerthError, messageOf } from '../lib/errors.ts';
 import { asObject, listField, objectField, stringField, stringsField, type JsonObject } from '../lib/json-fields.ts';
 import { spokenOf, spokenVersions, type CniVersion } from './versions.ts';
 
@@ -48,7 +48,7 @@ function parse(text: string, what: string): JsonObject {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new BerthError('invalid', `${what} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new BerthError('invalid', `${what} is not JSON: ${messageOf(cause)}`, { cause });
   }
   return asObject(value, what);
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import { messageOf } from '../lib/errors.ts';
 import { parseConfigList, parseSingleConfig, type ConfigList } from './config-list.ts';
 import { isLoopback } from './has-work.ts';
 
@@ -23,7 +24,7 @@ export function readConfDir(dir: string): Configured {
       if (!list.plugins.every(isLoopback)) return { list, path, reason: '' };
     }
   } catch (error) {
-    return { list: undefined, path, reason: `the network config cannot be used: ${error instanceof Error ? error.message : String(error)}` };
+    return { list: undefined, path, reason: `the network config cannot be used: ${messageOf(error)}` };
   }
   return { list: undefined, path: undefined, reason: `there is no network config in ${dir}; install a network add-on or write one` };
 }

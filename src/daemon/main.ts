@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { defaultConfigPath, loadConfig } from '../config/load-config.ts';
-import { BerthError } from '../lib/errors.ts';
+import { BerthError, messageOf } from '../lib/errors.ts';
 import { createLogger } from '../telemetry/log.ts';
 import { packageVersion } from './version.ts';
 
@@ -16,7 +16,7 @@ function readArguments(): { readonly config: string; readonly version: boolean; 
     const options = { config: { type: 'string', default: defaultConfigPath }, version: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const;
     return parseArgs({ options }).values;
   } catch (error) {
-    throw new BerthError('invalid', error instanceof Error ? error.message : String(error), { hint: 'see berthd --help' });
+    throw new BerthError('invalid', messageOf(error), { hint: 'see berthd --help' });
   }
 }
 

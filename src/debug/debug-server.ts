@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Engine } from '../engine/port.ts';
 import { BerthError } from '../lib/errors.ts';
 import { stringField } from '../lib/json-fields.ts';
+import { listen } from '../lib/listen.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { httpFailure } from './http-status.ts';
 import { imageView, streamPull } from './pull.ts';
@@ -48,10 +49,7 @@ export class DebugServer {
   async listen(): Promise<void> {
     const early = join(dirname(this.#path), '.dbg');
     await rm(early, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(early, resolve);
-    });
+    await listen(this.#server, { path: early });
     await chmod(early, 0o600);
     await rename(early, this.#path);
   }

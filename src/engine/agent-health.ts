@@ -1,3 +1,4 @@
+import { messageOf } from '../lib/errors.ts';
 import type { Agent } from '../native/port.ts';
 import type { Background } from './background.ts';
 
@@ -27,7 +28,7 @@ export class AgentHealth {
       await this.#agent.info(AbortSignal.any([closing, AbortSignal.timeout(answerMs)]));
       this.#trouble = '';
     } catch (error) {
-      this.#trouble = `berth-agent does not answer: ${error instanceof Error ? error.message : String(error)}`;
+      this.#trouble = `berth-agent does not answer: ${messageOf(error)}`;
     } finally {
       this.#asking = false;
     }

@@ -47,9 +47,11 @@ export function isKind(error: unknown, kind: ErrorKind): boolean {
   return error instanceof BerthError && error.kind === kind;
 }
 
+/** What was thrown, in words. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** Leaves a BerthError as it is and wraps anything else as `internal`, keeping it as the cause. */
 export function asBerthError(error: unknown, doing: string): BerthError {
   if (error instanceof BerthError) return error;
-  const detail = error instanceof Error ? error.message : String(error);
-  return new BerthError('internal', `${doing}: ${detail}`, { cause: error });
+  return new BerthError('internal', `${doing}: ${messageOf(error)}`, { cause: error });
 }

@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
-import { BerthError } from '../lib/errors.ts';
+import { BerthError, messageOf } from '../lib/errors.ts';
+import { listen } from '../lib/listen.ts';
 
 export interface MetricsServerInit {
   /** `host:port` or an absolute path of a unix socket. */
@@ -25,14 +26,13 @@ export class MetricsServer {
   }
 
   async listen(): Promise<void> {
-    const { listen } = this.#init;
-    if (listen.startsWith('/')) await rm(listen, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (cause) => {
-        reject(new BerthError('invalid', `cannot serve metrics on ${listen}: ${cause.message}`, { hint: 'change [metrics] listen; "" turns it off', cause }));
-      });
-      this.#server.listen(address(listen), resolve);
-    });
+    const { listen: place } = this.#init;
+    if (place.startsWith('/')) await rm(place, { force: true });
+    try {
+      await listen(this.#server, address(place));
+    } catch (cause) {
+      throw new BerthError('invalid', `cannot serve metrics on ${place}: ${messageOf(cause)}`, { hint: 'change [metrics] listen; "" turns it off', cause });
+    }
   }
 
   async close(): Promise<void> {
@@ -61,15 +61,15 @@ export class MetricsServer {
       const text = await this.#registry.metrics();
       response.writeHead(200, { 'content-type': this.#registry.contentType }).end(text);
     } catch (error) {
-      response.writeHead(500, { 'content-type': 'text/plain' }).end(`cannot collect: ${error instanceof Error ? error.message : String(error)}\n`);
+      response.writeHead(500, { 'content-type': 'text/plain' }).end(`cannot collect: ${messageOf(error)}\n`);
     }
   }
 }
 
 /** Splits `host:port`; a host may be an IPv6 address in brackets. */
-function address(listen: string): { readonly path: string } | { readonly host: string; readonly port: number } {
-  if (listen.startsWith('/')) return { path: listen };
-  const match = /^\[?([^\]]*?)\]?:(\d+)$/.exec(listen);
-  if (match === null) throw new BerthError('invalid', `[metrics] listen "${listen}" is neither host:port nor an absolute path`);
+function address(place: string): { readonly path: string } | { readonly host: string; readonly port: number } {
+  if (place.startsWith('/')) return { path: place };
+  const match = /^\[?([^\]]*?)\]?:(\d+)$/.exec(place);
+  if (match === null) throw new BerthError('invalid', `[metrics] listen "${place}" is neither host:port nor an absolute path`);
   return { host: match[1] ?? '', port: Number(match[2]) };
 }

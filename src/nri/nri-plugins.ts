@@ -2,6 +2,7 @@ import { chmod, mkdir, rename, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { BerthError } from '../lib/errors.ts';
+import { listen } from '../lib/listen.ts';
 import type { Log } from '../lib/log.ts';
 import type { OciResources } from '../oci/spec/types.ts';
 import { mergeOciResources } from '../oci/spec/merge-resources.ts';
@@ -57,10 +58,7 @@ export class NriPlugins implements Nri {
     await mkdir(dirname(socket), { recursive: true, mode: 0o700 });
     const early = join(dirname(socket), '.nri');
     await rm(early, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(early, resolve);
-    });
+    await listen(this.#server, { path: early });
     // Whoever may connect decides what containers are made of.
     await chmod(early, 0o600);
     await rename(early, socket);

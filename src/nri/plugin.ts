@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { BerthError, isKind } from '../lib/errors.ts';
+import { BerthError, isKind, messageOf } from '../lib/errors.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
 import type { Log } from '../lib/log.ts';
 import { TtrpcClient } from '../lib/ttrpc/client.ts';
@@ -192,7 +192,7 @@ export class Plugin {
   }
 
   #refusal(what: string, error: unknown): BerthError {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     return new BerthError(error instanceof BerthError && error.kind !== 'internal' ? error.kind : 'precondition', `NRI plugin ${this.name} failed ${what}: ${text}`, { cause: error });
   }
 }

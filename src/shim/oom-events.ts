@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { listen } from '../lib/listen.ts';
 import { serveTtrpc, TtrpcRoutes } from '../lib/ttrpc/server.ts';
 import type { ForwardMessage, ShimMethods } from './methods.ts';
 
@@ -36,10 +37,7 @@ export class OomEvents {
   async listen(): Promise<void> {
     // What a daemon that was killed left behind.
     rmSync(this.#path, { force: true });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once('error', reject);
-    this.#server.listen(this.#path, resolve);
-    await promise;
+    await listen(this.#server, { path: this.#path });
   }
 
   async close(): Promise<void> {

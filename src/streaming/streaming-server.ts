@@ -5,7 +5,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
-import { BerthError } from '../lib/errors.ts';
+import { BerthError, messageOf } from '../lib/errors.ts';
+import { listen } from '../lib/listen.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { exitStatus, success } from './command/status.ts';
 import { planCommand } from './command/plan.ts';
@@ -100,12 +101,12 @@ export class StreamingServer implements StreamingUrls {
 
   async listen(): Promise<void> {
     const { address, tlsCert } = this.#config;
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (cause) => {
-        reject(new BerthError('invalid', `cannot listen on ${address}: ${cause.message}`, { hint: 'change [streaming] address', cause }));
-      });
-      this.#server.listen(parseAddress(address), resolve);
-    });
+    const place = parseAddress(address);
+    try {
+      await listen(this.#server, place);
+    } catch (cause) {
+      throw new BerthError('invalid', `cannot listen on ${address}: ${messageOf(cause)}`, { hint: 'change [streaming] address', cause });
+    }
     // One client could not be taken, for want of descriptors or memory; the next may be.
     this.#server.on('error', (err) => { this.#parts.log.warn({ err }, 'a streaming client could not connect'); });
     // Listening on TCP, so it has such an address.

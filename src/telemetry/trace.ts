@@ -1,4 +1,5 @@
 import { context, propagation, SpanKind, SpanStatusCode, trace, type Attributes, type Span } from '@opentelemetry/api';
+import { messageOf } from '../lib/errors.ts';
 import type { Phase } from '../lib/waterfall.ts';
 
 export interface SpanRequest {
@@ -26,7 +27,7 @@ export async function inSpan<Result>({ name, attributes, headers }: SpanRequest,
 }
 
 function fail(span: Span, error: unknown): void {
-  span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
+  span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
 }
 
 /** Adds the phases of an operation that ended just now as children of the running span. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse, type ScalarTag } from 'yaml';
-import { BerthError } from '../../lib/errors.ts';
+import { BerthError, messageOf } from '../../lib/errors.ts';
 import { asObject, listField, objectField, stringField, type JsonObject } from '../../lib/json-fields.ts';
 import { isKind, isName } from './device-name.ts';
 import { parseEdits } from './parse-edits.ts';
@@ -28,7 +28,7 @@ function load(path: string, what: string): unknown {
     const text = readFileSync(path, 'utf8');
     return path.endsWith('.json') ? JSON.parse(text) : parse(text, { customTags: (tags) => [octal, ...tags] });
   } catch (cause) {
-    throw new BerthError('invalid', `${what} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new BerthError('invalid', `${what} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
 

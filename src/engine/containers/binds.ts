@@ -1,6 +1,6 @@
 import { mkdir, readFile, realpath } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { BerthError } from '../../lib/errors.ts';
+import { BerthError, messageOf } from '../../lib/errors.ts';
 import type { PodId } from '../../lib/ids.ts';
 import type { BindInput } from '../../oci/spec/input.ts';
 import type { ContainerMount } from '../model/container.ts';
@@ -45,7 +45,7 @@ async function hostSource({ hostPath, containerPath }: ContainerMount): Promise<
 }
 
 function unusable(hostPath: string, containerPath: string, cause: unknown): BerthError {
-  const detail = cause instanceof Error ? cause.message : String(cause);
+  const detail = messageOf(cause);
   return new BerthError('invalid', `host path ${hostPath} cannot be mounted at ${containerPath}: ${detail}`, { cause });
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../../lib/errors.ts';
 import type { RecordKind } from '../../state/port.ts';
 import type { EngineParts } from '../parts.ts';
 import { parseContainer } from '../records/container-record.ts';
@@ -20,7 +21,7 @@ function load(parts: EngineParts, kind: RecordKind, restore: (id: string, value:
     try {
       restore(id, value);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       parts.log.warn({ kind, id, reason }, 'a record cannot be used and is set aside; what it stood for is cleaned up');
       parts.state.quarantine(kind, id, reason);
     }

@@ -1,4 +1,4 @@
-import { BerthError } from '../../lib/errors.ts';
+import { BerthError, messageOf } from '../../lib/errors.ts';
 
 const fullCodes = new Set(['ENOSPC', 'EDQUOT']);
 
@@ -7,6 +7,6 @@ export function storageError(error: unknown, doing: string): BerthError {
   if (error instanceof BerthError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const isFull = fullCodes.has(code);
-  const text = `cannot ${doing}: ${isFull ? 'the disk is full' : error instanceof Error ? error.message : String(error)}`;
+  const text = `cannot ${doing}: ${isFull ? 'the disk is full' : messageOf(error)}`;
   return new BerthError(isFull ? 'exhausted' : 'internal', text, { cause: error });
 }

@@ -1,4 +1,4 @@
-import { BerthError } from '../../lib/errors.ts';
+import { BerthError, messageOf } from '../../lib/errors.ts';
 import type { ImageId } from '../../lib/ids.ts';
 import { isDigest } from '../../oci/digest.ts';
 import { formatReference, parseReference } from '../../oci/reference.ts';
@@ -39,7 +39,7 @@ export class ImageCatalog {
         if (reason === undefined) this.#remember(record);
         else state.quarantine('image', id, reason);
       } catch (error) {
-        state.quarantine('image', id, error instanceof Error ? error.message : String(error));
+        state.quarantine('image', id, messageOf(error));
       }
     }
   }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
+import { messageOf } from '../../lib/errors.ts';
 import type { Digest, SnapshotKey } from '../../lib/ids.ts';
 import { asObject, stringField, stringsField } from '../../lib/json-fields.ts';
 import { parseDigest } from '../../oci/digest.ts';
@@ -50,7 +51,7 @@ export class UnfinishedPulls {
       try {
         this.#pulls.set(id, parse(value));
       } catch (error) {
-        this.#state.quarantine('pull', id, error instanceof Error ? error.message : String(error));
+        this.#state.quarantine('pull', id, messageOf(error));
       }
     }
   }

@@ -1,4 +1,4 @@
-import { BerthError, type ErrorKind } from '../errors.ts';
+import { BerthError, type ErrorKind, messageOf } from '../errors.ts';
 
 /** google.rpc.Status without its details. */
 export interface RpcStatus {
@@ -50,5 +50,5 @@ export function errorOfStatus(status: RpcStatus, call: string): BerthError {
 /** What a failure here is for a peer. */
 export function statusOfError(error: unknown): RpcStatus {
   if (error instanceof BerthError) return { code: codeOfKind[error.kind], message: error.text };
-  return { code: 2, message: error instanceof Error ? error.message : String(error) };
+  return { code: 2, message: messageOf(error) };
 }

@@ -1,4 +1,4 @@
-import { BerthError } from '../../lib/errors.ts';
+import { BerthError, messageOf } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { Durability, StateStore } from '../../state/port.ts';
 import { fromRecord, toRecord, type Snapshot } from './snapshot-record.ts';
@@ -99,7 +99,7 @@ export class SnapshotTable {
       try {
         return [fromRecord(id.slice(this.#prefix.length) as SnapshotKey, value)];
       } catch (error) {
-        this.#state.quarantine('snapshot', id, error instanceof Error ? error.message : String(error));
+        this.#state.quarantine('snapshot', id, messageOf(error));
         return [];
       }
     });
