@@ -56,6 +56,20 @@ test('StartContainer', async () => {
   }
 });
 
+test('StartContainer, one at a time, so that the OCI runtime is at work when the client leaves', async () => {
+  const pod = await suite.pod();
+  const states = new Set<string>();
+  for (const patienceMs of [8, 10, 12, 14, 16, 18, 20, 24, 28]) {
+    const id = await suite.create(pod, waiting);
+    await suite.cri.call('StartContainer', { container_id: id }, patienceMs).catch((error: { code: number }) => expect(error.code).toBe(grpcStatus.DEADLINE_EXCEEDED));
+    await suite.cri.startContainer(id).catch((error: { code: number }) => expect(error.code).toBe(grpcStatus.FAILED_PRECONDITION));
+    const { state } = await suite.cri.containerStatus(id);
+    states.add(state);
+    await suite.cri.removeContainer(id);
+  }
+  expect(states).toContain('CONTAINER_EXITED');
+});
+
 test.each(['StopContainer', 'RemoveContainer'])('%s', async (method) => {
   const pod = await suite.pod();
   const ids = await Promise.all(patiencesMs.map(async (_, index) => suite.run(pod, waiting, { metadata: { name: `c${index}` } })));

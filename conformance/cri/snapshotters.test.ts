@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -40,8 +39,7 @@ const rootType = async (id: string): Promise<string> => (await output(id, 'sh', 
 
 /** How many snapshots a snapshotter keeps. */
 function kept(snapshotter: 'overlayfs' | 'native'): number {
-  const found = execFileSync('find', [join(suite.node.scratch.dir, 'state/snapshots', snapshotter), '-mindepth', '1', '-maxdepth', '1'], { encoding: 'utf8' });
-  return found.trim().split('\n').filter(Boolean).length;
+  return readdirSync(join(suite.node.scratch.dir, 'state/snapshots', snapshotter)).length;
 }
 
 /** busybox and two layers, of which the upper one deletes what the lower one has. */

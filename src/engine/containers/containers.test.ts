@@ -9,6 +9,7 @@ import type { Pod } from '../model/pod.ts';
 import type { NamespaceOptions } from '../model/security.ts';
 import { containerConfig, kubeNamespaces, noResources, podConfig, security } from '../testing/configs.ts';
 import { fakeImage } from '../testing/fake-images.ts';
+import type { FakeShim } from '../testing/fake-shims.ts';
 import { World } from '../testing/world.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
@@ -460,6 +461,45 @@ test('a caller who leaves during the start ends it as a failed one', async () =>
   abort.abort(new Error('the client left'));
   await expect(start).rejects.toThrow('the client left');
   expect(engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { reason: 'StartError' } });
+});
+
+test('a caller who leaves while the process comes up leaves none that runs', async () => {
+  let shim: FakeShim | undefined;
+  world.shims.onLaunch = (launched) => {
+    shim = launched;
+    launched.startGate = new Promise(() => undefined);
+  };
+  const { id } = await create();
+  const abort = new AbortController();
+  const start = engine.containers.start(id, abort.signal);
+  await vi.waitFor(() => {
+    expect(shim?.status).toBe('running');
+  });
+  abort.abort(new Error('the client left'));
+  await expect(start).rejects.toThrow('the client left');
+  expect(engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { reason: 'StartError' }, task: undefined });
+  expect(shim?.signals).toEqual([{ signalNumber: 9, all: true }]);
+  expect(world.shims.shims.size).toBe(0);
+  await engine.containers.remove(id, signal());
+});
+
+test('what a failed start could not undo ends with the removal', async () => {
+  world.shims.onLaunch = (launched) => {
+    launched.startGate = new Promise(() => undefined);
+    launched.callMs = 50;
+  };
+  const { id } = await create();
+  const abort = new AbortController();
+  const start = engine.containers.start(id, abort.signal);
+  await vi.waitFor(() => {
+    expect(world.shims.get(id).status).toBe('running');
+  });
+  world.shims.get(id).frozen = true;
+  abort.abort(new Error('the client left'));
+  await expect(start).rejects.toThrow('the client left');
+  world.shims.get(id).frozen = false;
+  await engine.containers.remove(id, signal());
+  expect(world.shims.shims.size).toBe(0);
 });
 
 test('remove ends a running container; two removals at once are one; unknown is content', async () => {

@@ -6,6 +6,7 @@ import { Waterfall, type Phase } from '../../lib/waterfall.ts';
 import type { Task, TaskSpec } from '../../shim/port.ts';
 import { containerFiles } from '../checkpoints/checkpoint-files.ts';
 import { dropRestored } from '../checkpoints/drop-restored.ts';
+import { cleanUpSignal } from '../clean-up-signal.ts';
 import { publishContainer } from '../events/publish.ts';
 import type { Container } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
@@ -15,6 +16,7 @@ import type { EngineParts } from '../parts.ts';
 import { containerStarted, containerStarts } from '../plugins/container-hooks.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
 import { deleteTask } from './delete-task.ts';
+import { killIfRunning } from './kill-if-running.ts';
 import { checkPidTarget } from './pid-target.ts';
 import { recordExit } from './record-exit.ts';
 import { rootfsMounts } from './rootfs-mounts.ts';
@@ -124,11 +126,16 @@ async function addShimPhases(parts: EngineParts, of: { readonly id: ContainerId;
   parts.containers.update(of.id, { waterfall: [...known, ...phases] });
 }
 
+async function undoStart(parts: EngineParts, id: ContainerId, task: Task): Promise<void> {
+  const live = parts.tasks.add(id, task);
+  await killIfRunning(task, cleanUpSignal());
+  await deleteTask(parts, id, live);
+}
+
 /** A failed start is final: the container has exited, with the reason in its status. */
 async function failStart(parts: EngineParts, { id }: Container, task: Task | undefined, cause: unknown): Promise<void> {
   if (task !== undefined) {
-    const live = parts.tasks.add(id, task);
-    await deleteTask(parts, id, live).catch((error: unknown) => {
+    await undoStart(parts, id, task).catch((error: unknown) => {
       parts.log.warn({ container: id, err: error }, 'a task that failed to start could not be deleted; removing the container tries again');
     });
   }

@@ -31,6 +31,8 @@ export class FakeShim {
   refusesUpdates = false;
   reopened = 0;
   startError: BerthError | undefined;
+  /** While set, the answer to a start waits for it; the process runs already. */
+  startGate: Promise<void> | undefined;
   pauseError: BerthError | undefined;
   dumpError: BerthError | undefined;
   /** While set, a dump waits for it. */

@@ -36,6 +36,7 @@ export class FakeTask implements Task {
   async start(signal?: AbortSignal): Promise<{ readonly pid: number }> {
     await this.#answers(signal);
     this.#shim.start();
+    await abortable(this.#shim.startGate ?? Promise.resolve(), signal);
     return { pid: this.#shim.pid };
   }
 
@@ -115,6 +116,7 @@ export class FakeTask implements Task {
     await this.#answers(signal).catch((error: unknown) => {
       if (!this.#shim.lost) throw error;
     });
+    if (this.#shim.status === 'running' && !this.#shim.lost) throw new BerthError('precondition', `container ${this.#shim.handle.id} is running`);
     this.#shim.end();
   }
 
