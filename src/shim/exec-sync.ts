@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, read as readFd, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { BerthError } from '../lib/errors.ts';
 import { packSpec, type ProcessId, type StdioPaths, type TaskMethods } from './methods.ts';
 import type { ExecOutcome, ExecSpec } from './port.ts';
 import { callMs, type ShimParts, type ShimTarget, taskMethodsOf } from './shim-parts.ts';
 
 const sigkill = 9;
+const read = promisify(readFd);
 
 interface Execution {
   readonly parts: ShimParts;
@@ -35,16 +36,19 @@ export async function execSync(parts: ShimParts, target: ShimTarget, spec: ExecS
     stdout: `${path}.out`,
     stderr: `${path}.err`,
   };
+  const outputs: number[] = [];
   try {
-    return await run(execution, spec, signal);
+    for (const file of [execution.stdout, execution.stderr]) outputs.push(openSync(file, 'wx+', 0o600));
+    return await run(execution, spec, { outputs, signal });
   } finally {
+    for (const output of outputs) closeSync(output);
     for (const file of [execution.stdout, execution.stderr]) rmSync(file, { force: true });
   }
 }
 
-async function run(execution: Execution, spec: ExecSpec, signal: AbortSignal | undefined): Promise<ExecOutcome> {
-  const { methods, process, stdout, stderr } = execution;
-  for (const file of [stdout, stderr]) closeSync(openSync(file, 'wx', 0o600));
+/** `outputs` are the files of stdout and stderr, held open: with its container removed, the bundle goes before the command's answer. */
+async function run(execution: Execution, spec: ExecSpec, { outputs, signal }: { readonly outputs: readonly number[]; readonly signal: AbortSignal | undefined }): Promise<ExecOutcome> {
+  const { methods, process } = execution;
   // Neither call takes the signal: an exec that was asked for must be known to exist or not before it can be ended.
   await call(execution, methods.exec, { ...process, ...stdio(execution, spec.maxOutputBytes), spec: packSpec('Process', spec.process) }, { timeoutMs: callMs.exec });
   try {
@@ -52,7 +56,8 @@ async function run(execution: Execution, spec: ExecSpec, signal: AbortSignal | u
     const { exitStatus } = await waitOrKill(execution, spec, signal);
     // Delete first: it returns when the output has been written.
     await call(execution, methods.delete, process, { timeoutMs: callMs.delete });
-    return { stdout: await head(stdout, spec.maxOutputBytes), stderr: await head(stderr, spec.maxOutputBytes), exitCode: exitStatus };
+    const [stdout = new Uint8Array(), stderr = new Uint8Array()] = await Promise.all(outputs.map((output) => head(output, spec.maxOutputBytes)));
+    return { stdout, stderr, exitCode: exitStatus };
   } catch (error) {
     await call(execution, methods.delete, process, { timeoutMs: callMs.delete }).catch(() => undefined);
     throw error;
@@ -108,14 +113,8 @@ async function kill(execution: Execution): Promise<void> {
   await call(execution, execution.methods.kill, { ...execution.process, signal: sigkill, all: false }, { timeoutMs: callMs.default }).catch(() => undefined);
 }
 
-async function head(path: string, maxBytes: number): Promise<Uint8Array> {
-  const file = await open(path, 'r');
-  try {
-    const { size } = await file.stat();
-    const buffer = Buffer.alloc(Math.min(size, maxBytes));
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
+async function head(file: number, maxBytes: number): Promise<Uint8Array> {
+  const buffer = Buffer.alloc(Math.min(fstatSync(file).size, maxBytes));
+  const { bytesRead } = await read(file, buffer, 0, buffer.length, 0);
+  return buffer.subarray(0, bytesRead);
 }

@@ -291,6 +291,26 @@ test.each([
   expect(readdirSync(task.handle.bundle).filter((name) => name.startsWith('exec-'))).toEqual([]);
 });
 
+test('execSync tells how a command ended whose container was removed with it', async () => {
+  let stdout = '';
+  const shim = await shimOf({
+    exec: async (request: { readonly stdout: string }) => {
+      stdout = request.stdout.replace('file://', '').replace(/\?.*/, '');
+      return {};
+    },
+    wait: async () => {
+      writeFileSync(stdout, 'begun');
+      return { exitStatus: 137 };
+    },
+    delete: async () => {
+      rmSync(bundle('c1'), { recursive: true });
+      return {};
+    },
+  });
+  const outcome = await (await attached(shim)).execSync({ process: {}, timeoutMs: 1000, maxOutputBytes: 99 });
+  expect([Buffer.from(outcome.stdout).toString(), outcome.exitCode]).toEqual(['begun', 137]);
+});
+
 test.each(['timeout', 'abort'])('an exec is ended by %s: killed and awaited before the call returns', async (how) => {
   const dead = Promise.withResolvers<object>();
   let waits = 0;
