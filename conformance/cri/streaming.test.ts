@@ -134,7 +134,8 @@ describe.skipIf(unbuildable !== undefined)('streams', () => {
       const { stdout, stderr } = await client.result;
       clearInterval(watch);
       expect([stdout.split(' ')[0], stderr]).toEqual([String(200 << 20), 'end\n']);
-      expect(peak - before).toBeLessThan(64 << 10);
+      // In KiB: half of what is sent. Buffers that are done with stay until the next garbage collection.
+      expect(peak - before).toBeLessThan(100 << 10);
     });
 
     test('attach gets the output and gives input, and leaves the container running', async () => {
