@@ -35,7 +35,8 @@ describe.skipIf(noPlugin !== undefined)('NRI plugins that fail', () => {
   test('a plugin that dies in the middle of a call holds nothing up', async () => {
     const dying = await nri.plugin('-exit=CreateContainer=');
     const pod = await nri.cri.pod();
-    const id = await nri.cri.run(pod, [...waiting]);
+    const [id, ms] = await timed(nri.cri.run(pod, [...waiting]));
+    expect(ms).toBeLessThan(requestTimeoutMs);
     expect(dying.about(id)).toEqual(['CreateContainer']);
     expect((await nri.cri.cri.containerStatus(id)).state).toBe('CONTAINER_RUNNING');
   });

@@ -86,11 +86,13 @@ test('when the agent is killed, open calls fail and later ones wait for the next
 test('without a binary, calls fail after two seconds and say why; an abort ends the wait at once', async () => {
   const agent = agentOf(join(dir, 'absent'));
   supervisor.start();
+  const began = performance.now();
   const abort = new AbortController();
   const [aborted, patient] = [failure(agent.info(abort.signal)), failure(agent.info())];
   abort.abort(new Error('enough'));
   expect(await Promise.race([patient, aborted])).toMatchObject({ message: 'enough' });
   expect(await patient).toMatchObject({ kind: 'unavailable', message: expect.stringContaining('ENOENT') });
+  expect(performance.now() - began).toBeLessThan(4000);
   expect(supervisor.healthy).toBe(false);
   expect(supervisor.pid).toBeUndefined();
 });

@@ -209,9 +209,11 @@ test('a frozen shim costs the caller of stats two seconds and nobody else anythi
   const stuck = await attached(await shimOf({ stats: frozen }));
   const value = methods.metricsV2.encode({ pids: { current: 3n, limit: 0n }, cpu: null, memory: null, io: null, hugetlb: [], memoryEvents: null });
   const healthy = await attached(await shimOf({ stats: async () => ({ stats: { type_url: 'io.containerd.cgroups.v2.Metrics', value } }) }));
+  const began = performance.now();
   const late = failure(stuck.stats());
   expect(await Promise.race([late, healthy.stats()])).toMatchObject({ pids: { current: 3n } });
   expect(isKind(await late, 'timeout')).toBe(true);
+  expect(performance.now() - began).toBeLessThan(3000);
 });
 
 test('hundreds of shims are asked at once; a bounded number of idle sockets stays', async () => {
