@@ -10,6 +10,9 @@ import type { EvictionMessage, UpdateMessage } from './messages.ts';
 import type { NriMethods } from './methods.ts';
 import { Mux } from './mux.ts';
 
+/** Time to read why a registration was refused. */
+const farewellMs = 100;
+
 /** The numbers of the connections within a plugin's socket. */
 const pluginService = 1;
 const runtimeService = 2;
@@ -173,8 +176,8 @@ export class Plugin {
         try {
           this.#identify(pluginName, pluginIdx);
         } catch (error) {
-          // The plugin is to hear why, and it is disconnected at the rejection.
-          setImmediate(() => { this.#registered.reject(error); });
+          // The plugin is to hear why, and is disconnected at the rejection; a client that sees both at once may tell of the end alone.
+          setTimeout(() => { this.#registered.reject(error); }, farewellMs);
           throw error;
         }
         this.#registered.resolve();
