@@ -10,7 +10,7 @@ import { NativeSnapshotter } from './native/native-snapshotter.ts';
 import { SnapshotterSet } from './snapshotter-set.ts';
 import { Removals } from './store/removals.ts';
 import { SnapshotDirs } from './store/snapshot-dirs.ts';
-import type { StoredParts } from './store/stored-snapshots.ts';
+import type { StoredParts } from './store/stored-snapshotter.ts';
 import { SnapshotTable } from './store/snapshot-table.ts';
 
 interface StoreComponents {

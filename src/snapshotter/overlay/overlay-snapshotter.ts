@@ -1,7 +1,6 @@
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { FilesystemMount, Usage } from '../../native/port.ts';
-import type { SnapshotInfo, Snapshotter } from '../port.ts';
-import { StoredSnapshots, type StoredParts } from '../store/stored-snapshots.ts';
+import { StoredSnapshotter, type StoredParts } from '../store/stored-snapshotter.ts';
 import { overlayMounts } from './overlay-mounts.ts';
 
 export interface OverlayOptions {
@@ -12,66 +11,38 @@ export interface OverlayOptions {
 }
 
 /** Snapshots as overlayfs layers: a directory each, stacked by the kernel when they are mounted. */
-export class OverlaySnapshotter implements Snapshotter {
+export class OverlaySnapshotter extends StoredSnapshotter {
   readonly name = 'overlay';
-  readonly #parts: StoredParts;
-  readonly #stored: StoredSnapshots;
   readonly #options: OverlayOptions;
 
   constructor(parts: StoredParts, options: OverlayOptions) {
-    this.#parts = parts;
-    this.#stored = new StoredSnapshots(parts);
+    super(parts);
     this.#options = options;
   }
 
   async prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, idShift = 0): Promise<readonly FilesystemMount[]> {
     signal?.throwIfAborted();
-    this.#stored.add(key, parent, idShift);
+    this.add(key, parent, idShift);
     return this.mounts(key);
   }
 
   layerDirs(key: SnapshotKey): { readonly dir: string; readonly parents: readonly string[] } {
-    const { table, dirs } = this.#parts;
-    const snapshot = this.#stored.active(key);
+    const { table, dirs } = this.parts;
+    const snapshot = this.active(key);
     return { dir: dirs.fs(snapshot.dir), parents: table.parents(snapshot).map(({ dir }) => dirs.fs(dir)) };
   }
 
   commit(from: SnapshotKey, key: SnapshotKey, usage: Usage): Promise<void> {
-    return this.#stored.commit(from, key, async () => usage);
+    return this.commitAfter(from, key, async () => usage);
   }
 
   mounts(key: SnapshotKey): readonly FilesystemMount[] {
-    const { table, dirs } = this.#parts;
+    const { table, dirs } = this.parts;
     const snapshot = table.require(key);
     const own = dirs.fs(snapshot.dir);
     const parents = table.parents(snapshot).map(({ dir }) => dirs.fs(dir));
     const work = dirs.work(snapshot.dir);
     if (snapshot.info.kind === 'committed') return overlayMounts({ upper: undefined, work, lower: [own, ...parents] }, this.#options.common);
     return overlayMounts({ upper: own, work, lower: parents }, [...this.#options.common, ...this.#options.writable]);
-  }
-
-  stat(key: SnapshotKey): SnapshotInfo | undefined {
-    return this.#parts.table.get(key)?.info;
-  }
-
-  list(): readonly SnapshotInfo[] {
-    return this.#parts.table.list().map(({ info }) => info);
-  }
-
-  usage(key: SnapshotKey, signal?: AbortSignal): Promise<Usage> {
-    return this.#stored.usage(key, signal);
-  }
-
-  remove(key: SnapshotKey): Promise<void> {
-    return this.#stored.remove(key);
-  }
-
-  cleanup(signal?: AbortSignal): Promise<number> {
-    return this.#stored.cleanup(signal);
-  }
-
-  /** Resolves when the files of every removed snapshot are gone, or left for cleanup(). */
-  settled(): Promise<void> {
-    return this.#parts.removals.settled();
   }
 }
