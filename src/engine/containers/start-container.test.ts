@@ -1,0 +1,105 @@
+import { expect, test, vi } from 'vitest';
+import { BerthError } from '../../lib/errors.ts';
+import { containerConfig, podConfig } from '../testing/configs.ts';
+import { containersFixture, signal } from '../testing/containers-fixture.ts';
+import type { FakeShim } from '../testing/fake-shims.ts';
+import { World } from '../testing/world.ts';
+
+const fixture = containersFixture();
+const { create, running } = fixture;
+
+test('start runs the process, with its log directory made, and explains the time', async () => {
+  const id = await running({ logPath: 'app/0.log' });
+  expect(fixture.engine.containers.get(id)).toMatchObject({ state: 'running', task: { pid: 4242, handler: 'crun' } });
+  expect(fixture.world.shims.logDirsSeen).toEqual([true]);
+  await vi.waitFor(() => {
+    expect(fixture.engine.containers.get(id).waterfall.map(({ name }) => name)).toEqual(expect.arrayContaining(['image', 'snapshot', 'queue', 'shim', 'oci-start', 'rootfs', 'runtime']));
+  });
+  await expect(fixture.engine.containers.start(id, signal())).rejects.toMatchObject({ kind: 'precondition' });
+});
+
+test('a start that fails is final, with code, reason and message', async () => {
+  fixture.world.shims.onLaunch = (shim) => {
+    shim.startError = new BerthError('invalid', 'exec: "nope": not found');
+  };
+  const { id } = await create();
+  await expect(fixture.engine.containers.start(id, signal())).rejects.toThrow('not found');
+  expect(fixture.engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { exitCode: 128, reason: 'StartError', message: 'exec: "nope": not found' } });
+  expect(fixture.world.shims.shims.size).toBe(0);
+  await fixture.engine.containers.stop(id, 10, signal());
+  await fixture.engine.containers.remove(id, signal());
+  expect(fixture.world.exits).toEqual(['StartError']);
+});
+
+test('a pod that is stopped while a container waits for its turn to start wins', async () => {
+  await fixture.world.close();
+  fixture.world = new World({ startConcurrency: 1 });
+  fixture.engine = fixture.world.engine();
+  fixture.pod = await fixture.engine.pods.run(podConfig('web'), signal());
+  const gate = Promise.withResolvers<void>();
+  fixture.world.shims.launchGate = gate.promise;
+  const other = await fixture.engine.pods.run(podConfig('other'), signal());
+  const first = await fixture.engine.containers.create(other.id, containerConfig('first'), signal());
+  const second = await create();
+  const busy = fixture.engine.containers.start(first.id, signal());
+  const waiting = fixture.engine.containers.start(second.id, signal());
+  await vi.waitFor(() => {
+    expect(fixture.engine.containers.get(first.id).state).toBe('starting');
+  });
+  await fixture.engine.pods.stop(fixture.pod.id, signal());
+  gate.resolve();
+  await busy;
+  await expect(waiting).rejects.toMatchObject({ kind: 'precondition' });
+});
+
+test('a caller who leaves during the start ends it as a failed one', async () => {
+  fixture.world.shims.launchGate = new Promise(() => undefined);
+  const { id } = await create();
+  const abort = new AbortController();
+  const start = fixture.engine.containers.start(id, abort.signal);
+  await vi.waitFor(() => {
+    expect(fixture.engine.containers.get(id).state).toBe('starting');
+  });
+  abort.abort(new Error('the client left'));
+  await expect(start).rejects.toThrow('the client left');
+  expect(fixture.engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { reason: 'StartError' } });
+});
+
+test('a caller who leaves while the process comes up leaves none that runs', async () => {
+  let shim: FakeShim | undefined;
+  fixture.world.shims.onLaunch = (launched) => {
+    shim = launched;
+    launched.startGate = new Promise(() => undefined);
+  };
+  const { id } = await create();
+  const abort = new AbortController();
+  const start = fixture.engine.containers.start(id, abort.signal);
+  await vi.waitFor(() => {
+    expect(shim?.status).toBe('running');
+  });
+  abort.abort(new Error('the client left'));
+  await expect(start).rejects.toThrow('the client left');
+  expect(fixture.engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { reason: 'StartError' }, task: undefined });
+  expect(shim?.signals).toEqual([{ signalNumber: 9, all: true }]);
+  expect(fixture.world.shims.shims.size).toBe(0);
+  await fixture.engine.containers.remove(id, signal());
+});
+
+test('what a failed start could not undo ends with the removal', async () => {
+  fixture.world.shims.onLaunch = (launched) => {
+    launched.startGate = new Promise(() => undefined);
+    launched.callMs = 50;
+  };
+  const { id } = await create();
+  const abort = new AbortController();
+  const start = fixture.engine.containers.start(id, abort.signal);
+  await vi.waitFor(() => {
+    expect(fixture.world.shims.get(id).status).toBe('running');
+  });
+  fixture.world.shims.get(id).frozen = true;
+  abort.abort(new Error('the client left'));
+  await expect(start).rejects.toThrow('the client left');
+  fixture.world.shims.get(id).frozen = false;
+  await fixture.engine.containers.remove(id, signal());
+  expect(fixture.world.shims.shims.size).toBe(0);
+});
