@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::log_writer::{LogWriter, Stream};
 
@@ -103,16 +104,24 @@ impl Pump {
         if !goes_on {
             return Progress::Full;
         }
-        match rustix::io::read(&self.source, &mut *buffer) {
+        match self.read(buffer) {
             Ok(0) => self.end(log),
             Ok(count) => {
                 self.deliver(&buffer[..count], log);
                 Progress::Moved
             }
-            Err(rustix::io::Errno::AGAIN) => Progress::Idle,
-            Err(rustix::io::Errno::INTR) => Progress::Moved,
-            // A terminal whose other side is closed says EIO.
+            Err(Errno::AGAIN) => Progress::Idle,
+            Err(Errno::INTR) => Progress::Moved,
             Err(_) => self.end(log),
+        }
+    }
+
+    /// A terminal whose other side is closed says EIO. The kernel looks for bytes before it looks whether that side is closed,
+    /// so a process that writes its last between the two is only heard by whoever reads again.
+    fn read(&self, buffer: &mut [u8]) -> rustix::io::Result<usize> {
+        match rustix::io::read(&self.source, &mut *buffer) {
+            Err(error) if !matches!(error, Errno::AGAIN | Errno::INTR) => rustix::io::read(&self.source, buffer),
+            result => result,
         }
     }
 
@@ -190,6 +199,7 @@ fn try_flush(file: &mut File, pending: &mut Vec<u8>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+    use std::net::UdpSocket;
 
     use rustix::fs::OFlags;
     use rustix::pipe::{PipeFlags, pipe_with};
@@ -274,6 +284,26 @@ mod tests {
         assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
         assert_eq!(pump.step(&mut buffer, None), Progress::Ended);
         assert!(!pump.flush_taps());
+    }
+
+    #[test]
+    fn what_was_written_before_the_end_is_moved_though_the_end_was_told_first() {
+        // A terminal does so for too short a moment to be met; a socket whose peer came late does so every time.
+        let mut buffer = [0; 1024];
+        let peer = UdpSocket::bind("127.0.0.1:0").expect("binds");
+        let address = peer.local_addr().expect("has an address");
+        drop(peer);
+        let source = UdpSocket::bind("127.0.0.1:0").expect("binds");
+        source.set_nonblocking(true).expect("flags");
+        source.connect(address).expect("connects");
+        source.send(b"anybody?").expect("sends");
+        let peer = UdpSocket::bind(address).expect("binds again");
+        peer.send_to(b"last", source.local_addr().expect("has an address")).expect("answers");
+        let mut pump = Pump::new(source.into(), Sink::Discard(Stream::Stdout));
+        let (mut reader, tap) = pipe();
+        pump.tap(tap);
+        assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
+        assert_eq!(heard(&mut reader), "last");
     }
 
     #[test]
