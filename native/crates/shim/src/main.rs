@@ -1,6 +1,7 @@
 //! berth-shim: one container's keeper. Speaks containerd's shim v2 protocol, so berthd and containerd can drive it.
 
 mod args;
+mod backlog;
 mod clock;
 mod connection;
 mod console;

@@ -1,12 +1,12 @@
 //! Moving a process's output from its pipe or terminal to where it belongs.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::fd::OwnedFd;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use crate::backlog::Backlog;
 use crate::log_writer::{LogWriter, Stream};
 
 /// Where output goes.
@@ -17,7 +17,7 @@ pub enum Sink {
     /// A file that takes so many bytes more; what comes after is read and dropped.
     File { file: File, remaining: u64 },
     /// A FIFO whose reader may be slow: what it did not take yet waits.
-    Fifo { file: File, pending: Vec<u8> },
+    Fifo(Backlog),
     /// Nowhere, unless somebody listens in.
     Discard(Stream),
 }
@@ -26,19 +26,13 @@ pub enum Sink {
 /// held back by a slow client again.
 const MAX_LEFT: usize = 1 << 20;
 
-/// A client that listens in: it gets what the sink gets, from when it came. One that left is forgotten.
-#[derive(Debug)]
-struct Tap {
-    file: File,
-    pending: Vec<u8>,
-}
-
 /// One output of one process.
 #[derive(Debug)]
 pub struct Pump {
     pub source: OwnedFd,
     sink: Sink,
-    taps: Vec<Tap>,
+    /// Those who listen in: each gets what the sink gets, from when it came. One that left is forgotten.
+    taps: Vec<Backlog>,
     /// The process is gone: what it left is taken even if somebody who listens in is slow.
     hurried: bool,
 }
@@ -67,15 +61,15 @@ impl Pump {
     pub const fn stream(&self) -> Option<Stream> {
         match self.sink {
             Sink::Log(stream) | Sink::Discard(stream) => Some(stream),
-            Sink::File { .. } | Sink::Fifo { .. } => None,
+            Sink::File { .. } | Sink::Fifo(_) => None,
         }
     }
 
     /// Lets a client listen in, through a descriptor that never blocks.
     pub fn tap(&mut self, file: File) {
         // A process that is silent would never find out who left.
-        self.taps.retain(|tap| has_reader(&tap.file));
-        self.taps.push(Tap { file, pending: Vec::new() });
+        self.taps.retain(Backlog::has_reader);
+        self.taps.push(Backlog::new(file));
     }
 
     /// Nobody who listens in holds the output back any more.
@@ -85,18 +79,18 @@ impl Pump {
 
     /// Gives those who listen in what they have not taken yet; true when nothing waits for them any more.
     pub fn flush_taps(&mut self) -> bool {
-        self.taps.retain_mut(|tap| try_flush(&mut tap.file, &mut tap.pending).is_ok());
-        self.taps.iter().all(|tap| tap.pending.is_empty())
+        self.taps.retain_mut(|tap| tap.try_flush().is_ok());
+        self.taps.iter().all(Backlog::is_empty)
     }
 
     fn has_room(&self) -> bool {
-        self.taps.iter().all(|tap| tap.pending.len() < MAX_LEFT)
+        self.taps.iter().all(|tap| tap.len() < MAX_LEFT)
     }
 
     /// Moves at most one buffer full.
     pub fn step(&mut self, buffer: &mut [u8], log: Option<&mut LogWriter>) -> Progress {
-        if let Sink::Fifo { file, pending } = &mut self.sink
-            && !flush(file, pending)
+        if let Sink::Fifo(backlog) = &mut self.sink
+            && !backlog.flush()
         {
             return Progress::Full;
         }
@@ -148,14 +142,14 @@ impl Pump {
                     *remaining = 0;
                 }
             }
-            Sink::Fifo { file, pending } => {
-                pending.extend_from_slice(bytes);
-                flush(file, pending);
+            Sink::Fifo(backlog) => {
+                backlog.push(bytes);
+                backlog.flush();
             }
             Sink::Discard(_) => {}
         }
         for tap in &mut self.taps {
-            tap.pending.extend_from_slice(bytes);
+            tap.push(bytes);
         }
         self.flush_taps();
     }
@@ -164,36 +158,6 @@ impl Pump {
     pub fn abandon(&self, log: Option<&mut LogWriter>) {
         self.end(log);
     }
-}
-
-/// Whether anybody holds the other end of a FIFO, which is told as an error otherwise.
-fn has_reader(fifo: &File) -> bool {
-    let mut fds = [PollFd::new(fifo, PollFlags::empty())];
-    let _ = poll(&mut fds, Some(&Timespec::default()));
-    !fds[0].revents().contains(PollFlags::ERR)
-}
-
-/// Writes what waits; false while some of it still does. What nobody can receive is dropped.
-fn flush(file: &mut File, pending: &mut Vec<u8>) -> bool {
-    if try_flush(file, pending).is_err() {
-        pending.clear();
-    }
-    pending.is_empty()
-}
-
-/// Writes what is taken without waiting.
-fn try_flush(file: &mut File, pending: &mut Vec<u8>) -> io::Result<()> {
-    while !pending.is_empty() {
-        match file.write(pending) {
-            Ok(count) => {
-                pending.drain(..count);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
 use ttrpc::{Code, Status};
 
+use crate::backlog::Backlog;
 use crate::log_writer::Stream;
 use crate::pump::{Pump, Sink};
 use crate::runtime::Streams;
@@ -128,7 +129,7 @@ pub fn terminal_sink(paths: &StdioPaths) -> Result<Sink, Status> {
 
 fn fifo_sink(path: &PathBuf) -> io::Result<Sink> {
     let file = OpenOptions::new().read(true).write(true).custom_flags(nonblock()).open(path)?;
-    Ok(Sink::Fifo { file, pending: Vec::new() })
+    Ok(Sink::Fifo(Backlog::new(file)))
 }
 
 /// The client's keystrokes on their way to a terminal.

@@ -6,6 +6,7 @@ use std::io;
 use ttrpc::{Code, Status};
 
 use super::{FULL_PAUSE, LONGEST_PAUSE, Shim};
+use crate::backlog::Backlog;
 use crate::container::Container;
 use crate::log_writer::Stream;
 use crate::pump::{Progress, Pump, Sink};
@@ -164,7 +165,7 @@ impl Shim {
     /// # Errors
     /// [`Code::Internal`] with epoll's reason.
     pub fn pass_on(&mut self, input: File, to: File) -> Result<(), Status> {
-        let pump = Pump::new(input.into(), Sink::Fifo { file: to, pending: Vec::new() });
+        let pump = Pump::new(input.into(), Sink::Fifo(Backlog::new(to)));
         let failed = |error: io::Error| Status::new(Code::Internal, format!("attached input: {error}"));
         let token = self.reactor.add(&pump.source, EventFlags::IN).map_err(failed)?;
         self.pumps.insert(token, OpenPump { exec_id: String::new(), pump, role: Role::Attached });
@@ -209,7 +210,7 @@ impl Shim {
         };
         let failed = |error: io::Error| Status::new(Code::Internal, format!("terminal input: {error}"));
         let terminal = terminal.try_clone().map_err(failed)?;
-        let pump = Pump::new(input.into(), Sink::Fifo { file: terminal.into(), pending: Vec::new() });
+        let pump = Pump::new(input.into(), Sink::Fifo(Backlog::new(terminal.into())));
         let token = self.reactor.add(&pump.source, EventFlags::IN).map_err(failed)?;
         // Not counted as an output: an exit does not wait for keystrokes.
         self.pumps.insert(token, OpenPump { exec_id: exec_id.to_owned(), pump, role: Role::Input });
