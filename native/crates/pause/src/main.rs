@@ -1,5 +1,15 @@
-//! berth-pause: pid 1 of a pod that shares its PID namespace. Reaps orphans until it is told to end. It lives only if its
-//! starter writes a byte to its standard input: one that died before it had pinned the namespace leaves no process behind.
+//! berth-pause: pid 1 of a pod that shares its PID namespace. Reaps orphans until it is told to end.
+//!
+//! Its standard input is a socket to its starter:
+//!
+//! ```text
+//!   ◀── "ready\n", or what is wrong    nothing of the host is in its reach any more
+//!   one byte ──▶                       the namespace is pinned: live on
+//! ```
+//!
+//! A starter that died before that byte leaves no process behind.
+
+mod withdraw;
 
 use std::io;
 use std::process::ExitCode;
@@ -16,7 +26,8 @@ fn main() -> ExitCode {
     match pause() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("berth-pause: {error}");
+            // Whoever is not there any more needs no answer.
+            let _ = tell(&format!("{error}\n"));
             ExitCode::FAILURE
         }
     }
@@ -26,6 +37,8 @@ fn pause() -> io::Result<()> {
     // It is started from an open file, whose number would be its name in ps.
     rustix::thread::set_name(c"berth-pause")?;
     let signals = SignalFd::new(&[CHLD, TERM, INT])?;
+    withdraw::withdraw()?;
+    tell("ready\n")?;
     if !wanted()? {
         return Ok(());
     }
@@ -42,6 +55,10 @@ fn pause() -> io::Result<()> {
         // One SIGCHLD may stand for many children.
         while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
     }
+}
+
+fn tell(line: &str) -> rustix::io::Result<()> {
+    rustix::io::write(rustix::stdio::stdin(), line.as_bytes()).map(drop)
 }
 
 /// Waits for the byte, or for the end of whoever owes it.

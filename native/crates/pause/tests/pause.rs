@@ -1,7 +1,9 @@
 //! berth-pause as what it is for: pid 1 of a PID namespace. Needs root.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,6 +12,7 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 /// A pause process in a PID namespace of its own, below the `unshare` that waits for it.
 struct Pause {
     unshare: Child,
+    leash: Option<UnixStream>,
     pid: u32,
 }
 
@@ -19,20 +22,23 @@ impl Pause {
             println!("skipped: a PID namespace needs root");
             return None;
         }
+        let (mut leash, stdin) = UnixStream::pair().expect("a socket");
         let mut command = Command::new("unshare");
         command.args(["--pid", "--fork", "--kill-child", env!("CARGO_BIN_EXE_berth-pause")]);
-        let unshare = command.stdin(Stdio::piped()).spawn().expect("unshare");
-        let mut pid = None;
-        eventually("it takes signals", || {
-            pid = children(unshare.id()).first().copied();
-            pid.is_some_and(takes_signals)
-        });
-        Some(Self { unshare, pid: pid.expect("found") })
+        let unshare = command.stdin(OwnedFd::from(stdin)).spawn().expect("unshare");
+        // Both hold the other end.
+        drop(command);
+        let mut word = [0; 6];
+        leash.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        leash.read_exact(&mut word).expect("an answer");
+        assert_eq!(&word, b"ready\n");
+        let pid = children(unshare.id()).first().copied().expect("a child");
+        Some(Self { unshare, leash: Some(leash), pid })
     }
 
     /// As its starter does once the namespace is pinned.
     fn unleash(&mut self) {
-        self.unshare.stdin.take().expect("a leash").write_all(b"\n").expect("written");
+        self.leash.take().expect("a leash").write_all(b"\n").expect("written");
     }
 
     fn signal(&self, signal: Signal) {
@@ -53,15 +59,6 @@ impl Drop for Pause {
         let _ = self.unshare.kill();
         let _ = self.unshare.wait();
     }
-}
-
-/// The kernel drops a signal that pid 1 neither blocks nor handles, so none may be sent before. `unshare` blocks it, too,
-/// until it becomes the program.
-fn takes_signals(pid: u32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigBlk:")?.trim(), 16).ok());
-    status.starts_with("Name:\tberth-pause\n")
-        && mask.is_some_and(|mask| mask & (1 << (Signal::TERM.as_raw() - 1)) != 0)
 }
 
 fn children(pid: u32) -> Vec<u32> {
@@ -99,6 +96,29 @@ fn it_ends_when_told_to() {
 #[test]
 fn a_starter_that_dies_before_the_namespace_is_pinned_leaves_none() {
     let Some(mut pause) = Pause::start() else { return };
-    drop(pause.unshare.stdin.take());
+    drop(pause.leash.take());
     assert!(pause.unshare.wait().expect("ends").success());
+}
+
+#[test]
+fn nothing_of_the_host_is_in_its_reach() {
+    let Some(pause) = Pause::start() else { return };
+    for path in ["", "/..", "/../.."] {
+        let root = format!("/proc/{}/root{path}/", pause.pid);
+        assert_eq!(fs::read_dir(&root).expect(&root).count(), 0, "{root}");
+    }
+    let status = fs::read_to_string(format!("/proc/{}/status", pause.pid)).expect("a status");
+    for line in
+        ["CapInh:\t0000000000000000", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "NoNewPrivs:\t1"]
+    {
+        assert!(status.contains(line), "{line} in {status}");
+    }
+}
+
+#[test]
+fn who_may_not_trace_may_not_look_into_it() {
+    let Some(pause) = Pause::start() else { return };
+    let root = format!("/proc/{}/root/", pause.pid);
+    let look = Command::new("setpriv").args(["--bounding-set=-sys_ptrace", "ls", &root]).stderr(Stdio::null()).status();
+    assert!(!look.expect("setpriv").success());
 }

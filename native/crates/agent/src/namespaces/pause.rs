@@ -1,16 +1,21 @@
 //! The process that is pid 1 of a shared PID namespace.
 
 use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, BufRead, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 use sys::Spawn;
-use ttrpc::Status;
+use ttrpc::{Code, Status};
 
 use crate::failure;
+
+/// What it says when all that it had of the host is given up.
+const READY: &[u8] = b"ready\n";
 
 /// The pause program, found before any namespace is entered: inside a user namespace its path may be out of reach.
 pub struct Program {
@@ -25,13 +30,19 @@ impl Program {
         Ok(Self { file: file.map_err(failure::on("open", path))?, path: path.to_owned() })
     }
 
-    /// Starts it in the calling thread's namespaces and a new PID namespace.
+    /// Starts it in the calling thread's namespaces and a new PID namespace; returns when containers may see it.
     pub fn start(&self) -> Result<Pause, Status> {
-        self.spawn().map_err(failure::on("start", &self.path))
+        let pause = self.spawn().map_err(failure::on("start", &self.path))?;
+        let answer = pause.answer().map_err(failure::io("hear from", "the pause process"))?;
+        if answer != READY {
+            let text = String::from_utf8_lossy(&answer);
+            return Err(Status::new(Code::Internal, format!("the pause process did not come up: {}", text.trim_end())));
+        }
+        Ok(pause)
     }
 
     fn spawn(&self) -> rustix::io::Result<Pause> {
-        let (stdin, leash) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (stdin, leash) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let null = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
         // Its name in process lists; the link behind it would say nothing.
         let argv = [CString::from(c"berth-pause")];
@@ -46,20 +57,26 @@ impl Program {
             pid_namespace: true,
             die_with_thread: false,
         })?;
-        Ok(Pause { pid: child.pid, leash })
+        Ok(Pause { pid: child.pid, leash: leash.into() })
     }
 }
 
 /// A pause process on a leash: it ends when this is dropped, also by our own death. So none is left that nobody knows of.
 pub struct Pause {
     pub pid: Pid,
-    leash: OwnedFd,
+    leash: File,
 }
 
 impl Pause {
+    /// One line; a part of one from a process that died over it.
+    fn answer(&self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        io::BufReader::new(&self.leash).read_until(b'\n', &mut line).map(|_| line)
+    }
+
     /// Lets it live until it is killed; it is pinned by now.
-    pub fn unleash(self) -> Result<(), Status> {
-        rustix::io::write(&self.leash, b"\n").map(drop).map_err(failure::on("talk to", "the pause process"))
+    pub fn unleash(mut self) -> Result<(), Status> {
+        self.leash.write_all(b"\n").map_err(failure::io("talk to", "the pause process"))
     }
 }
 
