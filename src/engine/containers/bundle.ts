@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseExactly, stringifyExactly } from '../../lib/exact-json.ts';
@@ -6,10 +6,8 @@ import type { OciSpec } from '../../oci/spec/types.ts';
 
 const file = 'config.json';
 
-/** Writes a container's bundle; also replaces the spec of one, whole or not at all. */
+/** Writes a container's spec into its bundle's directory; also replaces one, whole or not at all. */
 export function writeBundle(bundle: string, spec: OciSpec): void {
-  // Searchable by everyone: with a user namespace the runtime reaches the rootfs as another user.
-  mkdirSync(bundle, { recursive: true, mode: 0o711 });
   const fresh = join(bundle, `.${file}`);
   // An environment may hold secrets.
   writeFileSync(fresh, stringifyExactly(withoutEmptyQuota(spec)), { mode: 0o600 });

@@ -11,6 +11,7 @@ import { handlerOf } from '../handlers/handler-of.ts';
 import { snapshotterFor } from '../handlers/snapshotter-for.ts';
 import { observed, observePhases } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
+import { makePrivateDirectory } from '../private-directory.ts';
 import { checkContainerConfig } from './check-container-config.ts';
 import { containerName } from './container-store.ts';
 import { withOciResources } from './record-resources.ts';
@@ -82,7 +83,9 @@ async function build(parts: EngineParts, creation: Creation, signal: AbortSignal
   const spec = parts.nri.active ? await waterfall.phase('plugins', () => containerMade(parts, container, plain, signal)) : plain;
   await waterfall.phase('bundle', async () => {
     const hints = parts.shims.specAnnotations(handlerOf(parts, pod), spec.linux.seccomp);
-    writeBundle(parts.paths.bundle(id), { ...spec, annotations: { ...spec.annotations, ...hints } });
+    const bundle = parts.paths.bundle(id);
+    makePrivateDirectory(bundle, pod);
+    writeBundle(bundle, { ...spec, annotations: { ...spec.annotations, ...hints } });
   });
   const resources = spec === plain ? config.resources : withOciResources(config.resources, spec.linux.resources);
   return { ...container, resources, waterfall: waterfall.phases() };

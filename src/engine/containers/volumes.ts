@@ -3,6 +3,7 @@ import { posix } from 'node:path';
 import type { FilesystemMount } from '../../native/port.ts';
 import type { BindInput } from '../../oci/spec/input.ts';
 import type { EngineParts } from '../parts.ts';
+import { makePrivateDirectory } from '../private-directory.ts';
 import type { Creation } from './compose-spec.ts';
 
 const normal = (path: string): string => posix.resolve('/', path);
@@ -18,6 +19,7 @@ export async function copyVolumes(parts: EngineParts, creation: Creation, rootfs
   const binds: BindInput[] = [];
   for (const [index, path] of wanted.entries()) {
     const target = parts.paths.volume(id, index);
+    makePrivateDirectory(parts.paths.container(id), creation.pod);
     mkdirSync(target, { recursive: true });
     await parts.agent.copySnapshotTree(rootfs, { path, target }, signal);
     binds.push({ destination: path, source: target, readonly: false, recursiveReadOnly: false, propagation: 'private', uidMappings: mappings.uidMappings, gidMappings: mappings.gidMappings });

@@ -1,19 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { PodId } from '../../lib/ids.ts';
 import { contextOption } from '../../oci/spec/selinux.ts';
 import type { DnsConfig, Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
 import { relabel } from '../selinux/relabel.ts';
 import { podHostname } from './pod-hostname.ts';
-
-/** Searchable by everyone: a pod with a user namespace reaches its files through it. */
-const directoryMode = 0o711;
-
-/** The directory of all that the pod has at run time. It comes before anything else. */
-export function makePodDirectory({ paths }: Pick<EngineParts, 'paths'>, id: PodId): void {
-  mkdirSync(paths.pod(id), { recursive: true, mode: directoryMode });
-}
 
 async function hostFile(path: string): Promise<string> {
   try {
@@ -47,7 +38,7 @@ export async function writeHostFiles({ paths, agent, selinux }: Pick<EngineParts
 export async function mountShm({ agent, config, paths, selinux }: Pick<EngineParts, 'agent' | 'config' | 'paths' | 'selinux'>, pod: Pod, signal: AbortSignal): Promise<void> {
   const target = paths.shm(pod.id);
   const labels = selinux.labels(pod);
-  mkdirSync(target, { recursive: true, mode: directoryMode });
+  mkdirSync(target, { recursive: true });
   const options = ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${config.shmSizeBytes}`, ...(labels === undefined ? [] : [contextOption(labels)])];
   await agent.mount({ type: 'tmpfs', source: 'shm', options }, target, signal);
 }

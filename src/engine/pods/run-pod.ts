@@ -6,11 +6,12 @@ import { inParallel } from '../in-parallel.ts';
 import type { Pod, PodConfig } from '../model/pod.ts';
 import { observed, observePhases } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
+import { makePrivateDirectory } from '../private-directory.ts';
 import { podFailed, podStarts } from '../plugins/pod-hooks.ts';
 import { abandonPod } from './abandon-pod.ts';
 import { attachment } from './attachment.ts';
 import { checkPodConfig } from './check-pod-config.ts';
-import { makePodDirectory, mountShm, writeHostFiles } from './host-files.ts';
+import { mountShm, writeHostFiles } from './host-files.ts';
 import { hasOwnNamespaces, namespaceRequest } from './namespace-request.ts';
 import { preparePauseCgroups } from './pause-cgroups.ts';
 import { podName } from './pod-store.ts';
@@ -29,10 +30,11 @@ async function makePod(parts: EngineParts, config: PodConfig, signal: AbortSigna
     const { namespace, name, attempt } = config.identity;
     throw new BerthError('already-exists', `pod ${namespace}/${name} (attempt ${attempt}) exists already as ${living.id}`, { hint: 'remove it or ask for the next attempt' });
   }
-  const { id } = recordPod(parts, config);
+  const creating = recordPod(parts, config);
+  const { id } = creating;
   const waterfall = new Waterfall(parts.clock);
   try {
-    makePodDirectory(parts, id);
+    makePrivateDirectory(parts.paths.pod(id), creating);
     await inParallel([(shared) => makeNamespaces(parts, id, waterfall, shared), (shared) => makeFiles(parts, id, waterfall, shared)], signal);
     if (parts.nri.active) await waterfall.phase('plugins', () => podStarts(parts, id, signal));
     signal.throwIfAborted();
