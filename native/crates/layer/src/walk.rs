@@ -26,7 +26,7 @@ pub(crate) trait Visitor {
     fn mount_point(&mut self, name: &CStr) -> Result<()>;
 }
 
-/// Visits everything below `root`, not the root itself. Things that vanish meanwhile are passed over.
+/// Visits everything below `root`, not the root itself. Things that vanish or are replaced meanwhile are passed over.
 pub(crate) fn walk(root: OwnedFd, visitor: &mut impl Visitor) -> Result<()> {
     let mut stack = FdStack::new(root).at("stat", b".")?;
     let mut levels = vec![Level::default()];
@@ -109,7 +109,8 @@ fn kind(dir: BorrowedFd<'_>, name: &CStr, told: FileType) -> Option<FileType> {
 fn descend(stack: &mut FdStack, name: &CStr, visitor: &mut impl Visitor) -> Result<bool> {
     let parent = stack.top().at("open", name.to_bytes())?;
     let entered = match fs::openat2(parent, name, DIRECTORY, Mode::empty(), BENEATH) {
-        Err(Errno::NOENT) => return Ok(false),
+        // Gone since it was read of; perhaps a file or a link has its name now.
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(false),
         Err(Errno::XDEV) => return visitor.mount_point(name).map(|()| false),
         other => other.at("open directory", name.to_bytes())?,
     };

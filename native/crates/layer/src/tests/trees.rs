@@ -1,14 +1,19 @@
 //! Trees are removed, measured and copied at any depth and around mounts.
 
+use std::ffi::CStr;
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, XattrFlags, getxattr, lsetxattr, mkdirat, openat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, XattrFlags, getxattr, lsetxattr, mkdirat, openat, symlinkat, unlinkat,
+};
 use rustix::mount::{UnmountFlags, mount_bind, unmount};
 
+use crate::error::Result;
 use crate::testing::{Scratch, names};
+use crate::walk::{Visitor, walk};
 use crate::{LayerError, Usage, copy_tree, disk_usage, merge_layer, remove_tree};
 
 fn open(path: &Path) -> OwnedFd {
@@ -37,6 +42,46 @@ fn a_tree_deeper_than_every_limit_is_measured_copied_and_removed() {
     remove_tree(&tree).unwrap();
     assert!(!tree.exists());
     remove_tree(&tree).unwrap();
+}
+
+/// Puts something else in the place of directories that the walk has read of and not opened yet.
+struct Replacer;
+
+impl Visitor for Replacer {
+    fn file(&mut self, dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+        if name == c"trigger" {
+            for replaced in ["file", "link"] {
+                unlinkat(dir, replaced, AtFlags::REMOVEDIR).unwrap();
+            }
+            openat(dir, "file", OFlags::CREATE | OFlags::WRONLY, Mode::RWXU).unwrap();
+            symlinkat("kept", dir, "link").unwrap();
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, _dir: BorrowedFd<'_>, name: &CStr, _entered: BorrowedFd<'_>) -> Result<()> {
+        assert_eq!(name, c"kept");
+        Ok(())
+    }
+
+    fn leave(&mut self, _dir: BorrowedFd<'_>, _name: &CStr) -> Result<()> {
+        Ok(())
+    }
+
+    fn mount_point(&mut self, name: &CStr) -> Result<()> {
+        panic!("{name:?} is no mount point");
+    }
+}
+
+#[test]
+fn a_directory_that_becomes_something_else_under_the_walk_is_passed_over() {
+    let scratch = Scratch::new();
+    let tree = scratch.mkdir("tree");
+    for name in ["file", "link", "kept"] {
+        fs::create_dir(tree.join(name)).unwrap();
+    }
+    fs::write(tree.join("trigger"), "").unwrap();
+    walk(open(&tree), &mut Replacer).unwrap();
 }
 
 #[test]
