@@ -76,7 +76,7 @@ export function createParts(components: EngineComponents, config: EngineConfig):
     collector: new ImageCollector(components.images, background),
     health: new AgentHealth(components.agent, background),
     cpuRates: new CpuRates(),
-    layerUsages: new LayerUsages(components.snapshotter, background),
+    layerUsages: new LayerUsages(components.snapshotter, background, components.log),
     podLocks: new KeyedMutex(),
     containerLocks: new KeyedMutex(),
     ledger: new PluginLedger(),

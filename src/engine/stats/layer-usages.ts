@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerId, SnapshotKey } from '../../lib/ids.ts';
+import type { Log } from '../../lib/log.ts';
 import type { Usage } from '../../native/port.ts';
 import type { Snapshotter } from '../../snapshotter/port.ts';
 import type { Background } from '../background.ts';
@@ -7,19 +8,25 @@ import type { Background } from '../background.ts';
 /** A big layer takes longer to walk than anybody should wait for its container's CPU and memory. */
 const patienceMs = 500;
 
-/** What containers have written. A reading that takes long is waited for in the background and found by the next one. */
+/**
+ * What containers have written. A reading that takes long is waited for in the background and found by the next one; one
+ * that fails costs nobody the other statistics.
+ */
 export class LayerUsages {
   readonly #snapshotter: Pick<Snapshotter, 'usage'>;
   readonly #background: Background;
   readonly #last = new Map<ContainerId, Usage>();
-  readonly #running = new Map<ContainerId, Promise<Usage>>();
+  readonly #running = new Map<ContainerId, Promise<Usage | undefined>>();
+  readonly #warned = new Set<ContainerId>();
+  readonly #log: Log;
 
-  constructor(snapshotter: Pick<Snapshotter, 'usage'>, background: Background) {
+  constructor(snapshotter: Pick<Snapshotter, 'usage'>, background: Background, log: Log) {
     this.#snapshotter = snapshotter;
     this.#background = background;
+    this.#log = log;
   }
 
-  /** The usage now, else the last one known, else nothing. */
+  /** The usage now, else the last one known, else nothing. Never rejects. */
   async of(id: ContainerId): Promise<Usage> {
     const patience = new AbortController();
     const running = this.#running.get(id) ?? this.#measure(id);
@@ -32,16 +39,36 @@ export class LayerUsages {
 
   forget(id: ContainerId): void {
     this.#last.delete(id);
+    this.#running.delete(id);
+    this.#warned.delete(id);
   }
 
-  #measure(id: ContainerId): Promise<Usage> {
-    const usage = this.#snapshotter.usage(id as string as SnapshotKey, this.#background.signal);
-    this.#running.set(id, usage);
-    usage
-      .then((result) => this.#last.set(id, result))
-      .catch(() => undefined) // Whoever waits for it hears of it.
-      .finally(() => this.#running.delete(id));
-    return usage;
+  #measure(id: ContainerId): Promise<Usage | undefined> {
+    const running = this.#read(id).then((usage) => {
+      // Else it is forgotten: the container is gone.
+      if (this.#running.get(id) !== running) return usage;
+      this.#running.delete(id);
+      if (usage !== undefined) this.#last.set(id, usage);
+      return usage;
+    });
+    this.#running.set(id, running);
+    return running;
+  }
+
+  async #read(id: ContainerId): Promise<Usage | undefined> {
+    try {
+      return await this.#snapshotter.usage(id as string as SnapshotKey, this.#background.signal);
+    } catch (error) {
+      this.#warn(id, error);
+      return undefined;
+    }
+  }
+
+  /** Once a container: the next poll is seconds away, and whatever is wrong with its layer stays so. */
+  #warn(id: ContainerId, error: unknown): void {
+    if (this.#background.signal.aborted || this.#warned.has(id) || !this.#running.has(id)) return;
+    this.#warned.add(id);
+    this.#log.warn({ container: id, err: error }, 'what a container has written cannot be measured; its statistics show what was known last');
   }
 }
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { SnapshotKey } from '../../lib/ids.ts';
 import type { RunningEngine } from '../engine.ts';
 import type { Pod } from '../model/pod.ts';
 import { cgroupStats } from '../testing/cgroup-stats.ts';
@@ -53,6 +54,22 @@ test('a layer that takes long to measure delays no statistics; the last known us
   gate = Promise.withResolvers();
   await expect(engine.containers.stats(id, signal())).resolves.toMatchObject({ writableLayer: { bytes: 1 << 30, inodes: 9 } });
   gate.resolve();
+});
+
+test('a layer that cannot be measured costs nobody the statistics; the last known usage stands in, with one warning', async () => {
+  const [id, other] = [await running('app'), await running('other')];
+  const warned = (): number => world.warnings.filter((text) => text.startsWith('what a container has written')).length;
+  await engine.containers.listStats(all, signal());
+  world.snapshotter.snapshots.delete(id as SnapshotKey);
+  for (let poll = 0; poll < 3; poll += 1) {
+    const stats = await engine.containers.listStats(all, signal());
+    expect(stats.map((each) => [each.id, each.writableLayer.bytes]).toSorted()).toEqual([[id, 4096], [other, 4096]].toSorted());
+  }
+  expect(warned()).toBe(1);
+  vi.spyOn(world.snapshotter, 'usage').mockRejectedValue(new Error('ELOOP'));
+  const late = await running('late');
+  await expect(engine.containers.stats(late, signal())).resolves.toMatchObject({ writableLayer: { bytes: 0, inodes: 0 } });
+  expect(warned()).toBe(2);
 });
 
 test('rates: a short window repeats the last one, a counter that went back begins anew', () => {
