@@ -4,11 +4,11 @@ import { oomScoreAdj } from '../../oci/spec/resources.ts';
 import type { OciResources, OciSpec } from '../../oci/spec/types.ts';
 import { requestedDevices } from '../cdi/device-name.ts';
 import { injectDevices } from '../cdi/inject-devices.ts';
-import { cleanUpSignal } from '../clean-up-signal.ts';
 import { checkUnified } from '../containers/check-unified.ts';
 import type { Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
 import { describeContainer, describePod, describeSubject } from './describe.ts';
+import { tellPlugins } from './tell-plugins.ts';
 
 /** The spec as plugins want it. Whoever calls it takes the container from the ledger, or calls containerFailed(). */
 export async function containerMade(parts: EngineParts, container: Container, spec: OciSpec, signal: AbortSignal): Promise<OciSpec> {
@@ -33,72 +33,81 @@ export async function containerFailed(parts: EngineParts, id: ContainerId): Prom
   const creation = parts.ledger.creations.get(id);
   if (creation === undefined) return;
   parts.ledger.creations.delete(id);
-  await tellEnd(parts, creation);
-  await tellLater(parts, 'remove', creation);
+  await tellPlugins(parts, id, async (signal) => {
+    await tellEnd(parts, creation, signal);
+    await tellEvent(parts, 'remove', creation, signal);
+  });
 }
 
 export async function containerCreated(parts: EngineParts, container: Container): Promise<void> {
-  if (parts.nri.active) await inOrder(parts, container, (subject) => tellLater(parts, 'post-create', subject));
+  if (parts.nri.active) await tell(parts, container, (subject, signal) => tellEvent(parts, 'post-create', subject, signal));
 }
 
 /** Before the container starts: a plugin that refuses makes the start fail. */
 export async function containerStarts(parts: EngineParts, container: Container, signal: AbortSignal): Promise<void> {
-  if (parts.nri.active) await inOrder(parts, container, (subject) => parts.nri.containerEvent('start', subject, signal));
+  if (parts.nri.active) await inOrder(parts, container, (subject) => parts.nri.containerEvent('start', subject, signal), signal);
 }
 
 export async function containerStarted(parts: EngineParts, container: Container): Promise<void> {
-  if (parts.nri.active) await inOrder(parts, container, (subject) => tellLater(parts, 'post-start', subject));
+  if (parts.nri.active) await tell(parts, container, (subject, signal) => tellEvent(parts, 'post-start', subject, signal));
 }
 
 /** Does not wait; see endHeard(). */
 export function containerEnded(parts: EngineParts, container: Container): void {
   if (!parts.nri.active) return;
-  parts.background.run('telling plugins of the end of a container', { container: container.id }, () => inOrder(parts, container, (subject) => tellEnd(parts, subject)));
+  parts.background.run('telling plugins of the end of a container', { container: container.id }, () => tell(parts, container, (subject, signal) => tellEnd(parts, subject, signal)));
 }
 
-/** Resolves when plugins have heard of all that has happened to a container so far. */
+/** Resolves when plugins have heard of all that has happened to a container so far, or have taken long; see tellPlugins(). */
 export async function endHeard(parts: EngineParts, id: ContainerId): Promise<void> {
-  if (parts.nri.active) await parts.ledger.order.run(id, async () => undefined);
+  if (parts.nri.active) await tellPlugins(parts, id, async () => undefined);
 }
 
 /** @param container as it was before its removal began; one that never ran ends only now. */
 export async function containerGoes(parts: EngineParts, container: Container): Promise<void> {
   if (!parts.nri.active || container.state === 'removing') return;
-  await inOrder(parts, container, async (subject) => {
-    if (container.state === 'created') await tellEnd(parts, subject);
-    await tellLater(parts, 'remove', subject);
+  await tell(parts, container, async (subject, signal) => {
+    if (container.state === 'created') await tellEnd(parts, subject, signal);
+    await tellEvent(parts, 'remove', subject, signal);
   });
 }
 
 /** What to change of a container's resources, as plugins want it; undefined: what was asked. Hold no lock of a container. */
 export async function containerChanges(parts: EngineParts, container: Container, asked: OciResources, signal: AbortSignal): Promise<OciResources | undefined> {
   if (!parts.nri.active) return undefined;
-  return inOrder(parts, container, (subject) => parts.nri.updateContainer(subject, asked, signal));
+  return inOrder(parts, container, (subject) => parts.nri.updateContainer(subject, asked, signal), signal);
 }
 
 export async function containerChanged(parts: EngineParts, container: Container): Promise<void> {
-  if (parts.nri.active) await inOrder(parts, container, (subject) => tellLater(parts, 'post-update', subject));
+  if (parts.nri.active) await tell(parts, container, (subject, signal) => tellEvent(parts, 'post-update', subject, signal));
 }
 
 /** Described as it is now, not as it will be when its turn comes. */
-function inOrder<Result>(parts: EngineParts, container: Container, work: (subject: NriSubject) => Promise<Result>): Promise<Result> {
+function inOrder<Result>(parts: EngineParts, container: Container, ask: (subject: NriSubject) => Promise<Result>, signal: AbortSignal): Promise<Result> {
   const subject = describeSubject(parts, container);
-  return parts.ledger.order.run(container.id, () => work(subject));
+  return parts.ledger.order.run(container.id, () => ask(subject), signal);
 }
 
-/** What has happened cannot be refused any more. */
-async function tellLater(parts: EngineParts, event: ContainerEvent, subject: NriSubject): Promise<void> {
+/** As inOrder(), of what cannot be refused any more. */
+async function tell(parts: EngineParts, container: Container, work: (subject: NriSubject, signal: AbortSignal) => Promise<void>): Promise<void> {
+  const subject = describeSubject(parts, container);
+  await tellPlugins(parts, container.id, (signal) => work(subject, signal));
+}
+
+async function tellEvent(parts: EngineParts, event: ContainerEvent, subject: NriSubject, signal: AbortSignal): Promise<void> {
   try {
-    await parts.nri.containerEvent(event, subject, cleanUpSignal());
+    await parts.nri.containerEvent(event, subject, signal);
   } catch (error) {
+    signal.throwIfAborted();
     parts.log.warn({ container: subject.container.id, err: error }, `a plugin failed to take note of a container (${event})`);
   }
 }
 
-async function tellEnd(parts: EngineParts, subject: NriSubject): Promise<void> {
+async function tellEnd(parts: EngineParts, subject: NriSubject, signal: AbortSignal): Promise<void> {
   try {
-    await parts.nri.stopContainer(subject, cleanUpSignal());
+    await parts.nri.stopContainer(subject, signal);
   } catch (error) {
+    signal.throwIfAborted();
     parts.log.warn({ container: subject.container.id, err: error }, 'a plugin failed to take note of the end of a container');
   }
 }

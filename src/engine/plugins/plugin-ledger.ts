@@ -10,6 +10,6 @@ export class PluginLedger {
   readonly stopsOwed = new Set<PodId>();
   /** Containers that are being made and whose plugins have been asked. */
   readonly creations = new Map<ContainerId, NriCreation>();
-  /** Held while plugins are told of a container, so that they hear of its life in order. */
-  readonly order = new KeyedMutex<ContainerId>();
+  /** Held while plugins are told of a pod or container, so that they hear of its life in order. */
+  readonly order = new KeyedMutex<ContainerId | PodId>();
 }

@@ -1,9 +1,9 @@
 import type { PodId } from '../../lib/ids.ts';
 import type { PodEvent } from '../../nri/port.ts';
-import { cleanUpSignal } from '../clean-up-signal.ts';
 import type { LinuxResources } from '../model/resources.ts';
 import type { EngineParts } from '../parts.ts';
 import { describePod, ofHost } from './describe.ts';
+import { tellPlugins } from './tell-plugins.ts';
 
 /** Before a pod is ready: a plugin that refuses it makes its start fail. Whoever calls it takes it from the ledger. */
 export async function podStarts(parts: EngineParts, id: PodId, signal: AbortSignal): Promise<void> {
@@ -39,11 +39,15 @@ export async function podChanged(parts: EngineParts, id: PodId): Promise<void> {
   if (parts.nri.active) await tell(parts, 'post-update', id);
 }
 
-/** What has happened cannot be refused any more. */
+/** Described as it is now, not as it will be when its turn comes. */
 async function tell(parts: EngineParts, event: PodEvent, id: PodId): Promise<void> {
-  try {
-    await parts.nri.podEvent(event, describePod(parts, parts.pods.required(id)), cleanUpSignal());
-  } catch (error) {
-    parts.log.warn({ pod: id, err: error }, `a plugin failed to take note of a pod (${event})`);
-  }
+  const pod = describePod(parts, parts.pods.required(id));
+  await tellPlugins(parts, id, async (signal) => {
+    try {
+      await parts.nri.podEvent(event, pod, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      parts.log.warn({ pod: id, err: error }, `a plugin failed to take note of a pod (${event})`);
+    }
+  });
 }
