@@ -86,8 +86,9 @@ describe.skipIf(noPlugin !== undefined)('NRI plugins that fail', () => {
     expect(await plugin.heard('Failed')).toMatchObject({ error: expect.stringContaining('use two digits') });
   });
 
-  test('errors of what has happened already do not fail a call', async () => {
-    await nri.plugin('-fail=StopPodSandbox=9', '-fail=RemovePodSandbox=9', '-fail=StopContainer=9', '-fail=RemoveContainer=9', '-fail=PostStartContainer=9', '-fail=PostCreateContainer=9');
+  test('errors of what has happened already fail no call and hide it from no other plugin', async () => {
+    await nri.plugin('-index=10', '-name=broken', '-fail=StopPodSandbox=9', '-fail=RemovePodSandbox=9', '-fail=StopContainer=9', '-fail=RemoveContainer=9', '-fail=PostStartContainer=9', '-fail=PostCreateContainer=9');
+    const good = await nri.plugin('-index=20', '-name=good');
     const pod = await nri.cri.pod();
     const id = await nri.cri.run(pod, [...waiting]);
     await nri.cri.cri.stopContainer(id);
@@ -95,6 +96,8 @@ describe.skipIf(noPlugin !== undefined)('NRI plugins that fail', () => {
     await nri.cri.cri.stopPod(pod.id);
     await nri.cri.cri.removePod(pod.id);
     expect(await nri.cri.cri.listPods()).toEqual([]);
+    expect(good.about(id)).toEqual(['CreateContainer', 'ValidateContainerAdjustment', 'PostCreateContainer', 'StartContainer', 'PostStartContainer', 'StopContainer', 'RemoveContainer']);
+    expect(good.about(pod.id)).toEqual(['RunPodSandbox', 'StopPodSandbox', 'RemovePodSandbox']);
   });
 
   test('the socket is for root alone', () => {

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { event } from './events.ts';
 import { NriPlugins } from './nri-plugins.ts';
-import { container, pod, spec, wish } from './testing/subjects.ts';
+import { noCpu } from './resources.ts';
+import { container, pod, resources, spec, wish } from './testing/subjects.ts';
 import { PluginPeer } from './testing/plugin-peer.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
@@ -25,9 +26,9 @@ beforeEach(async () => {
   await nri.open({
     pods: () => [pod],
     containers: () => [container],
-    update: async (id, resources) => {
+    update: async (id, wanted) => {
       if (id === 'broken') throw new Error('cannot');
-      changes.push(`update ${id} ${JSON.stringify(resources)}`);
+      changes.push(`update ${id} ${JSON.stringify(wanted)}`);
     },
     evict: async (id, reason) => {
       changes.push(`evict ${id} ${reason}`);
@@ -179,6 +180,59 @@ test('an error of a plugin names it', async () => {
   );
   await expect(nri.podEvent('run', pod, signal())).rejects.toMatchObject({ kind: 'precondition', message: 'NRI plugin 10-peer failed RunPodSandbox: not today' });
   expect(nri.active).toBe(true);
+});
+
+const fails = async (): Promise<never> => {
+  throw new Error('not today');
+};
+
+test('an error on what cannot be refused hides it from no other plugin', async () => {
+  const heard: string[] = [];
+  const events = bit(event.stopPod) | bit(event.removePod) | bit(event.postStartContainer) | bit(event.removeContainer) | bit(event.stopContainer);
+  await joined(events, (routes, plugin) =>
+    routes.handle(plugin.pod.stop, fails).handle(plugin.pod.remove, fails).handle(plugin.container['post-start'], fails).handle(plugin.container.remove, fails).handle(plugin.stopContainer, fails),
+  );
+  const hears = (what: string) => async (): Promise<Record<string, never>> => {
+    heard.push(what);
+    return {};
+  };
+  await joined(events, (routes, plugin) =>
+    routes
+      .handle(plugin.pod.stop, hears('stop-pod'))
+      .handle(plugin.pod.remove, hears('remove-pod'))
+      .handle(plugin.container['post-start'], hears('post-start'))
+      .handle(plugin.container.remove, hears('remove'))
+      .handle(plugin.stopContainer, async () => {
+        heard.push('stop');
+        return { update: [{ containerId: 'other', linux: { resources: null }, ignoreFailure: false }] };
+      }), '20',
+  );
+  const refused = 'NRI plugin 10-peer failed';
+  await expect(nri.containerEvent('post-start', subject, signal())).rejects.toThrow(refused);
+  await expect(nri.stopContainer(subject, signal())).rejects.toThrow(refused);
+  await expect(nri.containerEvent('remove', subject, signal())).rejects.toThrow(refused);
+  await expect(nri.podEvent('stop', pod, signal())).rejects.toThrow(refused);
+  await expect(nri.podEvent('remove', pod, signal())).rejects.toThrow(refused);
+  expect(heard).toEqual(['post-start', 'stop', 'remove', 'stop-pod', 'remove-pod']);
+  expect(changes).toEqual(['update other {}']);
+});
+
+test('whether something may happen is asked until a plugin refuses', async () => {
+  const second = vi.fn(async () => ({}));
+  const events = bit(event.runPod) | bit(event.startContainer);
+  await joined(events, (routes, plugin) => routes.handle(plugin.pod.run, fails).handle(plugin.container.start, fails));
+  await joined(events, (routes, plugin) => routes.handle(plugin.pod.run, second).handle(plugin.container.start, second), '20');
+  await expect(nri.podEvent('run', pod, signal())).rejects.toThrow('not today');
+  await expect(nri.containerEvent('start', subject, signal())).rejects.toThrow('not today');
+  expect(second).not.toHaveBeenCalled();
+});
+
+test('updates at the end of a container are made but for those in conflict', async () => {
+  const shares = (containerId: string, value: bigint) => ({ containerId, linux: { resources: resources({ cpu: { ...noCpu, shares: { value } } }) }, ignoreFailure: false });
+  await joined(bit(event.stopContainer), (routes, plugin) => routes.handle(plugin.stopContainer, async () => ({ update: [shares('a', 5n)] })));
+  await joined(bit(event.stopContainer), (routes, plugin) => routes.handle(plugin.stopContainer, async () => ({ update: [shares('a', 6n), shares('b', 7n)] })), '20');
+  await expect(nri.stopContainer(subject, signal())).rejects.toThrow('both tried to set the CPU shares of container a');
+  expect(changes).toEqual(['update a {"cpu":{"shares":5}}', 'update b {"cpu":{"shares":7}}']);
 });
 
 test('a plugin that cannot take what exists in parts is sent away', async () => {

@@ -9,6 +9,7 @@ import { mergeOciResources } from '../oci/spec/merge-resources.ts';
 import { containerMessage, podMessage } from './describe.ts';
 import { createThroughPlugins } from './create-through-plugins.ts';
 import { containerEvents, event, podEvents, type EventNumber } from './events.ts';
+import { forAll } from './for-all.ts';
 import type { ContainerMessage, PodMessage, UpdateMessage } from './messages.ts';
 import { nriMethods, type NriMethods } from './methods.ts';
 import { Owners } from './owners.ts';
@@ -77,9 +78,10 @@ export class NriPlugins implements Nri {
   async podEvent(which: PodEvent, pod: NriPod, signal: AbortSignal): Promise<void> {
     const message = { pod: podMessage(pod) };
     const method = this.#contract.plugin.pod[which];
-    for (const plugin of this.#wanting(podEvents[which])) {
+    const tell = async (plugin: Plugin): Promise<void> => {
       if (!(await plugin.understands(method, message, signal))) await this.#tellOld(plugin, { ...message, container: null, event: podEvents[which] }, signal);
-    }
+    };
+    await inTurn(this.#wanting(podEvents[which]), which === 'run', tell);
   }
 
   async updatePod(pod: NriPod, { overhead, resources }: { readonly overhead: OciResources | undefined; readonly resources: OciResources | undefined }, signal: AbortSignal): Promise<void> {
@@ -100,9 +102,10 @@ export class NriPlugins implements Nri {
   async containerEvent(which: ContainerEvent, subject: NriSubject, signal: AbortSignal): Promise<void> {
     const message = subjectMessage(subject);
     const method = this.#contract.plugin.container[which];
-    for (const plugin of this.#wanting(containerEvents[which])) {
+    const tell = async (plugin: Plugin): Promise<void> => {
       if (!(await plugin.understands(method, message, signal))) await this.#tellOld(plugin, { ...message, event: containerEvents[which] }, signal);
-    }
+    };
+    await inTurn(this.#wanting(containerEvents[which]), which === 'start', tell);
   }
 
   async updateContainer(subject: NriSubject, asked: OciResources, signal: AbortSignal): Promise<OciResources> {
@@ -124,11 +127,14 @@ export class NriPlugins implements Nri {
 
   async stopContainer(subject: NriSubject, signal: AbortSignal): Promise<void> {
     const updates = new Updates(new Owners());
-    for (const plugin of this.#wanting(event.stopContainer)) {
-      const answer = await plugin.ask(this.#contract.plugin.stopContainer, subjectMessage(subject), signal);
-      if (answer !== undefined) updates.add(plugin.name, answer.update);
+    try {
+      await forAll(this.#wanting(event.stopContainer), async (plugin) => {
+        const answer = await plugin.ask(this.#contract.plugin.stopContainer, subjectMessage(subject), signal);
+        await forAll(answer?.update ?? [], async (update) => { updates.add(plugin.name, [update]); });
+      });
+    } finally {
+      await this.#change({ update: updates.messages(), evict: [] }, 'plugins');
     }
-    await this.#change({ update: updates.messages(), evict: [] }, 'plugins');
   }
 
   /** Read when the first plugin comes. */
@@ -226,6 +232,12 @@ export class NriPlugins implements Nri {
     });
     plugin.close();
   }
+}
+
+/** A plugin that refuses is the last one asked; what cannot be refused is told to all. */
+async function inTurn(plugins: readonly Plugin[], refusable: boolean, tell: (plugin: Plugin) => Promise<void>): Promise<void> {
+  if (!refusable) return forAll(plugins, tell);
+  for (const plugin of plugins) await tell(plugin);
 }
 
 function subjectMessage({ pod, container }: NriSubject): { readonly pod: PodMessage; readonly container: ContainerMessage } {

@@ -74,8 +74,9 @@ export interface NriHost {
 
 /**
  * Plugins that take part in the lives of pods and containers (NRI). Each call goes to those that subscribed, in the order
- * of their indices. A plugin that answers with an error makes the call reject, naming it; one that does not answer in time,
- * or is gone, is disconnected, and the call goes on without it.
+ * of their indices. A plugin that answers with an error makes the call reject, naming it: at once where the call asks whether
+ * something may happen, else when all have been told. One that does not answer in time, or is gone, is disconnected, and the
+ * call goes on without it.
  */
 export interface Nri {
   /** False while there is no plugin; no call is needed then. */
