@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { lstatSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CriSuite, waiting, type SuitePod } from './suite.ts';
@@ -46,6 +46,22 @@ test('/healthz and /metrics answer', async () => {
   expect(text).toContain(`berth_container_io_read_bytes{container="${container}",pod="${pod.id}",name="main"}`);
   expect(text).toMatch(/^berth_start_phase_seconds_count\{operation="run-pod",phase="[^"]+"\} 1$/m);
   expect(text).toMatch(/^berth_layer_written_bytes\{layer="sha256:[0-9a-f]{64}"\} [1-9]/m);
+});
+
+test('a frozen agent costs a scrape nothing but what it would have read', async () => {
+  const agent = suite.node.pids.find((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'berth-agent');
+  if (agent === undefined) throw new Error('no agent runs');
+  process.kill(agent, 'SIGSTOP');
+  try {
+    const answer = await fetch(`${metricsUrl}/metrics`);
+    expect(answer.status).toBe(200);
+    const text = await answer.text();
+    expect(text).toContain('berth_containers{state="running"} 1');
+    expect(text).not.toContain('berth_container_io_read_bytes{');
+  } finally {
+    process.kill(agent, 'SIGCONT');
+  }
+  await expect.poll(async () => (await fetch(`${metricsUrl}/metrics`)).text()).toContain('berth_container_io_read_bytes{');
 });
 
 test('the debug socket is for root alone', () => {

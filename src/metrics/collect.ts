@@ -16,12 +16,15 @@ function byState(registry: Registry, what: { readonly name: string; readonly hel
   });
 }
 
-function single(registry: Registry, what: { readonly name: string; readonly help: string }, read: () => number | Promise<number>): void {
+/** @param read undefined: the gauge has no value. */
+function single(registry: Registry, what: { readonly name: string; readonly help: string }, read: () => number | Promise<number | undefined>): void {
   const gauge: Gauge = new Gauge({
     ...what,
     registers: [registry],
     collect: async () => {
-      gauge.set(await read());
+      const value = await read();
+      if (value === undefined) gauge.remove();
+      else gauge.set(value);
     },
   });
 }
@@ -41,7 +44,8 @@ const ioHelp = (verb: string): string =>
   `Bytes that the container ${verb} block devices, as its cgroup counts them. Reads served from the page cache are not in it, and the kernel does not tell which layer a read came from. At most ${maxIdSeries} running containers.`;
 
 function containerIo(registry: Registry, source: ScrapeSource): void {
-  const read = shared(async () => source.containerIo());
+  // Just when the agent is away the other metrics are wanted, so these go without values then.
+  const read = shared(async () => source.containerIo().catch(() => undefined));
   const declare = (name: string, help: string, bytes: (io: ContainerIo) => bigint): void => {
     const gauge: Gauge<'container' | 'pod' | 'name'> = new Gauge({
       name,
@@ -49,17 +53,17 @@ function containerIo(registry: Registry, source: ScrapeSource): void {
       labelNames: ['container', 'pod', 'name'],
       registers: [registry],
       collect: async () => {
-        const { answered } = await read();
+        const reading = await read();
         gauge.reset();
-        for (const io of answered.slice(0, maxIdSeries)) gauge.set({ container: io.container, pod: io.pod, name: io.name }, Number(bytes(io)));
+        for (const io of (reading?.answered ?? []).slice(0, maxIdSeries)) gauge.set({ container: io.container, pod: io.pod, name: io.name }, Number(bytes(io)));
       },
     });
   };
   declare('berth_container_io_read_bytes', ioHelp('read from'), (io) => io.readBytes);
   declare('berth_container_io_written_bytes', ioHelp('wrote to'), (io) => io.writeBytes);
   single(registry, { name: 'berth_shims_silent', help: 'Running containers whose shim did not answer when asked for statistics.' }, async () => {
-    const { answered, running } = await read();
-    return Math.max(0, running - answered.length);
+    const reading = await read();
+    return reading && Math.max(0, reading.running - reading.answered.length);
   });
 }
 

@@ -63,6 +63,25 @@ test('a scrape reads the daemon, and states that emptied disappear', async () =>
   expect(seriesOf(await metrics.registry.metrics(), 'berth_containers')).toEqual(['berth_containers{state="running"} 4']);
 });
 
+test('without readings of containers a scrape has all but those', async () => {
+  const metrics = createMetrics();
+  let away = false;
+  const containerIo = async () => {
+    if (away) throw new Error('berth-agent does not run');
+    return { answered: [io(1)], running: 3 };
+  };
+  collectFrom(metrics.registry, source({ containerIo, agent: () => ({ healthy: !away, restarts: 1 }) }));
+  const ofContainers = (text: string): readonly string[] => ['berth_container_io_read_bytes', 'berth_container_io_written_bytes', 'berth_shims_silent'].flatMap((name) => seriesOf(text, name));
+  expect(ofContainers(await metrics.registry.metrics())).toHaveLength(3);
+  away = true;
+  const text = await metrics.registry.metrics();
+  expect(seriesOf(text, 'berth_agent_up')).toEqual(['berth_agent_up 0']);
+  expect(seriesOf(text, 'berth_containers')).toHaveLength(2);
+  expect(ofContainers(text)).toEqual([]);
+  away = false;
+  expect(ofContainers(await metrics.registry.metrics())).toHaveLength(3);
+});
+
 test('series with ids are capped, keeping the largest layers', async () => {
   const metrics = createMetrics();
   const many = Array.from({ length: 700 }, (_, index) => index);
@@ -121,7 +140,7 @@ test('/metrics and /healthz answer on a unix socket', async () => {
 
 test('a collector that fails is a failed scrape, not a crash', async () => {
   const metrics = createMetrics();
-  collectFrom(metrics.registry, source({ containerIo: async () => { throw new Error('stuck'); } }));
+  collectFrom(metrics.registry, source({ layers: () => { throw new Error('stuck'); } }));
   server = new MetricsServer(metrics.registry, { listen: join(scratch, 'm.sock'), healthy: () => true });
   await server.listen();
   expect(await get('/metrics')).toEqual({ status: 500, body: 'cannot collect: stuck\n' });

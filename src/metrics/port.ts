@@ -37,7 +37,7 @@ export interface ScrapeSource {
   agent(): { readonly healthy: boolean; readonly restarts: number };
   pullsUnderWay(): number;
   images(): number;
-  /** Running containers and whether their shim answered, with what their cgroup counts as block I/O. */
+  /** Running containers and whether their shim answered, with what their cgroup counts as block I/O. Rejects when nobody can tell, such as without the agent. */
   containerIo(): Promise<{ readonly answered: readonly ContainerIo[]; readonly running: number }>;
   /** What unpacking each layer put on disk. */
   layers(): readonly { readonly layer: string; readonly bytes: number }[];
