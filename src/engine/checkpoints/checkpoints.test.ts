@@ -178,6 +178,63 @@ test('what is to be restored survives a restart of berthd', async () => {
   expect(world.shims.get(id).spec.checkpoint).toContain(`${id}/restore/checkpoint`);
 });
 
+/** Extracting a root file system waits for it, when the files are there in part. */
+function extractionGate(): PromiseWithResolvers<void> {
+  const gate = Promise.withResolvers<void>();
+  const extract = world.agent.extract.bind(world.agent);
+  vi.spyOn(world.agent, 'extract').mockImplementation(async (request) => {
+    await extract(request);
+    if (request.archive.endsWith('rootfs-diff.tar')) await gate.promise;
+  });
+  return gate;
+}
+
+const created = (of: RunningEngine): readonly string[] => of.containers.list({ id: '', podId: '', state: 'created', labels: {} }).map(({ id }) => id);
+
+test('no container starts before its whole pod is restored', async () => {
+  await Promise.all([running('one'), running('two')]);
+  await checkpointPod();
+  const gate = extractionGate();
+  const restoring = restorePod(['one', 'two']);
+  await vi.waitFor(() => { expect(created(engine)).toHaveLength(1); });
+  const [id = ''] = created(engine);
+  await expect(engine.containers.start(id, signal())).rejects.toMatchObject({ kind: 'precondition', message: expect.stringContaining(id), hint: expect.stringContaining('restore it again') });
+  gate.resolve();
+  const { containers } = await restoring;
+  for (const each of containers) await engine.containers.start(each.id, signal());
+  expect(world.shims.get(id).spec.checkpoint).toContain(`${id}/restore/checkpoint`);
+});
+
+test('a restore that a crash cut off is undone at the next start, and can be made again', async () => {
+  await running('one');
+  await checkpointPod();
+  const before = world.leftovers();
+  extractionGate();
+  void restorePod(['one']).catch(() => undefined);
+  await vi.waitFor(() => { expect(created(engine)).toHaveLength(1); });
+  engine = world.engine();
+  await engine.recover();
+  expect(created(engine)).toEqual([]);
+  expect(world.leftovers()).toEqual(before);
+  vi.restoreAllMocks();
+  const { containers } = await restorePod(['one']);
+  await engine.containers.start(containers[0]?.id ?? '', signal());
+});
+
+test('a half-restored pod that cannot be removed yet starts nothing', async () => {
+  await running('one');
+  await checkpointPod();
+  extractionGate();
+  void restorePod(['one']).catch(() => undefined);
+  await vi.waitFor(() => { expect(created(engine)).toHaveLength(1); });
+  vi.spyOn(world.snapshotter, 'remove').mockRejectedValueOnce(new BerthError('unavailable', 'busy'));
+  engine = world.engine();
+  await engine.recover();
+  const half = engine.pods.list({ id: '', state: undefined, labels: {} }).find(({ config }) => config.identity.name === 'again');
+  expect(half).toMatchObject({ state: 'notready', restoring: true });
+  await vi.waitFor(() => { expect(engine.pods.list({ id: half?.id ?? '-', state: undefined, labels: {} })).toEqual([]); }, 3000);
+});
+
 test('a container that a lost checkpoint left paused runs on after a restart of berthd', async () => {
   const id = await running('one');
   world.shims.get(id).pause();

@@ -1,15 +1,13 @@
 import { isAbsolute } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import { stringsField } from '../../lib/json-fields.ts';
-import { cleanUpSignal } from '../clean-up-signal.ts';
 import type { RestoredPod, RestoreRequest } from '../model/checkpoint.ts';
 import type { Container } from '../model/container.ts';
-import type { Pod } from '../model/pod.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { podName } from '../pods/pod-store.ts';
-import { removePod } from '../pods/remove-pod.ts';
 import { runPod } from '../pods/run-pod.ts';
+import { abandonRestored } from './abandon-restored.ts';
 import { fitsFile, podFiles, readJson } from './checkpoint-files.ts';
 import { checkSupported } from './check-supported.ts';
 import { restoreContainer } from './restore-container.ts';
@@ -37,23 +35,16 @@ function checkNames({ directory, containers }: RestoreRequest): void {
 }
 
 async function restore(parts: EngineParts, { directory, config, containers }: RestoreRequest, signal: AbortSignal): Promise<RestoredPod> {
-  const pod = await runPod(parts, config, signal);
+  const { id } = await runPod(parts, config, signal);
   try {
+    // Before its first container: whoever finds one finds the mark.
+    const pod = parts.pods.update(id, { restoring: true });
     const restored: Container[] = [];
     for (const container of containers) restored.push(await restoreContainer(parts, pod, { directory, config: container }, signal));
     signal.throwIfAborted();
-    return { pod, containers: restored };
+    return { pod: parts.pods.update(id, { restoring: false }), containers: restored };
   } catch (error) {
-    await abandon(parts, pod);
+    await abandonRestored(parts, id);
     throw error;
-  }
-}
-
-async function abandon(parts: EngineParts, { id }: Pod): Promise<void> {
-  try {
-    await removePod(parts, id, cleanUpSignal());
-  } catch (error) {
-    parts.log.warn({ pod: id, err: error }, 'a pod that could not be restored was not removed; it is tried again');
-    parts.background.retry('removing a pod that could not be restored', { pod: id }, (signal) => removePod(parts, id, signal));
   }
 }

@@ -51,6 +51,10 @@ function checkStartable(parts: EngineParts, id: ContainerId): void {
   if (container.state !== 'created') throw new BerthError('precondition', `container ${id} is ${container.state}, and only a created one can be started`);
   const pod = parts.pods.peek(container.podId);
   if (pod?.state !== 'ready') throw new BerthError('precondition', `container ${id} cannot start: its pod ${container.podId} is not ready`);
+  // One that is not whole yet would run its program from the beginning, over half of its files.
+  if (pod.restoring === true) {
+    throw new BerthError('precondition', `container ${id} cannot start: its pod ${pod.id} is still being restored`, { hint: 'wait for the restore to end, or remove the pod and restore it again' });
+  }
   if (!existsSync(join(parts.paths.bundle(id), 'config.json'))) {
     throw new BerthError('precondition', `container ${id} cannot start: its bundle is gone`, { hint: 'remove the container and create it anew' });
   }

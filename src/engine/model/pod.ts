@@ -59,6 +59,8 @@ export interface Pod {
   readonly pausePid: number;
   /** What keeps this pod's files from other pods where the node has SELinux. */
   readonly selinuxLevel?: string;
+  /** Its containers are being made from a checkpoint: until all of them are whole, none of its containers starts. */
+  readonly restoring?: boolean;
   /** Where the start's time went. */
   readonly waterfall: readonly Phase[];
 }

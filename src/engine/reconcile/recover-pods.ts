@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { PodId } from '../../lib/ids.ts';
+import { abandonRestored } from '../checkpoints/abandon-restored.ts';
 import type { Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
 import { abandonPod } from '../pods/abandon-pod.ts';
@@ -9,11 +10,12 @@ import { forEach } from './for-each.ts';
 
 const releaseMs = 10_000;
 
-/** Undoes half-made pods and marks those as notready whose namespaces did not survive. */
+/** Undoes half-made and half-restored pods and marks those as notready whose namespaces did not survive. */
 export async function recoverPods(parts: EngineParts): Promise<void> {
   await forEach(parts, 'recovering a pod', parts.pods.all(), async (pod) => {
     if (pod.state === 'creating') await abandonPod(parts, pod.id);
     else if (pod.state === 'ready' && !isAlive(parts, pod)) await retire(parts, pod.id);
+    if (pod.restoring === true) await abandonRestored(parts, pod.id);
   });
 }
 
