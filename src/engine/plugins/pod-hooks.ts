@@ -21,7 +21,7 @@ export async function podFailed(parts: EngineParts, id: PodId): Promise<void> {
 
 /** After its containers have ended, while the pod still has its network. Once. */
 export async function podStops(parts: EngineParts, id: PodId): Promise<void> {
-  if (parts.ledger.stopsOwed.delete(id)) await tell(parts, 'stop', id);
+  if (parts.ledger.stopsOwed.delete(id) && parts.nri.active) await tell(parts, 'stop', id);
 }
 
 export async function podGoes(parts: EngineParts, id: PodId): Promise<void> {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { PodId } from '../../lib/ids.ts';
 import { abandonRestored } from '../checkpoints/abandon-restored.ts';
+import { publishPod } from '../events/publish.ts';
 import type { Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
 import { abandonPod } from '../pods/abandon-pod.ts';
@@ -29,6 +30,9 @@ function isAlive({ state, paths }: EngineParts, { id, pausePid, config }: Pod): 
 async function retire(parts: EngineParts, id: PodId): Promise<void> {
   parts.log.info({ pod: id }, 'a pod did not survive and is notready now');
   parts.pods.transition(id, 'notready', parts.state.rebooted ? { pausePid: 0 } : {});
+  publishPod(parts, 'stopped', id);
+  // No plugin is there yet; one that joins hears of the pod as of all others, and of its stop when a client stops it.
+  parts.ledger.stopsOwed.add(id);
   // After a reboot the pins are plain files that name nothing, and plugins must not be sent there.
   if (parts.state.rebooted) await parts.agent.releaseNamespaces(parts.paths.pinDir(id), 0, AbortSignal.timeout(releaseMs));
   const release = (signal: AbortSignal): Promise<void> =>

@@ -125,6 +125,18 @@ test('after a reboot: containers have ended with the node, pods are notready, an
   expect(world.leftovers()).toEqual([]);
 });
 
+test('of a pod that did not survive clients hear at once, and plugins when it is stopped', async () => {
+  await first.close();
+  world.reboot();
+  const engine = await restart();
+  const { value } = await engine.events(signal())[Symbol.asyncIterator]().next();
+  expect(value).toMatchObject({ type: 'stopped', containerId: pod.id, pod: { state: 'notready' } });
+  world.nri.active = true;
+  await engine.pods.stop(pod.id, signal());
+  await engine.pods.stop(pod.id, signal());
+  expect(world.nri.events).toEqual(['stop-pod web']);
+});
+
 test('after a reboot with a run directory that stayed, plugins are not sent to a file that is no namespace', async () => {
   await first.close();
   world.agent.reboot();
