@@ -1,4 +1,4 @@
-//! Where the container's cgroup is: told by its first process while that lives, else by the spec.
+//! Where the container's cgroup is: told by its first process while that lives, and by the spec.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,12 +27,21 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 impl CgroupPaths {
     /// The cgroups of the container's first process. A process that has ended already is in none, and its entry says `/`:
-    /// then they are looked up under `spec_path`, the spec's `linux.cgroupsPath`. So they are without a pid.
+    /// then they are looked up under `spec_path`, the spec's `linux.cgroupsPath`. So they are without a pid, and on version 2
+    /// for a process below the spec's cgroup.
     #[must_use]
     pub fn of(pid: Option<u32>, spec_path: &str) -> Option<Self> {
         let table = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()).unwrap_or_default();
         let unified = Path::new(MOUNT).join("cgroup.controllers").exists();
-        Self::parse(&table, unified).or_else(|| Self::named(spec_path, unified))
+        Self::whole(Self::parse(&table, unified), Self::named(spec_path, unified))
+    }
+
+    /// A process may have moved into a child of its cgroup already, which is not all that the container has.
+    fn whole(told: Option<Self>, named: Option<Self>) -> Option<Self> {
+        match (told, named) {
+            (Some(Self::V2(told)), Some(Self::V2(named))) if told.starts_with(&named) => Some(Self::V2(named)),
+            (told, named) => told.or(named),
+        }
     }
 
     /// The root cgroup is never a container's: taking it for one would hand the whole machine to Kill.
@@ -234,6 +243,20 @@ mod tests {
             assert_eq!(below_mount(root), None, "{root}");
         }
         assert_eq!(CgroupPaths::parse("8:pids:/../x\n", false), None);
+    }
+
+    #[test]
+    fn a_process_that_moved_below_the_cgroup_of_the_spec_is_in_that_one() {
+        let v2 = |path: &str| Some(CgroupPaths::V2(Path::new(MOUNT).join(path)));
+        let told = |path: &str| CgroupPaths::parse(&format!("0::/{path}\n"), true);
+        assert_eq!(CgroupPaths::whole(told("pods/c1/init.scope"), v2("pods/c1")), v2("pods/c1"));
+        assert_eq!(CgroupPaths::whole(told("pods/c1"), v2("pods/c1")), v2("pods/c1"));
+        // Elsewhere: the process knows better.
+        assert_eq!(CgroupPaths::whole(told("pods/c12"), v2("pods/c1")), v2("pods/c12"));
+        assert_eq!(CgroupPaths::whole(told("pods"), v2("pods/c1")), v2("pods"));
+        assert_eq!(CgroupPaths::whole(told("pods/c1/x"), None), v2("pods/c1/x"));
+        // It has ended.
+        assert_eq!(CgroupPaths::whole(told(""), v2("pods/c1")), v2("pods/c1"));
     }
 
     #[test]
