@@ -146,6 +146,7 @@ impl Applier {
             return Ok(false);
         }
         fs::unlinkat(&*place.dir, name, AtFlags::empty()).at("unlink", name)?;
+        self.view.forget_recent();
         mkdir().at("mkdir", name)?;
         Ok(meta::is_whiteout(&stat))
     }

@@ -68,6 +68,15 @@ fn a_directory_swapped_for_a_link_is_not_written_through() {
 }
 
 #[test]
+fn a_link_swapped_for_a_directory_is_not_written_through() {
+    let scratch = Scratch::new();
+    let archive = Archive::new().symlink("a", "b").file("a/x", "").dir("a/").file("a/y", "");
+    scratch.unpack(&archive).unwrap();
+    assert_eq!(names(&scratch.layer().join("a")), ["y"]);
+    assert_eq!(names(&scratch.layer().join("b")), ["x"]);
+}
+
+#[test]
 fn a_file_is_not_written_through_a_link_of_its_own_name() {
     let archive = Archive::new()
         .symlink("file", "../outside/precious")

@@ -91,7 +91,7 @@ impl View {
         Ok(place)
     }
 
-    /// To be called when a directory of the layer was removed.
+    /// To be called when a directory of the layer was removed, or a symlink that may have led to one.
     pub fn forget_recent(&mut self) {
         self.recent = None;
     }
