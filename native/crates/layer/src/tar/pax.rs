@@ -1,5 +1,7 @@
 //! PAX extended headers: `length key=value\n` records.
 
+use std::collections::BTreeMap;
+
 use rustix::fs::Timespec;
 
 use super::sparse::PaxSparse;
@@ -14,11 +16,14 @@ pub(super) struct Pax {
     pub uid: Option<u64>,
     pub gid: Option<u64>,
     pub mtime: Option<Timespec>,
-    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
     pub sparse: PaxSparse,
 }
 
 const XATTR: &[u8] = b"SCHILY.xattr.";
+
+/// Names of extended attributes one entry may have: the kernel lists at most 64 KiB of them, and real files have a few.
+const MAX_XATTRS: usize = 1024;
 
 impl Pax {
     pub fn parse(mut data: &[u8]) -> Result<Self> {
@@ -44,16 +49,19 @@ impl Pax {
             b"gid" => self.gid = Some(decimal(value)?),
             b"mtime" => self.mtime = Some(time(value)?),
             _ => match key.strip_prefix(XATTR) {
-                Some(name) => self.set_xattr(name, value),
+                Some(name) => self.set_xattr(name, value)?,
                 None => self.sparse.apply(key, value)?,
             },
         }
         Ok(())
     }
 
-    fn set_xattr(&mut self, name: &[u8], value: &[u8]) {
-        self.xattrs.retain(|(earlier, _)| earlier != name);
-        self.xattrs.push((name.to_vec(), value.to_vec()));
+    fn set_xattr(&mut self, name: &[u8], value: &[u8]) -> Result<()> {
+        self.xattrs.insert(name.to_vec(), value.to_vec());
+        if self.xattrs.len() > MAX_XATTRS {
+            return invalid(format!("the archive holds an entry with more than {MAX_XATTRS} extended attributes"));
+        }
+        Ok(())
     }
 }
 
@@ -108,7 +116,7 @@ mod tests {
     #[test]
     fn values_may_hold_newlines_and_equal_signs() {
         let pax = Pax::parse(b"32 SCHILY.xattr.user.x=\n1=2\n345\n12 path=a/b\n").unwrap();
-        assert_eq!(pax.xattrs, [(b"user.x".to_vec(), b"\n1=2\n345".to_vec())]);
+        assert_eq!(pax.xattrs, [(b"user.x".to_vec(), b"\n1=2\n345".to_vec())].into());
         assert_eq!(pax.path.as_deref(), Some(b"a/b".as_slice()));
     }
 
@@ -124,6 +132,18 @@ mod tests {
         ] {
             assert!(Pax::parse(data).is_err(), "{}", data.escape_ascii());
         }
+    }
+
+    #[test]
+    fn attributes_are_bounded_by_their_names_and_the_last_value_counts() {
+        let header = |names: usize| -> Vec<u8> {
+            // Twice: a name that comes again is no further one.
+            (0..2 * names).flat_map(|i| format!("29 SCHILY.xattr.user.{:05}=x\n", i % names).into_bytes()).collect()
+        };
+        assert_eq!(Pax::parse(&header(MAX_XATTRS)).unwrap().xattrs.len(), MAX_XATTRS);
+        assert!(Pax::parse(&header(MAX_XATTRS + 1)).is_err());
+        let twice = Pax::parse(b"25 SCHILY.xattr.user.a=1\n25 SCHILY.xattr.user.a=2\n").unwrap();
+        assert_eq!(twice.xattrs, [(b"user.a".to_vec(), b"2".to_vec())].into());
     }
 
     #[test]

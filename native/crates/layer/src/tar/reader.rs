@@ -23,7 +23,7 @@ pub(crate) struct Reader<'a> {
 struct Extensions {
     long_name: Option<Vec<u8>>,
     long_link: Option<Vec<u8>>,
-    pax: Pax,
+    pax: Option<Pax>,
 }
 
 impl<'a> Reader<'a> {
@@ -84,7 +84,9 @@ impl<'a> Reader<'a> {
         match header.kind() {
             b'L' => extensions.long_name = Some(self.meta_text(header)?),
             b'K' => extensions.long_link = Some(self.meta_text(header)?),
-            b'x' => extensions.pax = Pax::parse(&self.meta(header)?)?,
+            // No writer makes a second one, and to some readers it would mean another entry than to others.
+            b'x' if extensions.pax.is_some() => return invalid("the archive holds two PAX headers for one entry"),
+            b'x' => extensions.pax = Some(Pax::parse(&self.meta(header)?)?),
             // Global headers carry comments (git's commit id); no writer of layers puts facts there.
             b'g' => drop(self.meta(header)?),
             _ => return Ok(false),
@@ -115,6 +117,7 @@ impl<'a> Reader<'a> {
 
     fn entry(&mut self, header: &Header<'_>, extensions: Extensions) -> Result<Entry> {
         let Extensions { long_name, long_link, pax } = extensions;
+        let pax = pax.unwrap_or_default();
         let name = pax.sparse.name.clone().or(long_name).or(pax.path.clone());
         let name = name.unwrap_or_else(|| header.name());
         let link = long_link.or(pax.link_path.clone());
@@ -125,7 +128,7 @@ impl<'a> Reader<'a> {
             uid: id(pax.uid.map_or_else(|| header.uid(), Ok)?)?,
             gid: id(pax.gid.map_or_else(|| header.gid(), Ok)?)?,
             mtime: pax.mtime.map_or_else(|| header_time(header), Ok)?,
-            xattrs: pax.xattrs,
+            xattrs: pax.xattrs.into_iter().collect(),
             name,
         })
     }

@@ -186,6 +186,23 @@ fn claims_beyond_the_data_are_refused() {
 }
 
 #[test]
+fn a_header_that_describes_another_header_is_refused() {
+    let twice = Archive::new().pax(&[("path", b"a")]).pax(&[("uid", b"1")]).file("x", "");
+    assert_refused("two headers", &twice);
+    let each = Archive::new().pax(&[("path", b"a")]).file("x", "").pax(&[("path", b"b")]).file("x", "");
+    let scratch = Scratch::new();
+    scratch.unpack(&each).unwrap();
+    assert_eq!(names(&scratch.layer()), ["a", "b"]);
+}
+
+#[test]
+fn more_attributes_than_a_file_can_have_are_refused() {
+    let keys: Vec<String> = (0..=1024).map(|i| format!("SCHILY.xattr.user.{i}")).collect();
+    let records: Vec<(&str, &[u8])> = keys.iter().map(|key| (key.as_str(), b"x".as_slice())).collect();
+    assert_refused("attributes", &Archive::new().pax(&records).file("x", ""));
+}
+
+#[test]
 fn limits_are_enforced() {
     let scratch = Scratch::new();
     let archive = (0..20).fold(Archive::new(), |archive, i| archive.file(&format!("d{i}/f"), "x"));
