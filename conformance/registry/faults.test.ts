@@ -77,6 +77,27 @@ test('a server without ranges is read from the start again', async () => {
   expect((await store.pull({ reference, auth: undefined })).id).toBe(imageId(image));
 });
 
+test('a registry that has less of a blob than the manifest says is not asked forever', async () => {
+  const [only] = [large('less')];
+  const { size, digest } = only.descriptor;
+  const image = buildImage({ label: 'less', layers: [only], override: { layers: [{ ...only.descriptor, size: size + 10 }] } });
+  const reference = await push('less', image);
+  const wanted = `cannot pull ${reference}: .*${String(size)} of the ${String(size + 10)} bytes of blob ${digest} came`;
+  await expect(store.pull({ reference, auth: undefined })).rejects.toMatchObject({ kind: 'registry', message: expect.stringMatching(wanted) as unknown });
+  expect(proxy.count('GET', blobPath(only))).toBe(7);
+});
+
+test('a server without ranges that always cuts at the same place is not asked forever', async () => {
+  const image = buildImage({ label: 'same-place', layers: [large('same-place')] });
+  const [only] = image.layers as [Layer];
+  const reference = await push('same-place', image);
+  proxy.breakOn({ path: blobPath(only), cutAfter: megabyte, ignoreRange: true });
+  const wanted = `cannot pull ${reference}: .* of the ${String(only.descriptor.size)} bytes of blob ${only.descriptor.digest} came`;
+  await expect(store.pull({ reference, auth: undefined })).rejects.toMatchObject({ kind: 'registry', message: expect.stringMatching(wanted) as unknown });
+  // How much of it arrives before the cut is seen may differ a little.
+  expect(proxy.count('GET', blobPath(only))).toBeLessThan(20);
+});
+
 test('a failed pull leaves its part for the next one, also across a restart', async () => {
   const image = buildImage({ label: 'later', layers: [large('later')] });
   const [only] = image.layers as [Layer];

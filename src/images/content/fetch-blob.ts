@@ -3,7 +3,7 @@ import { isKind } from '../../lib/errors.ts';
 import type { Descriptor } from '../../oci/manifest.ts';
 import type { ImageObserver } from '../observer.ts';
 import { backOff, isTransient, maxAttempts } from '../registry/backoff.ts';
-import { RegistryError } from '../registry/registry-error.ts';
+import { RegistryError, remarked } from '../registry/registry-error.ts';
 import type { BlobSource } from './blob-source.ts';
 import type { ContentStore } from './content-store.ts';
 import type { Ingest } from './ingest.ts';
@@ -20,7 +20,7 @@ export interface BlobFetch {
 
 /**
  * Brings a blob into the content store as sealed. Broken transfers go on where they stopped; only failures in a row, with
- * no byte between them, are counted. On failure the part that came stays for the next attempt.
+ * no new byte between them, are counted. On failure the part that came stays for the next attempt.
  */
 export async function fetchBlob(fetch: BlobFetch, descriptor: Descriptor): Promise<void> {
   const startMs = fetch.clock.monotonicMs();
@@ -46,24 +46,32 @@ async function finish(fetch: BlobFetch, descriptor: Descriptor, ingest: Ingest, 
   }
 }
 
-/** Returns how many bytes were received. */
+/**
+ * Returns how many bytes were received. A server that cannot begin in the middle sends the start again and again, so only
+ * what lies beyond all that came before is progress.
+ */
 async function transfer(fetch: BlobFetch, descriptor: Descriptor, ingest: Ingest): Promise<number> {
   let received = 0;
   let failures = 0;
+  let furthest = ingest.offset;
   while (!ingest.isWhole) {
-    const before = received;
     try {
       for await (const bytes of receive(fetch, descriptor, ingest)) received += bytes;
-      if (!ingest.isWhole) throw new RegistryError(`blob ${descriptor.digest} ended after ${String(ingest.offset)} of ${String(descriptor.size)} bytes`, { status: 0 });
+      if (!ingest.isWhole) throw new RegistryError('the server ended the transfer too early', { status: 0 });
     } catch (error) {
       await ingest.flush();
       fetch.signal.throwIfAborted();
-      failures = received > before ? 1 : failures + 1;
-      if (!isTransient(error) || failures >= maxAttempts) throw error;
+      failures = ingest.offset > furthest ? 1 : failures + 1;
+      furthest = Math.max(furthest, ingest.offset);
+      if (!isTransient(error) || failures >= maxAttempts) throw withCount(error, furthest, descriptor);
       await backOff(failures, error, fetch.signal);
     }
   }
   return received;
+}
+
+function withCount(error: unknown, came: number, { digest, size }: Descriptor): unknown {
+  return error instanceof RegistryError ? remarked(error, `${String(came)} of the ${String(size)} bytes of blob ${digest} came`) : error;
 }
 
 /** One request; yields the size of each chunk that is safely appended. */

@@ -61,14 +61,19 @@ export function unreachable(doing: string, host: string, cause: unknown): BerthE
   return new RegistryError(text, { status: 0, cause });
 }
 
-/** The error of the last server, with what those before it said. */
-export function alsoTried(error: unknown, before: readonly string[]): unknown {
-  if (before.length === 0 || !(error instanceof BerthError)) return error;
-  const message = `${error.message} (before it, ${before.join('; ')})`;
+/** The same error with a remark behind its message. */
+export function remarked(error: unknown, remark: string): unknown {
+  if (!(error instanceof BerthError)) return error;
+  const message = `${error.message} (${remark})`;
   const { kind, cause, hint } = error;
   const options = { cause, ...(hint === undefined ? {} : { hint }) };
   if (!(error instanceof RegistryError)) return new BerthError(kind, message, options);
   return new RegistryError(message, { ...options, status: error.status, retryAfterMs: error.retryAfterMs });
+}
+
+/** The error of the last server, with what those before it said. */
+export function alsoTried(error: unknown, before: readonly string[]): unknown {
+  return before.length === 0 ? error : remarked(error, `before it, ${before.join('; ')}`);
 }
 
 /** Reads a body up to a limit and fails `registry` beyond it. */
