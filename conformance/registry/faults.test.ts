@@ -160,6 +160,19 @@ test('a manifest that does not match the digest asked for is refused', async () 
   expectNothing();
 });
 
+test('a server that says another digest than the one asked about gets no other image started', async () => {
+  const [asked, other] = [buildImage({ label: 'asked', layers: [large('asked')] }), buildImage({ label: 'other', layers: [large('other')] })];
+  const digests = [asked, other].map(({ manifest }) => manifest.descriptor.digest);
+  await push('asked', asked);
+  await push('other', other);
+  const [reference = '', second = ''] = digests.map((digest) => `${proxy.host}/app@${digest}`);
+  await store.pull({ reference, auth: undefined });
+  await store.pull({ reference: second, auth: undefined });
+  expect((await store.pull({ reference, auth: undefined })).id).toBe(imageId(asked));
+  proxy.breakOn({ path: /manifests/, headers: { 'docker-content-digest': digests[1] ?? '' } });
+  await expect(store.pull({ reference, auth: undefined })).rejects.toMatchObject({ kind: 'signature', message: expect.stringContaining(digests[0] ?? '') as unknown });
+});
+
 test('a layer that does not match its diff id is refused', async () => {
   const honest = layer([file('a', 'one')]);
   const forged = { ...layerOfTar(writeTar([file('a', 'two')])), diffId: honest.diffId };

@@ -112,6 +112,21 @@ test('a digest that the server claims wrongly', async () => {
   expect(await rejected(repository.manifest('tag', signal))).toMatchObject({ kind: 'signature' });
 });
 
+test('what a digest means is not for the server to say', async () => {
+  const asked = digestOf('asked');
+  const claim = (header: Readonly<Record<string, string>>): void => {
+    handler = (_request, response) => response.writeHead(200, header).end();
+  };
+  claim({ 'docker-content-digest': digestOf('other') });
+  expect(await repository.headManifest('tag', signal)).toBe(digestOf('other'));
+  expect(await rejected(repository.headManifest(asked, signal))).toMatchObject({ kind: 'signature', message: expect.stringContaining(asked) as unknown });
+  claim({ 'docker-content-digest': asked });
+  expect(await repository.headManifest(asked, signal)).toBe(asked);
+  claim({});
+  expect(await repository.headManifest(asked, signal)).toBe(asked);
+  expect(await repository.headManifest('tag', signal)).toBeUndefined();
+});
+
 test('an error names the reference, the server and what it said, made safe', async () => {
   handler = (_request, response) => response.writeHead(429, { 'retry-after': '7' }).end(JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'slow\ndown\u001b[31m' }] }));
   expect(await rejected(repository.manifest('tag', signal))).toMatchObject({

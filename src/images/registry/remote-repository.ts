@@ -50,22 +50,21 @@ export class RemoteRepository implements BlobSource {
     this.#endpoints = endpoints;
   }
 
-  /** What the tag means now, if the server tells without sending it. */
-  async headManifest(tag: string, signal: AbortSignal): Promise<Digest | undefined> {
-    const { response } = await this.#ask({ method: 'HEAD', resource: `manifests/${tag}`, needs: needsFor(tag), headers: { accept: acceptedManifests }, expected: [200], signal });
+  /** What the tag means now, if the server tells without sending it. A digest means itself: the server only says that it has it. */
+  async headManifest(name: string, signal: AbortSignal): Promise<Digest | undefined> {
+    const { response, endpoint } = await this.#ask({ method: 'HEAD', resource: `manifests/${name}`, needs: needsFor(name), headers: { accept: acceptedManifests }, expected: [200], signal });
     await response.discard();
-    const digest = response.headers('docker-content-digest')[0] ?? '';
-    return isDigest(digest) ? digest : undefined;
+    const claimed = claimedDigest(response);
+    if (!isDigest(name)) return claimed;
+    this.#checkDigest(claimed ?? name, name, endpoint);
+    return name;
   }
 
   async manifest(name: string, signal: AbortSignal): Promise<FetchedManifest> {
     const { response, endpoint } = await this.#ask({ method: 'GET', resource: `manifests/${name}`, needs: needsFor(name), headers: { accept: acceptedManifests }, expected: [200], signal });
     const bytes = await this.#readManifest(response, endpoint, signal);
     const digest = digestOf(bytes);
-    const claimed = isDigest(name) ? name : response.headers('docker-content-digest')[0];
-    if (claimed !== undefined && isDigest(claimed) && claimed !== digest) {
-      throw new BerthError('signature', `manifest of ${formatReference(this.#reference)} from ${endpoint.host} has digest ${digest} instead of ${claimed}`);
-    }
+    this.#checkDigest(digest, isDigest(name) ? name : claimedDigest(response), endpoint);
     const contentType = response.headers('content-type')[0]?.split(';')[0]?.trim() ?? '';
     return { bytes, digest, mediaType: contentType };
   }
@@ -80,6 +79,11 @@ export class RemoteRepository implements BlobSource {
       return this.open(descriptor, 0, signal);
     }
     return { offset: response.status === 206 ? startOf(response, offset) : 0, body: this.#body(response, endpoint, signal) };
+  }
+
+  #checkDigest(found: Digest, wanted: Digest | undefined, { host }: Endpoint): void {
+    if (wanted === undefined || found === wanted) return;
+    throw new BerthError('signature', `manifest of ${formatReference(this.#reference)} from ${host} has digest ${found} instead of ${wanted}`);
   }
 
   async #readManifest(response: HttpResponse, endpoint: Endpoint, signal: AbortSignal): Promise<Uint8Array> {
@@ -141,6 +145,11 @@ export class RemoteRepository implements BlobSource {
 
 /** What a tag means is for trusted servers to say; a digest proves itself. */
 const needsFor = (name: string): 'pull' | 'resolve' => (isDigest(name) ? 'pull' : 'resolve');
+
+function claimedDigest(response: HttpResponse): Digest | undefined {
+  const digest = response.headers('docker-content-digest')[0] ?? '';
+  return isDigest(digest) ? digest : undefined;
+}
 
 /** Some servers begin elsewhere than asked; appending there would only be noticed after the whole download. */
 function startOf(response: HttpResponse, asked: number): number {
