@@ -1,7 +1,4 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -15,6 +12,7 @@ import { file } from '../fixtures/tar.ts';
 import { CertificateAuthority } from '../fixtures/tls.ts';
 import { Recorder, type Answer } from './recorder.ts';
 import { plainHttp, StoreFixture } from './store-fixture.ts';
+import { TunnelProxy } from './tunnel-proxy.ts';
 
 let directory: string;
 let fixture: StoreFixture;
@@ -231,6 +229,20 @@ describe('an HTTP proxy', () => {
     expect(new Set(proxy.asked)).toEqual(new Set([`CONNECT ${secure.host}`]));
   });
 
+  test('of a host is the way to storage on another host, too', async () => {
+    const registry = await serve();
+    await registry.push('app', '1', image);
+    const server = await proxied(registry);
+    for (const { descriptor } of [image.config, ...image.layers]) {
+      const path = `/v2/app/blobs/${descriptor.digest}`;
+      server.breakOn({ path: new RegExp(path), status: 307, headers: { location: `http://storage.example${path}` } });
+    }
+    await using proxy = await TunnelProxy.start({ 'storage.example': registry.host });
+    hosts('registry.example', `server = "http://${server.host}"\nproxy = "${proxy.url}"`);
+    expect((await pull('registry.example/app:1')).id).toBe(imageId(image));
+    expect(new Set(proxy.asked)).toEqual(new Set([`GET ${server.host}`, 'GET storage.example']));
+  });
+
   test('of the environment is used for what is not on this machine', async () => {
     const registry = await serve();
     await registry.push('app', '1', image);
@@ -246,53 +258,3 @@ describe('an HTTP proxy', () => {
     expect(proxy.asked).not.toContain(`GET ${registry.host}`);
   });
 });
-
-/** A forward proxy that keeps what it is asked for. It may know another address for a host. */
-class TunnelProxy implements AsyncDisposable {
-  readonly #server: Server;
-  readonly #tunnels = new Set<Duplex>();
-  readonly asked: string[] = [];
-
-  private constructor(known: Readonly<Record<string, string>>) {
-    this.#server = createServer((incoming, response) => {
-      const url = new URL(incoming.url ?? '');
-      this.asked.push(`${incoming.method} ${url.host}`);
-      url.host = known[url.host] ?? url.host;
-      fetch(url, { headers: { accept: incoming.headers.accept ?? '' } })
-        .then(async (reply) => response.writeHead(reply.status, Object.fromEntries(reply.headers)).end(Buffer.from(await reply.arrayBuffer())))
-        .catch(() => response.destroy());
-    });
-    this.#server.on('connect', ({ url = '' }, socket) => {
-      this.asked.push(`CONNECT ${url}`);
-      const [host, port] = url.split(':');
-      const upstream = connect(Number(port), host, () => {
-        socket.write('HTTP/1.1 200 OK\r\n\r\n');
-        upstream.pipe(socket).pipe(upstream);
-      });
-      for (const end of [upstream, socket]) {
-        end.on('error', () => end.destroy());
-        this.#tunnels.add(end);
-      }
-    });
-  }
-
-  static async start(known: Readonly<Record<string, string>> = {}): Promise<TunnelProxy> {
-    const proxy = new TunnelProxy(known);
-    await new Promise<void>((resolve) => {
-      proxy.#server.listen(0, '127.0.0.1', resolve);
-    });
-    return proxy;
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${String((this.#server.address() as AddressInfo).port)}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    for (const tunnel of this.#tunnels) tunnel.destroy();
-    await new Promise((resolve) => {
-      this.#server.close(resolve);
-    });
-  }
-}

@@ -101,6 +101,15 @@ test('another host of the registry is trusted with its authorities, and shown no
   expect(all.connection(new URL('https://set.example/token'), endpoint)).toMatchObject({ ca: ['/set.crt'] });
 });
 
+test('another host of the registry is reached by the same way', async () => {
+  write('one/r.example/hosts.toml', 'proxy = "http://proxy.example:3128"\ndial_timeout = "1s"');
+  const all = resolver({ 'set.example': { ...plain, clientCert: '/set.pem' } });
+  const [endpoint] = await all.endpoints('r.example');
+  const way = { proxy: 'http://proxy.example:3128/', dialTimeoutMs: 1000 };
+  expect(all.connection(new URL('https://other.example/token'), endpoint)).toMatchObject({ ...way, clients: [] });
+  expect(all.connection(new URL('https://set.example/token'), endpoint)).toMatchObject({ ...way, clients: [{ cert: '/set.pem' }] });
+});
+
 test('a file that cannot be used is named, and so is what to do', async () => {
   write('one/r.example/hosts.toml', 'serve = "x"');
   const file = join(root, 'one/r.example/hosts.toml');

@@ -24,10 +24,13 @@ export class HostsEndpoints implements EndpointResolver {
     return fallback === undefined ? this.#configured.endpoints(host) : this.#listed(fallback, host, false);
   }
 
-  /** Whatever a registry runs on its own host is reached as it is; others learn no client certificate. */
+  /** Whatever a registry runs on its own host is reached as it is; others learn no client certificate, but the way to them is the same. */
   connection(url: URL, { origin, connection }: Endpoint): Connection {
     if (url.hostname === new URL(origin).hostname) return connection;
-    return this.#configured.has(url.host) ? this.#configured.connection(url.host) : { ...plainConnection, ca: connection.ca };
+    const { ca, dialTimeoutMs, proxy } = connection;
+    // The settings have neither a proxy nor a timeout for one host.
+    const other = this.#configured.has(url.host) ? this.#configured.connection(url.host) : { ...plainConnection, ca };
+    return { ...other, dialTimeoutMs, proxy };
   }
 
   #listed({ hosts, server }: HostsFile, registry: string, isOwn: boolean): readonly [Endpoint, ...Endpoint[]] {
