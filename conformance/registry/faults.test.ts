@@ -188,6 +188,13 @@ test('a config with another number of layers is refused', async () => {
   expectNothing();
 });
 
+test('an image whose user would fill the lists of images is refused', async () => {
+  const image = buildImage({ label: 'user', layers: [layer([file('a', 'a')])], run: { User: 'u'.repeat(megabyte) } });
+  const reference = await push('user', image);
+  await expect(store.pull({ reference, auth: undefined })).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining(reference) as unknown });
+  expectNothing();
+});
+
 test('errors in passing are tried again, others are not', async () => {
   const image = buildImage({ label: 'retry', layers: [large('retry')] });
   const reference = await push('retry', image);

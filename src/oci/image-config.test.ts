@@ -28,6 +28,11 @@ test.each([
   ['a diff id that is none', { rootfs: { diff_ids: ['x'] } }],
   ['an environment of numbers', { rootfs, config: { Env: [1] } }],
   ['a user that is a list', { rootfs, config: { User: [] } }],
+  ['a user of more bytes than a name has', { rootfs, config: { User: 'é'.repeat(129) } }],
 ])('refuses %s', (_name, value) => {
   expect(() => parse(value)).toThrow(expect.objectContaining({ kind: 'invalid' }));
+});
+
+test('the longest user is taken', () => {
+  expect(parse({ rootfs, config: { User: 'u'.repeat(256) } }).runtime.user).toHaveLength(256);
 });

@@ -26,9 +26,20 @@ export interface ImageConfig {
 /** Configs carry a history and labels; anything larger than this is no config. */
 export const maxConfigBytes = 8 * 1024 * 1024;
 
+/** Enough for a user's and a group's name or number. It is in every list of images, so it must not fill the list's message. */
+const maxUserBytes = 256;
+
+/** The user in a config, or in a record of one. Fails `invalid` when it is no string or too long for a name. */
+export function userField(object: JsonObject, key: string, what: string): string {
+  const user = stringField(object, key, what);
+  const bytes = Buffer.byteLength(user);
+  if (bytes <= maxUserBytes) return user;
+  throw new BerthError('invalid', `${what} is malformed: "${key}" has ${String(bytes)} bytes, more than ${String(maxUserBytes)}`);
+}
+
 function parseRuntime(config: JsonObject, what: string): ImageRuntimeConfig {
   return {
-    user: stringField(config, 'User', what),
+    user: userField(config, 'User', what),
     env: stringsField(config, 'Env', what),
     entrypoint: stringsField(config, 'Entrypoint', what),
     cmd: stringsField(config, 'Cmd', what),

@@ -100,6 +100,7 @@ test.each([
   ['no object', 5],
   ['no digest', { ...record('a'), manifestDigest: 'x' }],
   ['a layer that is none', { ...record('a'), layers: [5] }],
+  ['a user that would fill every list', { ...record('a'), config: { ...record('a').config, user: 'u'.repeat(257) } }],
   ['a time that is none', { ...record('a'), createdAtNs: 'yesterday' }],
 ])('an unreadable record is quarantined: %s', (_name, value) => {
   catalog.add(record('good'));

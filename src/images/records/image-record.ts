@@ -1,7 +1,7 @@
 import type { Digest, ImageId } from '../../lib/ids.ts';
 import { asObject, countField, listField, objectField, stringField, stringMapField, stringsField } from '../../lib/json-fields.ts';
 import { chainIds, parseDigest } from '../../oci/digest.ts';
-import type { ImageRuntimeConfig } from '../../oci/image-config.ts';
+import { userField, type ImageRuntimeConfig } from '../../oci/image-config.ts';
 import type { Image } from '../port.ts';
 
 export interface LayerRecord {
@@ -41,7 +41,7 @@ function parseLayer(value: unknown): LayerRecord {
 function parseRuntimeConfig(value: unknown): ImageRuntimeConfig {
   const object = asObject(value, what);
   return {
-    user: stringField(object, 'user', what),
+    user: userField(object, 'user', what),
     env: stringsField(object, 'env', what),
     entrypoint: stringsField(object, 'entrypoint', what),
     cmd: stringsField(object, 'cmd', what),
