@@ -77,6 +77,16 @@ test('a docker archive whose second layer is a link to the first', async () => {
   expect(fixture.snapshotter.list()).toHaveLength(2);
 });
 
+test('an archive of more names than an operator gives', async () => {
+  const named = plain('named');
+  const names = Array.from({ length: 1001 }, (_none, index) => `registry.example/app:${String(index)}`);
+  const manifest = [{ Config: 'config.json', RepoTags: names, Layers: ['0.tar', '1.tar'] }];
+  writeFileSync(archive, writeTar([...named.layers.map(({ bytes }, index) => file(`${String(index)}.tar`, bytes)), file('config.json', named.config.bytes), file('manifest.json', JSON.stringify(manifest))]));
+  await expect(store.importArchive(archive, {})).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining(archive) as unknown });
+  expectEmpty();
+  expect(await store.importArchive(archive, { reference: 'registry.example/app:1' })).toMatchObject([{ repoTags: ['registry.example/app:1'] }]);
+});
+
 test('an archive that tar(1) packed of a directory', async () => {
   const layout = join(fixture.directory, 'layout');
   mkdirSync(layout);

@@ -20,6 +20,9 @@ export interface ImporterParts {
   readonly defaultSnapshotter: SnapshotterName;
 }
 
+/** Names that one archive may hold: they are in every list of images, so they must not fill the list's message. */
+const maxNames = 1000;
+
 /** Loads images from archives on disk. */
 export class Importer {
   readonly #parts: ImporterParts;
@@ -71,7 +74,13 @@ async function readArchive(files: ArchiveFiles, { node }: ImageComponents, path:
 function renamed(archived: readonly ArchivedImage[], reference: string | undefined, path: string): readonly ArchivedImage[] {
   const [only] = archived;
   if (only === undefined) throw new BerthError('invalid', `${path} holds no image`);
-  if (reference === undefined) return archived;
+  if (reference === undefined) return withinNames(archived, path);
   if (archived.length > 1) throw new BerthError('invalid', `${path} holds ${String(archived.length)} images, which cannot share the name ${reference}`);
   return [{ ...only, references: [reference] }];
+}
+
+function withinNames(archived: readonly ArchivedImage[], path: string): readonly ArchivedImage[] {
+  const names = archived.reduce((sum, { references }) => sum + references.length, 0);
+  if (names <= maxNames) return archived;
+  throw new BerthError('invalid', `${path} holds ${String(names)} image names, more than ${String(maxNames)}`);
 }
