@@ -19,8 +19,10 @@ export interface ImageComponents {
   readonly catalog: ImageCatalog;
   readonly unfinished: UnfinishedPulls;
   readonly leases: Leases;
-  /** Held while a blob is brought or removed. A layer's lock may be held already, never the other way round. */
+  /** Held while a blob is looked for, kept or removed, but not while it comes. */
   readonly blobLocks: KeyedMutex<Digest>;
+  /** Held while a blob comes from one origin; keys name both. Its blob's lock may be taken meanwhile, never the other way round. */
+  readonly downloadLocks: KeyedMutex<string>;
   /** Held while a layer's snapshot is made or removed. */
   readonly layerLocks: KeyedMutex<SnapshotKey>;
   readonly node: Platform;

@@ -64,6 +64,7 @@ function createComponents({ stateRoot, snapshotters, agent, state, clock, log, o
     unfinished: new UnfinishedPulls(state, clock),
     leases: new Leases(),
     blobLocks: new KeyedMutex<Digest>(),
+    downloadLocks: new KeyedMutex<string>(),
     layerLocks: new KeyedMutex<SnapshotKey>(),
     node: nodePlatform(),
     clock,

@@ -20,6 +20,7 @@ interface Content {
 
 /** An image that has files but no manifest; this makes it one. */
 class DockerSource implements BlobSource {
+  readonly origin = 'archive';
   readonly #content: Content;
 
   constructor(content: Content) {

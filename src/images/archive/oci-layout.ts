@@ -12,6 +12,7 @@ const blobName = (digest: Digest): string => `blobs/sha256/${hexOf(digest)}`;
 
 /** The blobs of an OCI layout. */
 class LayoutSource implements BlobSource {
+  readonly origin = 'archive';
   readonly #files: ArchiveFiles;
 
   constructor(files: ArchiveFiles) {

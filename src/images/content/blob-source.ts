@@ -16,6 +16,8 @@ export interface FetchedManifest {
 
 /** Where an image's content comes from: a registry's repository or an archive. Content is not trusted before its digest is checked. */
 export interface BlobSource {
+  /** Who sends the content: a registry's host, or `archive`. What comes from one is kept apart from what comes from another until it is whole. */
+  readonly origin: string;
   /** By digest or, in a registry, by tag. The bytes have the digest. */
   manifest(name: string, signal: AbortSignal): Promise<FetchedManifest>;
   open(descriptor: Descriptor, offset: number, signal: AbortSignal): Promise<OpenBlob>;

@@ -6,8 +6,12 @@ import { digestOf, hexOf, isDigest } from '../../oci/digest.ts';
 import { Ingest } from './ingest.ts';
 import { storageError } from './storage-error.ts';
 
+/** The origin of what is put as a whole; no registry has this name. */
+const noHost = '(put)';
+
 /**
- * Content by digest, under `<root>/blobs/sha256/<hex>`, and what is on its way there under `<root>/ingest/<hex>`.
+ * Content by digest, under `<root>/blobs/sha256/<hex>`, and what is on its way there under `<root>/ingest/<hex>-<origin>`:
+ * a server that is slow, on purpose perhaps, must not hold up those who get the same content from another.
  *
  *   (absent) ──ingest──▶ partial ──seal──▶ sealed ──publish──▶ published
  *
@@ -18,7 +22,8 @@ export class ContentStore {
   readonly root: string;
   readonly #blobs: string;
   readonly #ingests: string;
-  readonly #sealed = new Set<Digest>();
+  /** The files of what is sealed. */
+  readonly #sealed = new Map<Digest, string>();
 
   constructor(root: string) {
     this.root = root;
@@ -26,15 +31,18 @@ export class ContentStore {
     this.#ingests = join(root, 'ingest');
   }
 
-  /** Makes the directories. */
+  /** Makes the directories, and removes parts of what is published: the last process may have died before it did. */
   async open(): Promise<void> {
     await mkdir(this.#blobs, { recursive: true, mode: 0o700 });
     await mkdir(this.#ingests, { recursive: true, mode: 0o700 });
+    const published = new Set(await readdir(this.#blobs));
+    await this.#removeParts((hex) => published.has(hex));
   }
 
   /** The file with the whole content, if it is here. */
   async locate(digest: Digest): Promise<string | undefined> {
-    if (this.#sealed.has(digest)) return this.#ingestPath(digest);
+    const sealed = this.#sealed.get(digest);
+    if (sealed !== undefined) return sealed;
     return (await exists(this.#blobPath(digest))) ? this.#blobPath(digest) : undefined;
   }
 
@@ -49,7 +57,7 @@ export class ContentStore {
   /** Writes small content durably. */
   async put(digest: Digest, bytes: Uint8Array): Promise<void> {
     if (await exists(this.#blobPath(digest))) return;
-    const ingest = await this.ingest(digest, bytes.byteLength);
+    const ingest = await this.ingest(digest, bytes.byteLength, noHost);
     try {
       await ingest.restart();
       await ingest.append(bytes);
@@ -60,49 +68,73 @@ export class ContentStore {
     await this.publish(digest);
   }
 
-  /** Opens what is there of a blob for appending. One writer a digest: callers hold the digest's lock. */
-  async ingest(digest: Digest, size: number): Promise<Ingest> {
-    this.#sealed.delete(digest);
-    return Ingest.open(this.#ingestPath(digest), { digest, size, onSealed: () => this.#sealed.add(digest) });
+  /** Opens what is there of a blob from one origin for appending. One writer a digest and origin: callers hold a lock on the two. */
+  async ingest(digest: Digest, size: number, origin: string): Promise<Ingest> {
+    const path = this.#ingestPath(digest, origin);
+    if (this.#sealed.get(digest) === path) this.#sealed.delete(digest);
+    await this.#adopt(digest, path);
+    return Ingest.open(path, { digest, size, onSealed: () => this.#seal(digest, path) });
   }
 
   /** Makes sealed content durable. */
   async publish(digest: Digest): Promise<void> {
-    if (!this.#sealed.has(digest)) {
+    const sealed = this.#sealed.get(digest);
+    if (sealed === undefined) {
       if (await exists(this.#blobPath(digest))) return;
       throw new BerthError('internal', `blob ${digest} is not complete`);
     }
     try {
-      await sync(this.#ingestPath(digest));
-      await rename(this.#ingestPath(digest), this.#blobPath(digest));
+      await sync(sealed);
+      await rename(sealed, this.#blobPath(digest));
       await sync(this.#blobs);
     } catch (error) {
       throw storageError(error, `keep blob ${digest}`);
     }
     this.#sealed.delete(digest);
+    await this.#removeParts((hex) => hex === hexOf(digest));
   }
 
   /** Removes the content in every state; absent is success. */
   async remove(digest: Digest): Promise<void> {
     this.#sealed.delete(digest);
     await rm(this.#blobPath(digest), { force: true });
-    await rm(this.#ingestPath(digest), { force: true });
+    await this.#removeParts((hex) => hex === hexOf(digest));
   }
 
   /** Digests of all content in any state. */
   async list(): Promise<readonly Digest[]> {
-    const names = [...(await readdir(this.#blobs)), ...(await readdir(this.#ingests))];
+    const names = [...(await readdir(this.#blobs)), ...(await readdir(this.#ingests)).map(hexOfPart)];
     return [...new Set(names.map((name) => `sha256:${name}`))].filter((name) => isDigest(name));
+  }
+
+  /** The first that is whole counts; what another origin brings after it is of no use any more. */
+  async #seal(digest: Digest, path: string): Promise<void> {
+    const isHere = (await this.locate(digest)) !== undefined || this.#sealed.has(digest);
+    if (isHere) await rm(path, { force: true });
+    else this.#sealed.set(digest, path);
+  }
+
+  /** Earlier versions kept one part of a digest, whoever sent it, and named it by the digest alone. */
+  async #adopt(digest: Digest, path: string): Promise<void> {
+    if (await exists(path)) return;
+    await rename(join(this.#ingests, hexOf(digest)), path).catch(() => undefined);
+  }
+
+  async #removeParts(isOf: (hex: string) => boolean): Promise<void> {
+    const names = (await readdir(this.#ingests)).filter((name) => isOf(hexOfPart(name)));
+    await Promise.all(names.map((name) => rm(join(this.#ingests, name), { force: true })));
   }
 
   #blobPath(digest: Digest): string {
     return join(this.#blobs, hexOf(digest));
   }
 
-  #ingestPath(digest: Digest): string {
-    return join(this.#ingests, hexOf(digest));
+  #ingestPath(digest: Digest, origin: string): string {
+    return join(this.#ingests, `${hexOf(digest)}-${hexOf(digestOf(origin)).slice(0, 16)}`);
   }
 }
+
+const hexOfPart = (name: string): string => name.split('-')[0] ?? name;
 
 async function exists(path: string): Promise<boolean> {
   return stat(path).then(

@@ -24,7 +24,7 @@ export interface BlobFetch {
  */
 export async function fetchBlob(fetch: BlobFetch, descriptor: Descriptor): Promise<void> {
   const startMs = fetch.clock.monotonicMs();
-  const ingest = await fetch.content.ingest(descriptor.digest, descriptor.size);
+  const ingest = await fetch.content.ingest(descriptor.digest, descriptor.size, fetch.source.origin);
   try {
     const resumed = ingest.offset > 0;
     const received = await transfer(fetch, descriptor, ingest);

@@ -9,7 +9,7 @@ export interface IngestTarget {
   readonly digest: Digest;
   /** Bytes of the whole. */
   readonly size: number;
-  readonly onSealed: () => void;
+  readonly onSealed: () => Promise<void>;
 }
 
 /** Chunks from a socket are small; writing them one by one would cost a thread hop each. */
@@ -89,7 +89,7 @@ export class Ingest {
     const { digest, onSealed } = this.#target;
     const found = `sha256:${this.#hash.digest('hex')}`;
     if (found === digest) {
-      onSealed();
+      await onSealed();
       return;
     }
     await this.restart();

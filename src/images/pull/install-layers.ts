@@ -67,43 +67,59 @@ class LayerWork {
     }
   }
 
-  /** Whoever comes second waits here and finds the snapshot made. */
-  #unpack(layer: LayerPlan): Promise<void> {
+  /**
+   * Whoever comes second finds the snapshot made. The layer comes before its lock is taken: a server that sends it slowly
+   * must not hold up those who have it from another.
+   */
+  async #unpack(layer: LayerPlan): Promise<void> {
     const { parts, snapshotter, progress, signal } = this.#context;
+    const isMade = (): boolean => snapshotter.stat(layer.snapshot) !== undefined;
+    if (await parts.layerLocks.run(layer.snapshot, async () => isMade(), signal)) return;
+    const blob = await this.#fetch(layer);
     const make = async (): Promise<void> => {
-      if (snapshotter.stat(layer.snapshot) !== undefined) return;
-      const blob = await this.#fetch(layer);
+      if (isMade()) return;
       progress.enter('unpacking');
       await unpackLayer({ ...parts, snapshotter }, layer, blob, signal);
     };
-    return parts.layerLocks.run(layer.snapshot, make, signal);
+    await parts.layerLocks.run(layer.snapshot, make, signal);
   }
 
   /** Resolves with the blob's file. */
   #fetch(layer: LayerPlan): Promise<string> {
     const known = this.#fetches.get(layer);
     if (known !== undefined) return known;
-    const { parts, signal } = this.#context;
-    const fetch = parts.blobLocks.run(layer.descriptor.digest, () => this.#bring(layer), signal);
+    const fetch = this.#bring(layer);
     // Unpacking may not have come to it yet when it fails.
     fetch.catch(() => undefined);
     this.#fetches.set(layer, fetch);
     return fetch;
   }
 
+  /** Only pulls from the same origin wait for each other's downloads. */
   async #bring(layer: LayerPlan): Promise<string> {
+    const { parts, source, signal } = this.#context;
+    const { digest } = layer.descriptor;
+    await parts.downloadLocks.run(`${digest} ${source.origin}`, () => this.#download(layer), signal);
+    return parts.blobLocks.run(digest, () => this.#keep(layer), signal);
+  }
+
+  async #download(layer: LayerPlan): Promise<void> {
     const { parts, source, downloads, progress, signal } = this.#context;
-    const { content, clock, observer } = parts;
+    const { content, clock, observer, blobLocks } = parts;
     const { digest } = layer.descriptor;
     const index = this.#plan.layers.indexOf(layer);
     const onProgress = (doneBytes: number): void => {
       progress.downloaded(index, doneBytes);
     };
-    if ((await content.locate(digest)) === undefined) {
-      await downloads.run(() => fetchBlob({ source, content, clock, observer, onProgress, signal }, layer.descriptor), signal);
-    }
-    if (!parts.discardUnpackedLayers) await content.publish(digest);
-    return located(await content.locate(digest), layer);
+    // Under the lock, so that a removal that began before our lease is over; after it none begins.
+    const known = await blobLocks.run(digest, () => content.locate(digest), signal);
+    if (known === undefined) await downloads.run(() => fetchBlob({ source, content, clock, observer, onProgress, signal }, layer.descriptor), signal);
+  }
+
+  async #keep(layer: LayerPlan): Promise<string> {
+    const { content, discardUnpackedLayers } = this.#context.parts;
+    if (!discardUnpackedLayers) await content.publish(layer.descriptor.digest);
+    return located(await content.locate(layer.descriptor.digest), layer);
   }
 }
 

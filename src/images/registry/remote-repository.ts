@@ -50,6 +50,10 @@ export class RemoteRepository implements BlobSource {
     this.#endpoints = endpoints;
   }
 
+  get origin(): string {
+    return this.#reference.host;
+  }
+
   /** What the tag means now, if the server tells without sending it. A digest means itself: the server only says that it has it. */
   async headManifest(name: string, signal: AbortSignal): Promise<Digest | undefined> {
     const { response, endpoint } = await this.#ask({ method: 'HEAD', resource: `manifests/${name}`, needs: needsFor(name), headers: { accept: acceptedManifests }, expected: [200], signal });
