@@ -48,10 +48,11 @@ describe('capabilities', () => {
     expect(sets(said)).toEqual([none, none, none, netBind, none]);
   });
 
-  test('names may have their prefix and any case, but only ALL stands for all', async () => {
-    const bounding = async (name: string) => sets(await say('cat /proc/self/status', { capabilities: { drop_capabilities: ['ALL'], add_capabilities: [name] } }))[3];
-    for (const name of ['CAP_NET_BIND_SERVICE', 'net_bind_service', 'cap_Net_Bind_Service']) expect(await bounding(name), name).toBe(netBind);
-    await expect(suite.create(pod, ['true'], secured({ capabilities: { add_capabilities: ['all'] } }))).rejects.toMatchObject(invalid(/all/));
+  test('names may have their prefix and any case, and ALL any case but no prefix', async () => {
+    const bounding = async (name: string, all: string) => sets(await say('cat /proc/self/status', { capabilities: { drop_capabilities: [all], add_capabilities: [name] } }))[3];
+    for (const name of ['CAP_NET_BIND_SERVICE', 'net_bind_service', 'cap_Net_Bind_Service']) expect(await bounding(name, 'ALL'), name).toBe(netBind);
+    for (const all of ['all', 'All']) expect(await bounding('NET_BIND_SERVICE', all), all).toBe(netBind);
+    await expect(suite.create(pod, ['true'], secured({ capabilities: { drop_capabilities: ['CAP_ALL'] } }))).rejects.toMatchObject(invalid(/CAP_ALL/));
   });
 });
 

@@ -121,6 +121,15 @@ test('capabilities: add, drop, ALL and single names; a wrong name is an error', 
   expect(() => sets(['NET_ADMYN'], [])).toThrow('NET_ADMYN');
 });
 
+test('ALL stands for all in any case, where it is added, dropped or ambient, but has no prefix', () => {
+  const sets = (add: string[], drop: string[], addAmbient: string[] = []) => buildSpec(secure({ capabilities: { add, drop, addAmbient } })).process.capabilities;
+  expect(sets([], ['all']).bounding).toEqual([]);
+  expect(sets(['NET_BIND_SERVICE'], ['All']).bounding).toEqual(['CAP_NET_BIND_SERVICE']);
+  expect(sets(['all'], []).bounding).toHaveLength(41);
+  expect(sets([], [], ['all']).ambient).toHaveLength(41);
+  expect(() => sets([], ['CAP_ALL'])).toThrow('CAP_ALL');
+});
+
 test('a capability that the host cannot pass on is left out, so that the container starts without it', () => {
   const chownAndKill = 0b100001n;
   const bounded = (change: Partial<SpecInput['security']>): readonly string[] =>

@@ -23,14 +23,17 @@ function canonical(name: string): string {
   return upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
 }
 
-/** "ALL" stands for the whole set and gives way to single names: ALL is taken or dropped first, then the names. */
+/** The word that stands for the whole set. Its case does not matter, since manifests like that of CoreDNS have it in lower case. */
+const isAll = (name: string): boolean => name.toUpperCase() === 'ALL';
+
+/** ALL stands for the whole set and gives way to single names: ALL is taken or dropped first, then the names. */
 function requestedSet({ add: plain, drop, addAmbient }: CapabilityInput): ReadonlySet<string> {
   // What a process is to keep over an exec it must have in the first place.
   const add = [...plain, ...addAmbient];
-  const dropped = drop.filter((name) => name !== 'ALL').map(canonical);
-  const added = add.filter((name) => name !== 'ALL').map(canonical);
-  const offered = add.includes('ALL') ? all : defaults;
-  const base = drop.includes('ALL') ? [] : offered;
+  const dropped = drop.filter((name) => !isAll(name)).map(canonical);
+  const added = add.filter((name) => !isAll(name)).map(canonical);
+  const offered = add.some(isAll) ? all : defaults;
+  const base = drop.some(isAll) ? [] : offered;
   return new Set([...base, ...added]).difference(new Set(dropped));
 }
 
@@ -49,7 +52,7 @@ export function effectiveCapabilities(request: CapabilityInput | undefined, priv
 export function unknownCapabilities(request: CapabilityInput): readonly string[] {
   const known = new Set(all);
   return [...request.add, ...request.drop, ...request.addAmbient].filter(
-    (name) => name !== 'ALL' && !known.has(canonical(name)),
+    (name) => !isAll(name) && !known.has(canonical(name)),
   );
 }
 
@@ -58,6 +61,6 @@ export function unknownCapabilities(request: CapabilityInput): readonly string[]
  * would reach programs with file capabilities (CVE-2022-24769).
  */
 export function capabilitySets(effective: readonly string[], ambient: readonly string[] = []): OciCapabilities {
-  const raised = ambient.includes('ALL') ? effective : effective.filter((name) => ambient.map(canonical).includes(name));
+  const raised = ambient.some(isAll) ? effective : effective.filter((name) => ambient.map(canonical).includes(name));
   return { bounding: effective, effective, permitted: effective, inheritable: raised, ambient: raised };
 }
