@@ -2,7 +2,7 @@ import type { Image } from '../../images/port.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import type { Waterfall } from '../../lib/waterfall.ts';
 import type { FilesystemMount } from '../../native/port.ts';
-import { apparmorFor } from '../../oci/spec/apparmor.ts';
+import { apparmorFor, takesDefaultProfile } from '../../oci/spec/apparmor.ts';
 import { buildSpec } from '../../oci/spec/build-spec.ts';
 import { effectiveCapabilities } from '../../oci/spec/capabilities.ts';
 import { cgroupsPath } from '../../oci/spec/cgroups-path.ts';
@@ -49,6 +49,7 @@ export async function composeSpec(
   const selinux = parts.selinux.labels(creation.pod, config.security);
   if (selinux !== undefined) await relabel(parts.agent, selinux, filesToRelabel(config, volumes, binds), signal);
   const spec = await waterfall.phase('spec', async () => {
+    if (takesDefaultProfile(config.security.apparmor, config.security.privileged)) await parts.apparmor.provideDefault(parts, signal);
     const plain = buildSpec({ ...specInput(parts, creation, user, [...volumes, ...binds]), selinux });
     return injectDevices(plain, requestedDevices(config.cdiDevices, config.annotations), parts.config.cdiSpecDirs);
   });

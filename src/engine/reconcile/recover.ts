@@ -11,8 +11,9 @@ const featuresMs = 10_000;
 export async function recover(parts: EngineParts): Promise<void> {
   const startMs = parts.clock.monotonicMs();
   loadRecords(parts);
+  parts.background.run('loading the default AppArmor profile', {}, (signal) => parts.apparmor.provideDefault(parts, signal));
   const asking = AbortSignal.timeout(featuresMs);
-  await Promise.all([recoverPods(parts), recoverContainers(parts), parts.features.load(parts, asking), parts.apparmor.load(parts, asking)]);
+  await Promise.all([recoverPods(parts), recoverContainers(parts), parts.features.load(parts, asking)]);
   parts.state.bootSeen();
   const orphans = await findOrphans(parts);
   parts.background.run('cleaning up what no record names', {}, () => sweepOrphans(parts, orphans));

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, vi } from 'vitest';
 import type { OciSpec } from '../../oci/spec/types.ts';
+import type { EngineConfig } from '../config.ts';
 import type { RunningEngine } from '../engine.ts';
 import type { Container, ContainerConfig, ContainerMount } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
@@ -41,11 +42,11 @@ class ContainersFixture {
     });
 }
 
-/** Sets up each test of the file that calls this, and cleans up after it. */
-export function containersFixture(): ContainersFixture {
+/** Sets up each test of the file that calls this, and cleans up after it. `host`: how its node differs from the usual one. */
+export function containersFixture(host: Partial<EngineConfig['host']> = {}): ContainersFixture {
   const fixture = new ContainersFixture();
   beforeEach(async () => {
-    fixture.world = new World();
+    fixture.world = new World({}, host);
     fixture.engine = fixture.world.engine();
     fixture.pod = await fixture.engine.pods.run(podConfig('web', { logDirectory: join(fixture.world.root, 'logs') }), signal());
   });

@@ -34,11 +34,12 @@ export class World {
   readonly config: EngineConfig;
   readonly #engines: RunningEngine[] = [];
 
-  constructor(config: Partial<EngineConfig> = {}) {
+  constructor(config: Partial<EngineConfig> = {}, host: Partial<EngineConfig['host']> = {}) {
     this.snapshotter.snapshots.set('top' as SnapshotKey, { key: 'top' as SnapshotKey, kind: 'committed', parent: undefined, createdAtNs: 1n, usage: undefined });
     this.images.images.push(fakeImage('app'));
     mkdirSync(join(this.root, 'cgroup/memory'), { recursive: true });
-    this.config = { ...this.#defaults(), ...config };
+    const defaults = this.#defaults();
+    this.config = { ...defaults, host: { ...defaults.host, ...host }, ...config };
   }
 
   /** An engine on this node; with `faults`, over drivers that can fail. */
