@@ -65,6 +65,15 @@ test('a command drops the image cmd, arguments keep its entrypoint, nothing at a
   expect(() => run({ image: { ...input.process.image, entrypoint: [], cmd: [] } })).toThrow('no command specified');
 });
 
+test('an entrypoint of one empty word resets that of a base image: it is none', () => {
+  const args = (change: Partial<SpecInput['process']['image']>, more: Partial<SpecInput['process']> = {}): readonly string[] =>
+    buildSpec(withInput({ process: { ...input.process, image: { ...input.process.image, entrypoint: [''], ...change }, ...more } })).process.args;
+  expect(args({ cmd: ['run', '-x'] })).toEqual(['run', '-x']);
+  expect(args({}, { args: ['other'] })).toEqual(['other']);
+  expect(() => args({ cmd: [] })).toThrow('no command specified');
+  expect(args({ entrypoint: ['', 'x'], cmd: [] })).toEqual(['', 'x']);
+});
+
 test('what the host cannot do is left out: swap, huge pages, v2 keys, a lower oom score', () => {
   const { resources } = buildSpec(input).linux;
   expect(resources.memory).toEqual({ limit: 64 << 20 });

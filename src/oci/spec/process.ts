@@ -4,6 +4,9 @@ import type { OciProcess } from './types.ts';
 
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** `ENTRYPOINT [""]` is how a Dockerfile gets rid of what its base image starts. */
+const isReset = (entrypoint: readonly string[]): boolean => entrypoint.length === 1 && entrypoint[0] === '';
+
 /**
  * The argument vector: a command replaces the image's entrypoint and cmd, arguments alone replace its cmd
  * (Kubernetes' and Docker's rule).
@@ -11,7 +14,7 @@ const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 export function processArgs(input: Pick<ProcessInput, 'command' | 'args' | 'image'>): readonly string[] {
   const { command, args, image } = input;
   if (command.length > 0) return [...command, ...args];
-  const argv = [...image.entrypoint, ...(args.length > 0 ? args : image.cmd)];
+  const argv = [...(isReset(image.entrypoint) ? [] : image.entrypoint), ...(args.length > 0 ? args : image.cmd)];
   if (argv.length === 0) {
     throw new BerthError('invalid', 'no command specified', {
       hint: 'the image has neither entrypoint nor cmd, so give the container a command',
