@@ -49,6 +49,14 @@ test('a device of a JSON spec brings its node, mount, environment, groups and ho
   expect(JSON.parse(readFileSync(mark, 'utf8'))).toMatchObject({ id: expect.stringMatching(/^[0-9a-f]{64}$/) });
 });
 
+test('a device node without permissions is there and cannot be opened', async () => {
+  const node = (path: string, minor: number, more: object = {}): object => ({ path, type: 'c', major: 10, minor, ...more });
+  const deviceNodes = [node('/dev/acme-none', 202, { permissions: 'none' }), node('/dev/acme-free', 201)];
+  write('none.json', JSON.stringify({ cdiVersion: '1.1.0', kind: 'acme.example/none', devices: [{ name: '0', containerEdits: { deviceNodes } }] }));
+  const said = await run(asking('acme.example/none=0'), 'stat -c %t:%T /dev/acme-none; for node in none free; do cat /dev/acme-$node; done');
+  expect(said).toMatch(/^a:ca\n.*acme-none.*Operation not permitted\n.*acme-free.*No such device/);
+});
+
 test('a device of a YAML spec is asked for by annotation, and specs are read anew for each container', async () => {
   const yaml = (value: string): string => `cdiVersion: "0.7.0"\nkind: acme.example/net\ndevices:\n- name: fast\n  containerEdits:\n    env:\n    - ACME_NET=${value}\n`;
   write('net.yaml', yaml('first'));

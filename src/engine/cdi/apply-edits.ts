@@ -50,7 +50,7 @@ function editHooks(hooks: OciHooks, added: ContainerEdits['hooks']): OciHooks {
 function editLinux({ linux, process }: OciSpec, { deviceNodes, intelRdt, netDevices }: ContainerEdits): OciLinux {
   const nodes = deviceNodes.map((node) => ({ node, device: deviceOf(node, process) }));
   const replaced = new Set(nodes.map(({ device }) => device.path));
-  const rules = nodes.filter(({ device }) => device.type !== 'p').map(({ node, device }) => ruleOf(node, device));
+  const rules = nodes.filter(hasRule).map(({ node, device }) => ruleOf(node, device));
   return {
     ...linux,
     devices: [...linux.devices.filter(({ path }) => !replaced.has(path)), ...nodes.map(({ device }) => device)],
@@ -59,6 +59,9 @@ function editLinux({ linux, process }: OciSpec, { deviceNodes, intelRdt, netDevi
     ...(netDevices.length === 0 ? {} : { netDevices: { ...linux.netDevices, ...Object.fromEntries(netDevices.map(({ hostInterfaceName, name }) => [hostInterfaceName, { name }])) } }),
   };
 }
+
+/** The device cgroup knows block and character devices alone. */
+const hasRule = ({ node, device }: { readonly node: CdiDeviceNode; readonly device: OciDevice }): boolean => node.permissions !== '' && (device.type === 'b' || device.type === 'c');
 
 const ruleOf = ({ permissions }: CdiDeviceNode, { type, major, minor }: OciDevice): OciDeviceRule => ({ allow: true, type, major, minor, access: permissions });
 

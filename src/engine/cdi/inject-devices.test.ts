@@ -66,6 +66,14 @@ test('device nodes: what the spec leaves open is read from the host, the owner i
   ]);
 });
 
+test('permissions "none" are a node without access, and only block and character devices have rules', () => {
+  const nodes = [{ path: '/dev/acme0', type: 'c', major: 10, minor: 200, permissions: 'none' }, { path: '/dev/acme1', type: 'u', major: 10, minor: 201 }, { path: '/dev/pipe', type: 'p' }];
+  write('static/acme.json', vendor([device('0', { deviceNodes: nodes })]));
+  const { devices, resources } = inject(gpu('0')).linux;
+  expect(devices.map(({ path, type }) => [path, type])).toEqual([['/dev/acme0', 'c'], ['/dev/acme1', 'u'], ['/dev/pipe', 'p']]);
+  expect(resources.devices).toEqual(spec.linux.resources.devices);
+});
+
 test('a device node that is not on this node is an error', () => {
   write('static/acme.json', vendor([device('0', { deviceNodes: [{ path: '/dev/acme0' }] })]));
   expect(() => inject(gpu('0'))).toThrow('/dev/acme0');

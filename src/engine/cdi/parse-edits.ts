@@ -22,8 +22,6 @@ function parseDeviceNode(node: JsonObject, what: string): CdiDeviceNode {
   const type = stringField(node, 'type', what);
   const known = deviceTypes.find((each) => each === type);
   if (type !== '' && known === undefined) throw invalid(what, `has a device node of the unknown type "${type}"`);
-  const permissions = stringField(node, 'permissions', what);
-  if (!/^[rwm]{0,3}$/.test(permissions)) throw invalid(what, `has a device node with the permissions "${permissions}"`);
   return {
     path,
     hostPath: stringField(node, 'hostPath', what) || path,
@@ -31,10 +29,18 @@ function parseDeviceNode(node: JsonObject, what: string): CdiDeviceNode {
     major: optionalCount(node, 'major', what),
     minor: optionalCount(node, 'minor', what),
     fileMode: optionalCount(node, 'fileMode', what),
-    permissions: permissions === '' ? 'rwm' : permissions,
+    permissions: parsePermissions(node, what),
     uid: optionalCount(node, 'uid', what),
     gid: optionalCount(node, 'gid', what),
   };
+}
+
+/** Left out means everything; "none" is the word for a node that the device cgroup is to keep closed. */
+function parsePermissions(node: JsonObject, what: string): string {
+  const permissions = stringField(node, 'permissions', what) || 'rwm';
+  if (permissions === 'none') return '';
+  if (!/^[rwm]{1,3}$/.test(permissions)) throw invalid(what, `has a device node with the permissions "${permissions}"`);
+  return permissions;
 }
 
 function parseMount(mount: JsonObject, what: string): CdiMount {

@@ -19,6 +19,7 @@ export interface CdiDeviceNode {
   readonly major: number | undefined;
   readonly minor: number | undefined;
   readonly fileMode: number | undefined;
+  /** Of `rwm`; empty: the node is there and cannot be opened. */
   readonly permissions: string;
   readonly uid: number | undefined;
   readonly gid: number | undefined;
