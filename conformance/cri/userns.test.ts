@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
@@ -14,15 +15,20 @@ const own = { network: 'POD', pid: 'CONTAINER', ipc: 'POD' };
 
 describe.skipIf(noModernRuntime !== undefined)('pods with a user namespace', () => {
   let suite: CriSuite;
+  let specs: string;
 
   beforeAll(async () => {
-    suite = await CriSuite.start(await modernRuntime());
+    specs = mkdtempSync(join(tmpdir(), 'berth-cdi-'));
+    suite = await CriSuite.start({ ...(await modernRuntime()), containers: { cdi_spec_dirs: [specs] } });
   }, 300_000);
   afterEach(async () => {
     await suite.node.removePods();
     expect(await suite.node.leaks()).toEqual(noHoldings);
   });
-  afterAll(async () => suite.close());
+  afterAll(async () => {
+    await suite.close();
+    rmSync(specs, { recursive: true });
+  });
 
   const podWith = async (options: object = {}, over: Partial<PodConfig> = {}, handler = ''): Promise<SuitePod> =>
     suite.pod({ ...over, linux: { cgroup_parent: suite.node.scratch.cgroup, security_context: { namespace_options: { ...own, userns_options: mapped, ...options } } } }, handler);
@@ -69,6 +75,15 @@ describe.skipIf(noModernRuntime !== undefined)('pods with a user namespace', () 
     expect(await say(id, 'stat -c %u:%g /mapped/of-root; echo x > /mapped/new && stat -c %u:%g /mapped/new; stat -c %u:%g /plain/of-root')).toBe('0:0\n0:0\n65534:65534\n');
     expect(statSync(join(volume, 'new'))).toMatchObject({ uid: 0, gid: 0 });
     expect((await suite.cri.containerStatus(id)).mounts[0]).toMatchObject({ uidMappings: [map], gidMappings: [map] });
+  });
+
+  test('what a CDI device binds is the container’s users’ too', async () => {
+    const library = join(suite.node.scratch.dir, 'userns-library');
+    mkdirSync(library);
+    const mounts = [{ hostPath: library, containerPath: '/usr/lib/acme' }];
+    writeFileSync(join(specs, 'acme.json'), JSON.stringify({ cdiVersion: '0.6.0', kind: 'acme.example/gpu', devices: [{ name: '0', containerEdits: { mounts } }] }));
+    const id = await suite.run(await podWith(), [...waiting], { CDI_devices: [{ name: 'acme.example/gpu=0' }], ...inUserns() });
+    expect(await say(id, 'stat -c %u:%g /usr/lib/acme; echo x > /usr/lib/acme/new && stat -c %u:%g /usr/lib/acme/new')).toBe('0:0\n0:0\n');
   });
 
   test('an image can be mounted as a volume there too', async () => {

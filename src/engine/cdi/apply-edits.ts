@@ -1,6 +1,6 @@
 import { BerthError } from '../../lib/errors.ts';
 import { readDevice } from '../../lib/host-facts.ts';
-import { byDepth } from '../../oci/spec/mounts.ts';
+import { byDepth, withMappings } from '../../oci/spec/mounts.ts';
 import type { OciDevice, OciDeviceRule, OciHooks, OciLinux, OciMount, OciProcess, OciSpec } from '../../oci/spec/types.ts';
 import type { CdiDeviceNode, CdiMount, ContainerEdits } from './spec-file.ts';
 
@@ -9,7 +9,7 @@ export function applyEdits(spec: OciSpec, edits: ContainerEdits): OciSpec {
   return {
     ...spec,
     process: editProcess(spec.process, edits),
-    mounts: editMounts(spec.mounts, edits.mounts),
+    mounts: editMounts(spec, edits.mounts),
     ...(edits.hooks.length > 0 ? { hooks: editHooks(spec.hooks ?? {}, edits.hooks) } : {}),
     linux: editLinux(spec, edits),
   };
@@ -28,17 +28,17 @@ function editProcess(process: OciProcess, { env, additionalGids }: ContainerEdit
   };
 }
 
-function editMounts(mounts: readonly OciMount[], added: readonly CdiMount[]): readonly OciMount[] {
+function editMounts({ mounts, linux }: OciSpec, added: readonly CdiMount[]): readonly OciMount[] {
   if (added.length === 0) return mounts;
   const replaced = new Set(added.map(({ containerPath }) => containerPath));
-  return byDepth([...mounts.filter(({ destination }) => !replaced.has(destination)), ...added.map(ociMount)]);
+  return byDepth([...mounts.filter(({ destination }) => !replaced.has(destination)), ...added.map((mount) => ociMount(mount, linux))]);
 }
 
-/** Without a type it is a bind mount, which an OCI runtime tells by its options. */
-function ociMount({ hostPath, containerPath, type, options }: CdiMount): OciMount {
+/** Without a type it is a bind mount, which an OCI runtime tells by its options. It has the pod's owners, as the request's mounts have. */
+function ociMount({ hostPath, containerPath, type, options }: CdiMount, linux: OciLinux): OciMount {
+  if (type !== '' && type !== 'bind' && type !== 'none') return { destination: containerPath, source: hostPath, type, options };
   const binds = options.includes('bind') || options.includes('rbind');
-  const isBind = type === '' || type === 'bind' || type === 'none';
-  return { destination: containerPath, source: hostPath, type: isBind ? 'bind' : type, options: isBind && !binds ? ['rbind', ...options] : options };
+  return withMappings({ destination: containerPath, source: hostPath, type: 'bind', options: binds ? options : ['rbind', ...options] }, linux);
 }
 
 function editHooks(hooks: OciHooks, added: ContainerEdits['hooks']): OciHooks {

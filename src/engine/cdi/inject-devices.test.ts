@@ -53,6 +53,19 @@ test('environment, groups, mounts and hooks; a file’s own edits come once and 
   expect(changed.hooks).toEqual({ createContainer: [{ path: '/bin/ldconfig', args: ['ldconfig', '-v'], env: [], timeout: 5 }] });
 });
 
+test('in a pod with a user namespace what is bound is shown with the pod’s mappings, and nothing else is', () => {
+  const mounts = [{ hostPath: '/a', containerPath: '/a' }, { hostPath: '/b', containerPath: '/b', type: 'none', options: ['bind'] }, { hostPath: 'tmpfs', containerPath: '/t', type: 'tmpfs' }];
+  write('static/acme.json', vendor([device('0', { mounts })]));
+  const mappings = { uidMappings: [{ containerID: 0, hostID: 200_000, size: 65_536 }], gidMappings: [{ containerID: 0, hostID: 300_000, size: 65_536 }] };
+  const changed = injectDevices({ ...spec, linux: { ...spec.linux, ...mappings } }, [gpu('0')], dirs);
+  expect(changed.mounts.map(({ destination, uidMappings, gidMappings }) => ({ destination, uidMappings, gidMappings }))).toEqual([
+    { destination: '/a', ...mappings },
+    { destination: '/b', ...mappings },
+    { destination: '/t', uidMappings: undefined, gidMappings: undefined },
+    { destination: '/etc/hosts', uidMappings: undefined, gidMappings: undefined },
+  ]);
+});
+
 test('device nodes: what the spec leaves open is read from the host, the owner is the container’s user', () => {
   write('static/acme.json', vendor([device('0', { deviceNodes: [{ path: '/dev/acme0', hostPath: '/dev/null' }, { path: '/dev/acme1', type: 'b', major: 8, minor: 1, fileMode: 0o600, uid: 5, permissions: 'r' }] })]));
   const { devices, resources } = inject(gpu('0')).linux;

@@ -1,6 +1,6 @@
 import { ociIdMappings } from './namespaces.ts';
 import type { BindInput, NamespaceInput, PodFiles, SecurityInput } from './input.ts';
-import type { OciMount } from './types.ts';
+import type { OciLinux, OciMount } from './types.ts';
 
 /** The kernel mounts a sysfs only for the owner of the network namespace; who has another's gets the host's tree to read. */
 function sysMount(foreignNetwork: boolean, options: readonly string[]): OciMount {
@@ -41,8 +41,12 @@ function bindMount(bind: BindInput): OciMount {
     source: bind.source,
     options: ['rbind', propagationOption[bind.propagation], access, ...(bind.options ?? [])],
   };
-  if (bind.uidMappings.length === 0 && bind.gidMappings.length === 0) return mount;
-  return { ...mount, uidMappings: ociIdMappings(bind.uidMappings), gidMappings: ociIdMappings(bind.gidMappings) };
+  return withMappings(mount, { uidMappings: ociIdMappings(bind.uidMappings), gidMappings: ociIdMappings(bind.gidMappings) });
+}
+
+/** A bind mount that shows files as those of the mapped users; without mappings it shows them as they are. */
+export function withMappings(mount: OciMount, { uidMappings = [], gidMappings = [] }: Pick<OciLinux, 'uidMappings' | 'gidMappings'>): OciMount {
+  return uidMappings.length === 0 && gidMappings.length === 0 ? mount : { ...mount, uidMappings, gidMappings };
 }
 
 const normal = (path: string): string => (path.length > 1 ? path.replace(/\/+$/, '') : path);
