@@ -160,6 +160,12 @@ describe('devices', () => {
     expect(await run({}, 'mknod /tmp/d c 10 237 && : < /tmp/d')).toMatch(/not permitted/);
   });
 
+  test.skipIf(!existsSync('/dev/net/tun'))('who has NET_ADMIN may open /dev/net/tun, mounted or made, as manifests of tunnels expect', async () => {
+    const mounts = [{ container_path: '/dev/net/tun', host_path: '/dev/net/tun' }];
+    const linux = { security_context: { namespace_options: own, capabilities: { add_capabilities: ['NET_ADMIN', 'MKNOD'], drop_capabilities: ['ALL'] } } };
+    expect(await run({ mounts, linux }, ': < /dev/net/tun && echo mounted; mknod /tmp/tun c 10 200 && : < /tmp/tun && echo made')).toBe('mounted\nmade\n');
+  });
+
   test.each<[string, object, RegExp]>([
     ['wrong permissions', device('/dev/null', '/dev/n', 'x'), /permissions "x"/],
     ['a file', device('/etc/passwd', '/dev/n'), /not a device/],

@@ -109,6 +109,13 @@ test('privileged: every capability and device, nothing masked, /sys writable', (
   expect(spec.mounts.find((m) => m.destination === '/sys')?.options).toContain('rw');
 });
 
+test('tunnels are open to who may make them: the device is allowed with NET_ADMIN alone', () => {
+  const tun = { allow: true, type: 'c', major: 10, minor: 200, access: 'rwm' };
+  const rules = (add: string[]) => buildSpec(secure({ capabilities: { add, drop: ['ALL'], addAmbient: [] } })).linux.resources.devices;
+  expect(rules(['NET_ADMIN'])).toContainEqual(tun);
+  expect(rules(['NET_RAW'])).not.toContainEqual(tun);
+});
+
 test("on the host's network a user namespace gets the host's /sys, since the kernel lets it mount none", () => {
   const mapping = [{ containerId: 0, hostId: 100_000, length: 65_536 }];
   const sysOf = (change: Partial<SpecInput['namespaces']>) => buildSpec(withInput({ namespaces: { ...input.namespaces, ...change } })).mounts.find((m) => m.destination === '/sys');

@@ -16,7 +16,7 @@ function checkCapabilities(input: SpecInput): void {
   if (unknown.length > 0) throw new BerthError('invalid', `unknown capability ${unknown.join(', ')}`, { hint: 'see capabilities(7) for the names' });
 }
 
-function buildProcess(input: SpecInput): OciProcess {
+function buildProcess(input: SpecInput, capabilities: readonly string[]): OciProcess {
   const { process, security } = input;
   return {
     terminal: process.tty,
@@ -24,7 +24,7 @@ function buildProcess(input: SpecInput): OciProcess {
     args: processArgs(process),
     env: processEnv(process),
     cwd: posix.resolve('/', process.workingDir || process.image.workingDir),
-    capabilities: capabilitySets(effectiveCapabilities(security.capabilities, security.privileged, input.host.boundingCapabilities), security.capabilities?.addAmbient),
+    capabilities: capabilitySets(capabilities, security.capabilities?.addAmbient),
     noNewPrivileges: security.noNewPrivileges,
     oomScoreAdj: oomScoreAdj(input.resources.oomScoreAdj, input.host),
     ...(input.apparmorProfile === undefined ? {} : { apparmorProfile: input.apparmorProfile }),
@@ -32,7 +32,7 @@ function buildProcess(input: SpecInput): OciProcess {
   };
 }
 
-function buildLinux(input: SpecInput): OciLinux {
+function buildLinux(input: SpecInput, capabilities: readonly string[]): OciLinux {
   const { security, namespaces: ns } = input;
   const propagation = rootfsPropagation(input.binds);
   return {
@@ -41,7 +41,7 @@ function buildLinux(input: SpecInput): OciLinux {
       ? {}
       : { uidMappings: ociIdMappings(ns.user.uidMappings), gidMappings: ociIdMappings(ns.user.gidMappings) }),
     cgroupsPath: input.cgroupsPath,
-    resources: { ...ociResources(input.resources, input.host), devices: deviceRules(security.privileged, input.devices) },
+    resources: { ...ociResources(input.resources, input.host), devices: deviceRules(input, capabilities) },
     devices: input.devices.map(({ device }) => device),
     // An empty list is meant: the kubelet sends the customary paths, or none for procMount: Unmasked.
     maskedPaths: security.privileged ? [] : security.maskedPaths,
@@ -55,12 +55,13 @@ function buildLinux(input: SpecInput): OciLinux {
 /** The OCI runtime spec of a container. Pure: all that depends on the host is in the input. */
 export function buildSpec(input: SpecInput): OciSpec {
   checkCapabilities(input);
+  const capabilities = effectiveCapabilities(input.security.capabilities, input.security.privileged, input.host.boundingCapabilities);
   return {
     ociVersion,
-    process: buildProcess(input),
+    process: buildProcess(input, capabilities),
     root: { path: input.rootfs, readonly: input.security.readonlyRootfs },
     mounts: mounts(input),
     annotations: input.annotations,
-    linux: buildLinux(input),
+    linux: buildLinux(input, capabilities),
   };
 }

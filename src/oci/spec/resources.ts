@@ -1,4 +1,4 @@
-import type { HostFacts, ResourceInput } from './input.ts';
+import type { HostFacts, ResourceInput, SpecInput } from './input.ts';
 import type { OciDeviceRule, OciResources } from './types.ts';
 
 type Defined<Shape> = { -readonly [Key in keyof Shape]?: Exclude<Shape[Key], undefined> };
@@ -41,11 +41,11 @@ const allowed = (type: string, major: number, minor: number | undefined, access:
   access,
 });
 
+/** Whoever may make tunnels may open /dev/net/tun, whatever the OCI runtime thinks: no manifest asks for it by a device. */
+const tunnels = (capabilities: readonly string[]): readonly OciDeviceRule[] => (capabilities.includes('CAP_NET_ADMIN') ? [allowed('c', 10, 200, 'rwm')] : []);
+
 /** The device cgroup: deny all, then what every container needs, then what it asked for. */
-export function deviceRules(
-  privileged: boolean,
-  devices: readonly { readonly device: { readonly type: string; readonly major: number; readonly minor: number }; readonly access: string }[],
-): readonly OciDeviceRule[] {
+export function deviceRules({ security: { privileged }, devices }: Pick<SpecInput, 'security' | 'devices'>, capabilities: readonly string[]): readonly OciDeviceRule[] {
   if (privileged) return [{ allow: true, access: 'rwm' }];
   return [
     { allow: false, access: 'rwm' },
@@ -54,6 +54,7 @@ export function deviceRules(
     allowed('c', 5, 1, 'rwm'), // console
     allowed('c', 5, 2, 'rwm'), // ptmx
     allowed('c', 136, undefined, 'rwm'), // pts
+    ...tunnels(capabilities),
     ...devices.map(({ device, access }) => allowed(device.type, device.major, device.minor, access)),
   ];
 }
