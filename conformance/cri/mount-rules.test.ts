@@ -150,6 +150,15 @@ describe('devices', () => {
     expect(await run(device(below, '/dev/all'), `${numbers} /dev/all/one /dev/all/deep/two; ls /dev/all`)).toBe('1:5\n1:7\ndeep\none\n');
   });
 
+  test('what LXC and udev keep among the devices for themselves is not passed on', async () => {
+    for (const name of ['.lxc', '.lxd-mounts', '.udev']) {
+      mkdirSync(join(host, 'nested', name), { recursive: true });
+      execFileSync('mknod', [join(host, 'nested', name, 'inner'), 'c', '1', '5']);
+    }
+    execFileSync('mknod', [join(host, 'nested/outer'), 'c', '1', '5']);
+    expect(await run(device(join(host, 'nested'), '/dev/nested'), 'ls -A /dev/nested')).toBe('outer\n');
+  });
+
   test('permissions hold', async () => {
     expect(await run(device('/dev/loop-control', '/dev/d', 'r'), ': < /dev/d && echo read; : > /dev/d')).toMatch(/^read\n.*not permitted/);
     expect(await run(device('/dev/loop-control', '/dev/d', 'w'), ': > /dev/d && echo written; : < /dev/d')).toMatch(/^written\n.*not permitted/);

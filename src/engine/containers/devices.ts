@@ -8,8 +8,8 @@ import type { ContainerConfig, ContainerDevice } from '../model/container.ts';
 
 type SpecDevices = SpecInput['devices'];
 
-/** What the container gets from mounts of its own, or makes itself. */
-const notPassed = new Set(['pts', 'shm', 'fd', 'mqueue', 'console', 'ptmx']);
+/** What the container gets from mounts of its own, or makes itself, and where LXC (whole kernel file systems) and udev keep things of their own. */
+const notPassed = new Set(['pts', 'shm', 'fd', 'mqueue', 'console', 'ptmx', '.lxc', '.lxd-mounts', '.udev']);
 
 /** The devices of the spec: those asked for, and all of the host's for a privileged container. With an `owner` they are the owner's. */
 export function specDevices({ security, devices }: ContainerConfig, owner: DeviceOwner | undefined): SpecDevices {
