@@ -43,6 +43,12 @@ test('the default profile is given to the kernel once, and only where there is A
   expect(new TextDecoder().decode(parser.mock.calls[0]?.[0].stdin)).toMatch(/^profile berth-default /m);
 });
 
+test.each(['unconfined', 'runc', 'crun'])('containers take signals of %s', async (peer) => {
+  const { parser, provide } = node();
+  await provide(new Apparmor(true, profiles));
+  expect(new TextDecoder().decode(parser.mock.calls[0]?.[0].stdin)).toContain(`signal (receive) peer=${peer},`);
+});
+
 test('a default profile that was unloaded is given to the kernel again', async () => {
   const { parser, provide } = node();
   const host = new Apparmor(true, profiles);

@@ -3,7 +3,8 @@ export const defaultProfileName = 'berth-default';
 
 /**
  * What apparmor_parser is given: files, network and the capabilities that the container has are free, the kernel's own
- * knobs are not, and signals and traces stay among containers.
+ * knobs are not, and signals and traces stay among containers. AppArmor 4 has profiles named runc and crun for the OCI
+ * runtimes, through which foreign shims send their signals; where it has none, the names match nothing.
  */
 export const defaultProfile = `#include <tunables/global>
 
@@ -16,6 +17,8 @@ profile ${defaultProfileName} flags=(attach_disconnected,mediate_deleted) {
   umount,
 
   signal (receive) peer=unconfined,
+  signal (receive) peer=runc,
+  signal (receive) peer=crun,
   signal (send, receive) peer=${defaultProfileName},
   ptrace (trace, read, tracedby, readby) peer=${defaultProfileName},
 
