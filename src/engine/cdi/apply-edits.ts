@@ -65,16 +65,21 @@ const hasRule = ({ node, device }: { readonly node: CdiDeviceNode; readonly devi
 
 const ruleOf = ({ permissions }: CdiDeviceNode, { type, major, minor }: OciDevice): OciDeviceRule => ({ allow: true, type, major, minor, access: permissions });
 
-/** What the spec leaves open is as on the host, but for the owner: that is the container's user, unless it is root. */
+/**
+ * What the spec leaves open is as on the host, but for the owner: that is the container's user, unless it is root. A type
+ * and a major number need no host: CDI's own writers leave out a minor number of 0.
+ */
 function deviceOf(node: CdiDeviceNode, { user }: OciProcess): OciDevice {
-  const whole = node.type === 'p' || (node.type !== undefined && node.major !== undefined && node.minor !== undefined);
-  const host = whole ? undefined : readDevice(node.hostPath);
-  if (!whole && host === undefined) throw new BerthError('invalid', `CDI asks for the device ${node.hostPath}, which is not on this node`);
+  const { type, path } = node;
+  const host = type === 'p' ? undefined : readDevice(node.hostPath);
+  const numbers = type === 'p' || node.major !== undefined ? { major: node.major ?? 0, minor: node.minor ?? 0 } : host;
+  const found = type ?? host?.type;
+  if (found === undefined || numbers === undefined) throw new BerthError('invalid', `CDI asks for the device ${node.hostPath}, which is not on this node`);
   return {
-    path: node.path,
-    type: node.type ?? host?.type ?? 'c',
-    major: node.major ?? host?.major ?? 0,
-    minor: node.minor ?? host?.minor ?? 0,
+    path,
+    type: found,
+    major: numbers.major,
+    minor: numbers.minor,
     fileMode: node.fileMode ?? host?.fileMode ?? 0o666,
     uid: node.uid ?? (user.uid > 0 ? user.uid : (host?.uid ?? 0)),
     gid: node.gid ?? (user.gid > 0 ? user.gid : (host?.gid ?? 0)),

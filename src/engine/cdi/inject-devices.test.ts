@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -85,6 +85,16 @@ test('permissions "none" are a node without access, and only block and character
   const { devices, resources } = inject(gpu('0')).linux;
   expect(devices.map(({ path, type }) => [path, type])).toEqual([['/dev/acme0', 'c'], ['/dev/acme1', 'u'], ['/dev/pipe', 'p']]);
   expect(resources.devices).toEqual(spec.linux.resources.devices);
+});
+
+test('a type and a major number are enough, since writers leave out a minor of 0', () => {
+  write('static/acme.json', vendor([device('0', { deviceNodes: [{ path: '/dev/acme0', type: 'c', major: 195 }, { path: '/dev/acme1', hostPath: '/dev/null', type: 'c', major: 195 }] })]));
+  expect(inject(gpu('0')).linux.devices).toMatchObject([{ type: 'c', major: 195, minor: 0 }, { type: 'c', major: 195, minor: 0 }]);
+});
+
+test.skipIf(!existsSync('/dev/console'))('a node whose numbers the spec tells has the mode of the host’s all the same', () => {
+  write('static/acme.json', vendor([device('0', { deviceNodes: [{ path: '/dev/acme0', hostPath: '/dev/console', type: 'c', major: 195, minor: 1 }] })]));
+  expect(inject(gpu('0')).linux.devices[0]?.fileMode).toBe(statSync('/dev/console').mode & 0o777);
 });
 
 test('a device node that is not on this node is an error', () => {
