@@ -147,9 +147,9 @@ describe.skipIf(unbuildable !== undefined)('streams', () => {
       const first = await attach();
       first.type('one\n');
       await eventually(() => { expect(first.seen).toBe('got one\n'); });
+      first.type('last\n');
       first.endInput();
-      await sleep(300);
-      await first.kill();
+      expect(await first.result).toEqual({ stdout: 'got one\ngot last\n', stderr: '', code: 0 });
       expect((await suite.cri.containerStatus(shell)).state).toBe('CONTAINER_RUNNING');
       const second = await attach();
       second.type('two\n');
@@ -172,6 +172,17 @@ describe.skipIf(unbuildable !== undefined)('streams', () => {
       const client = new StreamingClient(await urlOf('Attach', { container_id: shell, ...terminal }), { transport, streams: terminal });
       client.type('echo $((6*7)); exit\n');
       expect((await client.result).stdout).toMatch(/42\r\n/);
+    });
+
+    test('attach to a terminal ends with the client’s input, however much the container says', async () => {
+      const shell = await suite.run(pod, ['sh', '-c', 'while :; do echo chatter; sleep 0.02; done & while read line; do echo "got $line"; done'], { stdin: true, stdin_once: true, tty: true, metadata: { name: `chatty-${transport}` } });
+      for (const word of ['one', 'two']) {
+        const client = new StreamingClient(await urlOf('Attach', { container_id: shell, ...terminal }), { transport, streams: terminal });
+        client.type(`${word}\n`);
+        client.endInput();
+        expect(await client.result).toMatchObject({ stdout: expect.stringContaining(`got ${word}\r\n`), code: 0 });
+      }
+      expect((await suite.cri.containerStatus(shell)).state).toBe('CONTAINER_RUNNING');
     });
 
     const fetchThrough = async (port: number): Promise<string> => {

@@ -104,6 +104,18 @@ describe.each(handlers)('$name', (handler) => {
     expect((await task.state()).status).toBe('running');
   });
 
+  test.runIf(ours).each([['says much', 'yes'], ['says little', 'while :; do echo y; sleep 0.05; done'], ['is silent', 'sleep 1000']])('an attachment that ends with its input does so, with the answer, when the container %s', async (_how, chatter) => {
+    const { task, bundle } = await lab.running({ script: `${chatter} & while read x; do echo "got $x" >&2; done; echo over >&2`, stdin: true });
+    for (const word of ['one', 'two']) {
+      const session = await task.attach({ ...everything, endsWithInput: true });
+      required(session.stdin).end(`${word}\n`);
+      expect(await Promise.all([textOf(session.stderr), count(required(session.stdout)).then(() => 'ended'), session.exit])).toEqual([`got ${word}\n`, 'ended', undefined]);
+      await session.close();
+    }
+    expect((await task.state()).status).toBe('running');
+    expect(lab.leftovers({ task, bundle })).toEqual([]);
+  });
+
   test.runIf(ours)('stdin that is wanted once ends with its first client', async () => {
     const { task } = await lab.running({ script: 'while read x; do echo "got $x"; done; echo over; exit 2', stdin: true, stdinOnce: true });
     const other = await task.attach(everything);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { BerthError } from '../lib/errors.ts';
 import type { ContainerMethods, StdioPaths } from './methods.ts';
-import type { Session, StreamChoice, TaskExit, TerminalSize } from './port.ts';
+import type { AttachChoice, Session, TaskExit, TerminalSize } from './port.ts';
 import type { ShimParts, ShimTarget } from './shim-parts.ts';
 import { StreamFifos } from './stream-fifos.ts';
 
@@ -17,10 +17,14 @@ export interface Attachable {
 }
 
 /** Joins a client to the container's own streams. */
-export async function openAttachment(parts: ShimParts, target: ShimTarget, to: Attachable & { readonly streams: StreamChoice }, signal?: AbortSignal): Promise<Session> {
+export async function openAttachment(parts: ShimParts, target: ShimTarget, to: Attachable & { readonly streams: AttachChoice }, signal?: AbortSignal): Promise<Session> {
   signal?.throwIfAborted();
   const directory = join(target.handle.bundle, `attach-${randomBytes(8).toString('hex')}`);
-  const fifos = await StreamFifos.make(parts.agent, { directory, streams: to.streams, afterStdin: async () => undefined });
+  const inputEnded = Promise.withResolvers<void>();
+  const afterStdin = async (): Promise<void> => {
+    if (to.streams.endsWithInput === true) inputEnded.resolve();
+  };
+  const fifos = await StreamFifos.make(parts.agent, { directory, streams: to.streams, afterStdin });
   try {
     await to.join(withoutTerminal(fifos.paths), signal);
   } catch (error) {
@@ -28,7 +32,7 @@ export async function openAttachment(parts: ShimParts, target: ShimTarget, to: A
     throw error;
   }
   fifos.opened();
-  return new Attachment(fifos, to);
+  return new Attachment(fifos, to, inputEnded.promise);
 }
 
 function withoutTerminal({ stdin, stdout, stderr }: StdioPaths): AttachPaths {
@@ -44,11 +48,12 @@ class Attachment implements Session {
   readonly #to: Attachable;
   readonly #closing = new AbortController();
 
-  constructor(fifos: StreamFifos, to: Attachable) {
+  /** @param inputEnded resolves when the client has ended the input that ends the session. */
+  constructor(fifos: StreamFifos, to: Attachable, inputEnded: Promise<void>) {
     ({ stdin: this.stdin, stdout: this.stdout, stderr: this.stderr } = fifos);
     this.#fifos = fifos;
     this.#to = to;
-    this.exit = this.#finish();
+    this.exit = this.#finish(inputEnded);
   }
 
   async resize(size: TerminalSize): Promise<void> {
@@ -62,10 +67,19 @@ class Attachment implements Session {
     await this.exit;
   }
 
-  async #finish(): Promise<number | undefined> {
-    const exit = await this.#to.wait(this.#closing.signal).catch(() => undefined);
+  async #finish(inputEnded: Promise<void>): Promise<number | undefined> {
+    const ended = this.#to.wait(this.#closing.signal).catch(() => undefined);
+    const exit = await Promise.race([ended, this.#leave(inputEnded)]);
+    this.#closing.abort();
     await this.#fifos.settle();
     this.#fifos.remove();
     return exit?.exitCode;
+  }
+
+  /** The container goes on without this client. */
+  async #leave(inputEnded: Promise<void>): Promise<undefined> {
+    await inputEnded;
+    await this.#fifos.cutOff();
+    return undefined;
   }
 }

@@ -90,6 +90,12 @@ export interface StreamChoice {
   readonly tty: boolean;
 }
 
+/** What a client wants of a container's own streams. */
+export interface AttachChoice extends StreamChoice {
+  /** The end of the client's stdin, of which the container does not hear, ends the session; it has no exit code then. */
+  readonly endsWithInput?: boolean;
+}
+
 /** A process in a container and the streams of one client that talks to it. */
 export interface Session {
   /** Ending it closes the process's stdin: always for an exec, with `stdin_once` alone for an attachment. What a process no longer reads is dropped. */
@@ -128,7 +134,7 @@ export interface Task {
   /** Starts a process with streams of its own. The signal ends the starting, not the session. */
   exec(spec: ExecSessionSpec, signal?: AbortSignal): Promise<Session>;
   /** Joins the main process's streams from now on. The signal ends the joining, not the session. */
-  attach(streams: StreamChoice, signal?: AbortSignal): Promise<Session>;
+  attach(streams: AttachChoice, signal?: AbortSignal): Promise<Session>;
   stats(signal?: AbortSignal): Promise<CgroupStats>;
   /** OCI LinuxResources JSON object. */
   update(resources: unknown, signal?: AbortSignal): Promise<void>;

@@ -11,7 +11,7 @@ import { readExitRecord } from './exit-record.ts';
 import { logControlAddress, rememberedLog } from './log-control.ts';
 import { type ContainerMethods, type ExitAnswer, pack, packSpec, type ProcessId, type TaskMethods } from './methods.ts';
 import { changeOomScores } from './oom-score.ts';
-import type { ExecOutcome, ExecSessionSpec, ExecSpec, ScoreChange, Session, StreamChoice, Task, TaskExit, TaskHandle, TaskState, TaskStatus, TerminalSize } from './port.ts';
+import type { AttachChoice, ExecOutcome, ExecSessionSpec, ExecSpec, ScoreChange, Session, Task, TaskExit, TaskHandle, TaskState, TaskStatus, TerminalSize } from './port.ts';
 import { callMs, type ShimParts, type ShimTarget, taskMethodsOf } from './shim-parts.ts';
 
 const sigkill = 9;
@@ -95,7 +95,7 @@ export class ShimTask implements Task {
     return openExec(this.#parts, this.#target, spec, signal);
   }
 
-  async attach(streams: StreamChoice, signal?: AbortSignal): Promise<Session> {
+  async attach(streams: AttachChoice, signal?: AbortSignal): Promise<Session> {
     const { attach } = this.#parts.methods.container;
     const to = {
       streams,

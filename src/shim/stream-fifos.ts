@@ -12,6 +12,8 @@ type StreamName = (typeof streamNames)[number];
 
 /** How long after a process's end its outputs may be silent and still open. */
 const silenceMs = 250;
+/** How long after the end of its input a container is listened to for an answer. */
+const answerMs = 250;
 
 export interface StreamFifosInit {
   /** Made, and removed with the FIFOs. */
@@ -60,6 +62,11 @@ export class StreamFifos {
   /** Resolves when the process, which has ended, will write no more and all of it is in the streams. */
   async settle(): Promise<void> {
     await Promise.all([this.stdout?.settle(silenceMs), this.stderr?.settle(silenceMs)]);
+  }
+
+  /** Resolves when what the container, which goes on, has written until shortly after now is in the streams, which end there. */
+  async cutOff(): Promise<void> {
+    await Promise.all([this.stdout?.cutOff(answerMs), this.stderr?.cutOff(answerMs)]);
   }
 
   /** Removes the FIFOs. What was received can still be read. */

@@ -46,6 +46,17 @@ test('a terminal of the container leaves an attachment one output', async () => 
   expect([session.stdin === undefined, session.stderr === undefined]).toEqual([false, true]);
 });
 
+test.each([
+  [{ tty: false, stdinOnce: false }, true],
+  [{ tty: false, stdinOnce: true }, false],
+  [{ tty: true, stdinOnce: false }, true],
+  [{ tty: true, stdinOnce: true }, true],
+])('an attachment to a container with %j ends with its input: %j', async (change, ends) => {
+  const id = await running({ stdin: true, ...change });
+  await engine.containers.attach(id, streams, signal());
+  expect(world.shims.get(id)?.attachments).toMatchObject([{ endsWithInput: ends }]);
+});
+
 test('a container that does not run has no streams', async () => {
   const id = await running();
   await engine.containers.stop(id, 0, signal());

@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
-import type { RuntimeHandler, ScoreChange, ShimLauncher, Task, TaskExit, TaskHandle, TaskSpec, TaskStatus } from '../../shim/port.ts';
+import type { AttachChoice, RuntimeHandler, ScoreChange, ShimLauncher, Task, TaskExit, TaskHandle, TaskSpec, TaskStatus } from '../../shim/port.ts';
 import { FakeTask } from './fake-task.ts';
 
 const sigkill = 9;
@@ -30,6 +30,7 @@ export class FakeShim {
   obeysTerm = true;
   refusesUpdates = false;
   reopened = 0;
+  readonly attachments: AttachChoice[] = [];
   startError: BerthError | undefined;
   /** While set, the answer to a start waits for it; the process runs already. */
   startGate: Promise<void> | undefined;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError } from '../../lib/errors.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
 import type { CgroupStats } from '../../native/port.ts';
-import type { ExecOutcome, ExecSessionSpec, ExecSpec, ScoreChange, Session, StreamChoice, Task, TaskExit, TaskHandle, TaskState } from '../../shim/port.ts';
+import type { AttachChoice, ExecOutcome, ExecSessionSpec, ExecSpec, ScoreChange, Session, StreamChoice, Task, TaskExit, TaskHandle, TaskState } from '../../shim/port.ts';
 import { cgroupStats } from './cgroup-stats.ts';
 import type { FakeShim } from './fake-shims.ts';
 
@@ -66,8 +66,9 @@ export class FakeTask implements Task {
     return fakeSession(spec.streams, JSON.stringify(spec.process));
   }
 
-  async attach(streams: StreamChoice, signal?: AbortSignal): Promise<Session> {
+  async attach(streams: AttachChoice, signal?: AbortSignal): Promise<Session> {
     await this.#answers(signal);
+    this.#shim.attachments.push(streams);
     return fakeSession(streams, 'attached');
   }
 
