@@ -32,6 +32,15 @@ enum Target {
     File { path: PathBuf, limit: u64 },
 }
 
+/// What becomes of a process that writes to a FIFO whose readers have left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// It waits for them: they are coming back, as containerd does.
+    Waits,
+    /// It is told so: they are gone for good.
+    Fails,
+}
+
 /// The streams for the process and what the shim keeps of them.
 #[derive(Debug, Default)]
 pub struct Opened {
@@ -69,11 +78,11 @@ fn parse(text: &str) -> Result<Target, Status> {
 ///
 /// # Errors
 /// [`Code::InvalidArgument`] for an unknown scheme, [`Code::Internal`] with the path that cannot be opened.
-pub fn open(paths: &StdioPaths) -> Result<Opened, Status> {
+pub fn open(paths: &StdioPaths, unread: Unread) -> Result<Opened, Status> {
     let mut opened = Opened::default();
     if !paths.terminal {
-        opened.streams.stdout = output(&paths.stdout, &mut opened.pumps)?;
-        opened.streams.stderr = output(&paths.stderr, &mut opened.pumps)?;
+        opened.streams.stdout = output(&paths.stdout, unread, &mut opened.pumps)?;
+        opened.streams.stderr = output(&paths.stderr, unread, &mut opened.pumps)?;
     }
     if !paths.terminal && !paths.stdin.is_empty() {
         let path = &paths.stdin;
@@ -92,14 +101,22 @@ pub fn open(paths: &StdioPaths) -> Result<Opened, Status> {
     Ok(opened)
 }
 
-fn output(text: &str, pumps: &mut Vec<Pump>) -> Result<Option<OwnedFd>, Status> {
+fn output(text: &str, unread: Unread, pumps: &mut Vec<Pump>) -> Result<Option<OwnedFd>, Status> {
     let result = match parse(text)? {
         Target::Null => Ok(None),
-        // Read and write, so that opening does not wait for the client and a client that leaves kills nobody.
-        Target::Fifo(path) => OpenOptions::new().read(true).write(true).open(path).map(|fifo| Some(fifo.into())),
+        Target::Fifo(path) => output_fifo(&path, unread).map(Some),
         Target::File { path, limit } => capped_file(&path, limit, pumps).map(Some),
     };
     result.map_err(|error| failed(text, &error))
+}
+
+fn output_fifo(path: &PathBuf, unread: Unread) -> io::Result<OwnedFd> {
+    // Read and write, so that opening does not wait for the client. Whoever holds this is a reader, too.
+    let both = OpenOptions::new().read(true).write(true).open(path)?;
+    match unread {
+        Unread::Waits => Ok(both.into()),
+        Unread::Fails => OpenOptions::new().write(true).open(path).map(OwnedFd::from),
+    }
 }
 
 fn capped_file(path: &PathBuf, limit: u64, pumps: &mut Vec<Pump>) -> io::Result<OwnedFd> {

@@ -21,7 +21,7 @@ use crate::rootfs;
 use crate::runtime::Invocation;
 use crate::shim::{Outcome, Reply, Shim};
 use crate::socket;
-use crate::stdio::{self, Opened, StdioPaths};
+use crate::stdio::{self, Opened, StdioPaths, Unread};
 use crate::task::checkpoint::restore_args;
 use crate::task::exit;
 use cgroup::{CgroupPaths, spec_path};
@@ -123,7 +123,7 @@ fn open_streams(shim: &mut Shim) -> Result<Opened, Status> {
         Some(_) => stdio::open_container(true)?,
         // Nobody else has a hand on these outputs, and somebody may attach.
         None if container.init.stdio == StdioPaths::default() => stdio::open_container(false)?,
-        None => stdio::open(&container.init.stdio)?,
+        None => stdio::open(&container.init.stdio, Unread::Waits)?,
     };
     if container.options.stdin && !terminal && opened.streams.stdin.is_none() {
         let (read, keep) = stdio::held_stdin().map_err(|error| Status::new(Code::Internal, error.to_string()))?;

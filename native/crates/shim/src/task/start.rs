@@ -13,7 +13,7 @@ use crate::proto::{events, task};
 use crate::runtime::{Invocation, Streams};
 use crate::shim::{Outcome, Reply, Shim};
 use crate::socket;
-use crate::stdio;
+use crate::stdio::{self, Unread};
 use crate::task::create::{adopt_init, adopt_terminal, launch, read_pid, settle};
 
 /// Answers Start, for the main process or, with an exec id, for that.
@@ -90,7 +90,7 @@ fn start_exec(shim: &mut Shim, reply: Reply, exec_id: &str) -> Result<(), Status
     if process.pid != 0 {
         return Err(Status::new(Code::FailedPrecondition, format!("exec {exec_id} was started already")));
     }
-    let opened = stdio::open(&process.stdio)?;
+    let opened = stdio::open(&process.stdio, Unread::Fails)?;
     let pid_file = container.bundle.join(format!("exec-{serial}.pid"));
     let mut args: Vec<OsString> =
         vec!["exec".into(), "--detach".into(), "--process".into(), process.spec.clone().into()];

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use ttrpc::{Client, Code, Status};
 
 use crate::bundle::{Wish, process};
-use crate::fixture::{Shim, TASK, eventually, signal};
+use crate::fixture::{Shim, TASK, eventually, fifo, signal};
 use crate::proto::containerd::task::v3 as task;
 
 /// A container that waits for execs.
@@ -84,6 +84,25 @@ fn a_background_child_holds_an_exit_back_for_a_moment_only() {
     assert_eq!(shim.wait("e2"), 0);
     // What it writes later is still taken: a full pipe would stop it.
     eventually("the late line", || read(&shim, "e1", "out") == "first\nlate\n");
+}
+
+/// What stays behind and has nobody to write to any more is told so, instead of waiting for ever.
+#[test]
+fn a_child_that_writes_to_a_client_that_left_ends() {
+    let Some(mut shim) = idle() else { return };
+    let stdout = fifo(&shim, "out");
+    // Never waits, and is there before the process.
+    let reader = fs::OpenOptions::new().read(true).write(true).open(&stdout).expect("opens");
+    let spec = Some(Any { type_url: "oci".into(), value: process("yes &", false).to_string().into() });
+    let stdout = stdout.display().to_string();
+    let request =
+        task::ExecProcessRequest { id: shim.id.clone(), exec_id: "e1".into(), stdout, spec, ..Default::default() };
+    let _: () = shim.call("Exec", &request);
+    start(&mut shim, "e1").expect("started");
+    assert_eq!(shim.wait("e1"), 0);
+    assert_eq!(shim.pids().len(), 2);
+    drop(reader);
+    eventually("the child ends", || shim.pids().len() == 1);
 }
 
 #[test]

@@ -247,6 +247,13 @@ fn run_private(cwd: &Path, words: &[String]) -> Output {
     command.current_dir(cwd).env_remove("TTRPC_ADDRESS").stdin(Stdio::null()).output().expect("unshare")
 }
 
+/// Makes a FIFO beside the bundle.
+pub fn fifo(shim: &Shim, name: &str) -> PathBuf {
+    let path = shim.dir.join(name);
+    assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+    path
+}
+
 /// Entries of a CRI log without their times.
 pub fn entries(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();

@@ -3,13 +3,12 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use ttrpc::Code;
 
 use crate::bundle::Wish;
-use crate::fixture::{Shim, entries, eventually};
+use crate::fixture::{Shim, entries, eventually, fifo};
 use crate::proto::berth::shim::v1 as berth;
 use crate::proto::containerd::task::v3 as task;
 
@@ -63,12 +62,6 @@ fn a_terminal_has_a_size_and_its_lines_no_carriage_return() {
     shim.kill("", 10, false).expect("signalled");
     assert_eq!(shim.wait(""), 0);
     assert_eq!(shim.log(), ["stdout F ready", "stdout F 45 123"]);
-}
-
-fn fifo(shim: &Shim, name: &str) -> PathBuf {
-    let path = shim.dir.join(name);
-    assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
-    path
 }
 
 #[test]
