@@ -125,6 +125,24 @@ describe.each(handlers)('$name', (handler) => {
     await other.close();
   });
 
+  test.runIf(ours)('who comes after the end of such a stdin still hears the output, and what it types goes nowhere', async () => {
+    const { task } = await lab.running({ script: 'cat; while :; do echo alone; sleep 0.05; done', stdin: true, stdinOnce: true });
+    const first = await task.attach(everything);
+    const heard = collect(first.stdout);
+    required(first.stdin).end('in ');
+    await expect.poll(heard).toContain('alone');
+    await first.close();
+    const late = await task.attach(everything);
+    const typed = Promise.withResolvers<unknown>();
+    required(late.stdin).end(Buffer.alloc(4 * mebibyte), () => { typed.resolve(undefined); });
+    const heardLate = collect(late.stdout);
+    await typed.promise;
+    await expect.poll(heardLate).toContain('alone\nalone\n');
+    await late.close();
+    const without = await lab.running({ script: 'sleep 1000' });
+    await expect(without.task.attach(everything)).rejects.toMatchObject({ kind: 'precondition' });
+  });
+
   test.runIf(ours)('a terminal takes keystrokes and a size', async () => {
     const { task, bundle } = await lab.running({ script: 'while read x; do stty size; echo "got $x"; done', terminal: true, stdin: true });
     const session = await task.attach({ ...everything, stderr: false, tty: true });

@@ -160,12 +160,13 @@ impl Shim {
         }
     }
 
-    /// Passes on what an attached client sends to where the container reads.
+    /// Passes on what an attached client sends to where the container reads, or nowhere.
     ///
     /// # Errors
     /// [`Code::Internal`] with epoll's reason.
-    pub fn pass_on(&mut self, input: File, to: File) -> Result<(), Status> {
-        let pump = Pump::new(input.into(), Sink::Fifo(Backlog::new(to)));
+    pub fn pass_on(&mut self, input: File, to: Option<File>) -> Result<(), Status> {
+        let sink = to.map_or(Sink::Discard(Stream::Stdout), |to| Sink::Fifo(Backlog::new(to)));
+        let pump = Pump::new(input.into(), sink);
         let failed = |error: io::Error| Status::new(Code::Internal, format!("attached input: {error}"));
         let token = self.reactor.add(&pump.source, EventFlags::IN).map_err(failed)?;
         self.pumps.insert(token, OpenPump { exec_id: String::new(), pump, role: Role::Attached });

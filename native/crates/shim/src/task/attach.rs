@@ -12,8 +12,8 @@ use crate::stdio;
 /// Answers Attach. All of the client's ends are opened before any of them is used, so that it joins whole or not at all.
 ///
 /// # Errors
-/// [`Code::FailedPrecondition`] without a running container or without the stdin that is asked for, [`Code::Internal`]
-/// with the path that cannot be opened.
+/// [`Code::FailedPrecondition`] without a running container, or when one that was made without stdin is asked for it;
+/// [`Code::Internal`] with the path that cannot be opened.
 pub fn attach(shim: &mut Shim, request: &berth::AttachRequest) -> Result<Outcome, Status> {
     let container = shim.held()?;
     if container.init.exit.is_some() || container.init.started_at.is_none() {
@@ -37,14 +37,17 @@ pub fn attach(shim: &mut Shim, request: &berth::AttachRequest) -> Result<Outcome
     Ok(Outcome::empty())
 }
 
-/// Where the container reads, as a descriptor of its own that never blocks.
-fn container_stdin(shim: &mut Shim) -> Result<File, Status> {
+/// Where the container reads, as a descriptor of its own that never blocks; none when its stdin is closed by now.
+fn container_stdin(shim: &mut Shim) -> Result<Option<File>, Status> {
     let container = shim.held()?;
-    let id = container.id.clone();
-    let stdin = container.init.terminal.as_ref().or(container.init.stdin_keep.as_ref());
-    let stdin =
-        stdin.ok_or_else(|| Status::new(Code::FailedPrecondition, format!("container {id} has no open stdin")))?;
-    let stdin =
-        stdin.try_clone().map_err(|error| Status::new(Code::Internal, format!("stdin of container {id}: {error}")))?;
-    Ok(stdin.into())
+    let id = &container.id;
+    match container.init.terminal.as_ref().or(container.init.stdin_keep.as_ref()) {
+        Some(stdin) => stdin
+            .try_clone()
+            .map(|stdin| Some(stdin.into()))
+            .map_err(|error| Status::new(Code::Internal, format!("stdin of container {id}: {error}"))),
+        // Whoever comes late still wants to hear the container.
+        None if container.options.stdin => Ok(None),
+        None => Err(Status::new(Code::FailedPrecondition, format!("container {id} has no stdin"))),
+    }
 }
