@@ -3,6 +3,7 @@ import { choose, offeredStreamProtocols } from '../negotiate.ts';
 import type { Arrival, Plan, ServeContext } from '../plan.ts';
 import { acceptSpdy } from '../spdy/accept.ts';
 import { acceptWebSocket, offeredProtocols } from '../websocket/accept.ts';
+import { channelsCloseTimeoutMs } from '../websocket/channels.ts';
 import { spdyProtocols, webSocketProtocols } from './protocols.ts';
 import { serveCommand, type Command } from './serve-command.ts';
 import { SpdyStreams } from './spdy-streams.ts';
@@ -38,6 +39,6 @@ async function overSpdy({ socket, head }: Arrival, name: string, { choice, comma
 async function overWebSocket(arrival: Arrival, name: string, { choice, command, context }: Work): Promise<void> {
   const protocol = webSocketProtocols.get(name);
   if (protocol === undefined) return;
-  const streams = await acceptWebSocket(arrival, name, (webSocket) => webSocketStreams(webSocket, choice, protocol, context.idleTimeoutMs));
+  const streams = await acceptWebSocket(arrival, name, (webSocket) => webSocketStreams(webSocket, choice, protocol, context.idleTimeoutMs), channelsCloseTimeoutMs);
   if (streams !== undefined) await serveCommand(streams, command, context.interrupt, context.log);
 }

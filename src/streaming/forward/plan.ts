@@ -4,7 +4,7 @@ import type { Arrival, Plan, ServeContext } from '../plan.ts';
 import { acceptSpdy } from '../spdy/accept.ts';
 import { SpdyConnection, type SpdyOptions } from '../spdy/connection.ts';
 import { acceptWebSocket, asByteStream, offeredProtocols } from '../websocket/accept.ts';
-import { Channels } from '../websocket/channels.ts';
+import { Channels, channelsCloseTimeoutMs } from '../websocket/channels.ts';
 import type { Dial } from './pair.ts';
 import { SpdyForward } from './spdy-forward.ts';
 import { channelForwardCodecs, forwardChannels } from './web-socket-forward.ts';
@@ -69,6 +69,6 @@ async function overChannels(arrival: Arrival, name: string, { ports, dial, conte
   const codec = channelForwardCodecs.get(name);
   if (codec === undefined) return;
   const { idleTimeoutMs, log } = context;
-  const channels = await acceptWebSocket(arrival, name, (webSocket) => new Channels(webSocket, { codec, count: 2 * ports.length, canClose: false, idleTimeoutMs }));
+  const channels = await acceptWebSocket(arrival, name, (webSocket) => new Channels(webSocket, { codec, count: 2 * ports.length, canClose: false, idleTimeoutMs }), channelsCloseTimeoutMs);
   if (channels !== undefined) await forwardChannels(channels, { ports, dial, log });
 }

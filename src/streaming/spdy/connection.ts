@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../../telemetry/log.ts';
 import { LinkWatch } from '../link-watch.ts';
@@ -20,8 +21,6 @@ export interface SpdyOptions {
 const maxStreams = 512;
 /** A peer that does not read what its control frames are answered with is not read from either: answers are memory, too. */
 const maxUnsentAnswerBytes = 64 << 10;
-/** How long a peer may take to hang up after the kernel has all that it is to be told; a slow one still reads. */
-const lingerMs = 60_000;
 /** How long a peer that broke the protocol may take to read that it did. */
 const failureLingerMs = 1000;
 /** What a SYN_STREAM holds before its headers: two ids, a priority and a slot. */
@@ -71,7 +70,10 @@ export class SpdyConnection implements StreamLink {
     return this.#gone.signal;
   }
 
-  /** Ends it when what the streams wrote is sent, and resolves when the peer has hung up or was given time to. */
+  /**
+   * Ends it when what the streams wrote is sent, and resolves when the peer has hung up. One that does not is idle: a slow
+   * one still reads what the kernel has for it.
+   */
   async finish(): Promise<void> {
     this.#finishing = true;
     if (this.#socket.destroyed) return;
@@ -103,15 +105,7 @@ export class SpdyConnection implements StreamLink {
 
   async #closed(): Promise<void> {
     if (this.#gone.signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#gone.signal.addEventListener('abort', () => { resolve(); }, { once: true });
-    const linger = (): void => {
-      const timer = setTimeout(() => this.#socket.destroy(), lingerMs);
-      void promise.then(() => { clearTimeout(timer); });
-    };
-    if (this.#socket.writableFinished) linger();
-    else this.#socket.once('finish', linger);
-    await promise;
+    await once(this.#gone.signal, 'abort');
   }
 
   #close(): void {
@@ -184,7 +178,8 @@ export class SpdyConnection implements StreamLink {
 
   #takeData({ streamId, bytes, fin }: DataPiece): Promise<void> | undefined {
     if (streamId === 0 || streamId > this.#lastStreamId) throw new SpdyError(`there is no stream ${streamId}`);
-    this.#watch.used();
+    // What comes after our farewell is of no use any more.
+    if (!this.#finishing) this.#watch.used();
     // One that is unknown by now was reset or has ended here while the peer was still sending.
     return this.#streams.get(streamId)?.receive(bytes, fin);
   }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { LinkWatch } from '../link-watch.ts';
 import type { WebSocket } from './accept.ts';
 import type { ChannelCodec } from './channel-codec.ts';
@@ -14,6 +15,9 @@ export interface ChannelsOptions {
   readonly idleTimeoutMs: number;
 }
 
+/** For the connection that channels are made of: as long as a timer can run, since they see to its end themselves. */
+export const channelsCloseTimeoutMs = 2 ** 31 - 1;
+
 const closeChannel = 255;
 const normalClosure = 1000;
 const protocolError = 1002;
@@ -26,6 +30,9 @@ export class Channels implements ChannelLink {
   readonly #full = new Set<number>();
   readonly #gone = new AbortController();
   readonly #watch: LinkWatch;
+  #finishing = false;
+  /** The last probe has found a close that is not ours under way. */
+  #leaving = false;
 
   constructor(webSocket: WebSocket, options: ChannelsOptions) {
     this.#webSocket = webSocket;
@@ -58,29 +65,38 @@ export class Channels implements ChannelLink {
     if (this.#full.delete(channel) && this.#full.size === 0) this.#webSocket.resume();
   }
 
-  /** Ends it when what the channels wrote is sent, and resolves when the client has answered or was given time to. */
+  /** Ends it when what the channels wrote is sent, and resolves when the client has answered. One that does not is idle. */
   async finish(): Promise<void> {
+    this.#finishing = this.#isOpen;
     if (this.#gone.signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#gone.signal.addEventListener('abort', () => { resolve(); }, { once: true });
+    const gone = once(this.#gone.signal, 'abort');
     // Nobody reads them any more, and a full one would keep the client's answer from being read.
     for (const stream of this.streams) stream.destroy();
     this.#webSocket.close(normalClosure);
-    await promise;
+    await gone;
   }
 
   destroy(): void {
     this.#webSocket.terminate();
   }
 
+  get #isOpen(): boolean {
+    return this.#webSocket.readyState === this.#webSocket.OPEN;
+  }
+
   #probe(): void {
+    const closing = !this.#finishing && !this.#isOpen;
+    // A client that leaves or broke the protocol has nothing to read any more that it would take longer for.
+    if (closing && this.#leaving) this.#webSocket.terminate();
+    this.#leaving = closing;
     this.#webSocket.ping();
     // A client's own pings wait unread behind its data while a channel is full; it must not take that for death.
     if (this.#full.size > 0) this.#webSocket.pong();
   }
 
   #take(message: Buffer): void {
-    this.#watch.used();
+    // What comes after our farewell is of no use any more.
+    if (this.#isOpen) this.#watch.used();
     if (this.#options.canClose && message[0] === closeChannel) {
       this.#endChannel(message);
       return;
