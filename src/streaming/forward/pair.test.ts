@@ -28,6 +28,14 @@ test.each(['has said all', 'is still speaking'])('a program that hangs up on a c
   expect(pair.data.destroyed).toBe(true);
 });
 
+test('a client that gives up a connection while it is being made is told nothing, which would cost it all its ports', async () => {
+  const { pair, told } = client();
+  const forwarded = forwardPair(pair, async (_port, left) => new Promise((_resolve, reject) => { left.addEventListener('abort', () => { reject(left.reason as Error); }); }), signal, log);
+  pair.data.destroy();
+  await forwarded;
+  expect(await told).toBe('');
+});
+
 test('a connection that cannot be made is told of', async () => {
   const { pair, told } = client();
   await forwardPair(pair, async () => Promise.reject(new BerthError('precondition', 'nothing listens')), signal, log);

@@ -24,6 +24,11 @@ export async function forwardPair({ port, data, error }: ForwardPair, dial: Dial
     error.end();
   } catch (err) {
     if (gone.aborted) return;
+    if (left.aborted) {
+      // It asks for no reason, and one that is told of an error gives up all its ports.
+      error.end();
+      return;
+    }
     log.info({ err, port }, 'a port was not forwarded');
     error.end(`error forwarding port ${port}: ${err instanceof BerthError ? err.text : 'berthd failed; its log has the cause'}`);
     data.destroy();
