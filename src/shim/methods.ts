@@ -64,6 +64,7 @@ export interface TaskMethods {
 export interface ContainerMethods {
   readonly reopenLog: Method<Empty, Empty>;
   readonly attach: Method<Omit<StdioPaths, 'terminal'>, Empty>;
+  readonly endExecs: Method<Empty, Empty>;
   readonly describe: Method<Empty, { readonly micros: Readonly<Record<string, bigint>> }>;
 }
 
@@ -125,6 +126,7 @@ export function shimMethods(): ShimMethods {
     container: {
       reopenLog: method(files, 'berth.shim.v1.Container', 'ReopenLog'),
       attach: method(files, 'berth.shim.v1.Container', 'Attach'),
+      endExecs: method(files, 'berth.shim.v1.Container', 'EndExecs'),
       describe: method(files, 'berth.shim.v1.Container', 'Describe'),
     },
     forward: method(files, 'containerd.services.events.ttrpc.v1.Events', 'Forward'),

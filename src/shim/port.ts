@@ -135,6 +135,8 @@ export interface Task {
   exec(spec: ExecSessionSpec, signal?: AbortSignal): Promise<Session>;
   /** Joins the main process's streams from now on. The signal ends the joining, not the session. */
   attach(streams: AttachChoice, signal?: AbortSignal): Promise<Session>;
+  /** Kills and forgets every exec, which is to be done before the first that is one's own. Nothing for foreign shims. */
+  endExecs(signal?: AbortSignal): Promise<void>;
   stats(signal?: AbortSignal): Promise<CgroupStats>;
   /** OCI LinuxResources JSON object. */
   update(resources: unknown, signal?: AbortSignal): Promise<void>;

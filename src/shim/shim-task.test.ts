@@ -57,5 +57,11 @@ test('what only our shim can do', async () => {
   const ours = await attached(await shimOf({ describe: async () => ({ micros: { rootfs: 1500, start: 20 } }) }));
   expect(await ours.startPhases()).toEqual({ rootfs: 1.5, start: 0.02 });
   await ours.reopenLog();
+  const shim = await shimOf();
+  await (await attached(shim)).endExecs();
+  expect(shim.names()).toEqual(['state', 'endExecs']);
+  const foreign = await shimOf();
+  await (await attached(foreign, 'foreign')).endExecs();
+  expect(foreign.names()).toEqual(['state']);
   expect(await (await attached(await shimOf(), 'foreign')).startPhases()).toEqual({});
 });

@@ -111,6 +111,10 @@ export class ShimTask implements Task {
     return openAttachment(this.#parts, this.#target, to, signal);
   }
 
+  async endExecs(signal?: AbortSignal): Promise<void> {
+    if (this.#ours) await this.#call(this.#parts.methods.container.endExecs, {}, { signal });
+  }
+
   async stats(signal?: AbortSignal): Promise<CgroupStats> {
     const { stats } = await this.#call(this.#methods.stats, { id: this.#main.id }, { signal, timeoutMs: callMs.stats });
     return decodeStats(stats, this.#parts.methods, this.#parts.clock.nowNs());

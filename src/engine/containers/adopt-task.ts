@@ -24,6 +24,7 @@ export async function adoptTask(parts: EngineParts, container: Container, signal
   if (task === undefined) return buryLost(parts, id, handle, signal);
   const { status } = await task.state(signal);
   if (startedAtNs === undefined && status === 'created') return dropUnstarted(parts, id, task);
+  await endExecs(parts, id, task, signal);
   if (container.state !== 'running') parts.containers.transition(id, 'running', { startedAtNs: startedAtNs ?? parts.clock.nowNs(), task: task.handle });
   const live = parts.tasks.add(id, task);
   watchExit(parts, id, live);
@@ -31,6 +32,15 @@ export async function adoptTask(parts: EngineParts, container: Container, signal
   if (status === 'paused') await task.resume(signal);
   // Clients shall not see it running any more; if the exit takes long to tell, they do for a while.
   if (status === 'stopped') await abortable(live.exited, signal).catch(() => undefined);
+}
+
+/** Those of the earlier berthd: whoever listened to them, and whoever minded their time, has gone with it. */
+async function endExecs(parts: EngineParts, id: ContainerId, task: Task, signal: AbortSignal): Promise<void> {
+  try {
+    await task.endExecs(signal);
+  } catch (err) {
+    parts.log.warn({ container: id, err }, 'what was executed in a container before berthd was restarted may still run');
+  }
 }
 
 /** Cut short before the shim was known: whatever the start had got to is cleaned up. */

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { BerthError } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { RunningEngine } from '../engine.ts';
 import type { Pod } from '../model/pod.ts';
@@ -61,6 +62,15 @@ test('after a restart all is as before: pods, addresses, containers, and their w
   expect(engine.containers.get(id).exit).toMatchObject({ exitCode: 3, reason: 'Error' });
   await engine.pods.remove(pod.id, signal());
   expect(world.leftovers()).toEqual([]);
+});
+
+test('what an earlier berthd ran beside the main process is ended once; a shim that cannot do that is taken over all the same', async () => {
+  const [id, stubborn] = [await running(), await running('stubborn')];
+  expect(world.shims.get(id).execsEnded).toBe(0);
+  world.shims.get(stubborn).endExecsError = new BerthError('unimplemented', 'an older shim');
+  const engine = await restart();
+  expect(world.shims.get(id).execsEnded).toBe(1);
+  expect([id, stubborn].map((each) => engine.containers.get(each).state)).toEqual(['running', 'running']);
 });
 
 test('a name that lives stays taken', async () => {

@@ -29,6 +29,8 @@ export class FakeShim {
   lost = false;
   obeysTerm = true;
   refusesUpdates = false;
+  execsEnded = 0;
+  endExecsError: BerthError | undefined;
   reopened = 0;
   readonly attachments: AttachChoice[] = [];
   startError: BerthError | undefined;

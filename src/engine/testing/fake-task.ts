@@ -72,6 +72,12 @@ export class FakeTask implements Task {
     return fakeSession(streams, 'attached');
   }
 
+  async endExecs(signal?: AbortSignal): Promise<void> {
+    await this.#answers(signal);
+    if (this.#shim.endExecsError !== undefined) throw this.#shim.endExecsError;
+    this.#shim.execsEnded += 1;
+  }
+
   async stats(signal?: AbortSignal): Promise<CgroupStats> {
     this.#shim.statsAsked += 1;
     await this.#answers(signal);

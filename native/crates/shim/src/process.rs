@@ -41,6 +41,8 @@ pub struct Process {
     pub terminal: Option<OwnedFd>,
     pub stdin_keep: Option<OwnedFd>,
     pub paused: bool,
+    /// An exec that nobody will ask for any more: it ends and is deleted as soon as that is possible.
+    pub abandoned: bool,
 }
 
 impl Process {

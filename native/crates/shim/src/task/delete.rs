@@ -42,7 +42,11 @@ pub fn delete(shim: &mut Shim, reply: Reply, request: &task::DeleteRequest) -> R
     Ok(Outcome::Later)
 }
 
-fn delete_exec(shim: &mut Shim, exec_id: &str) -> Result<Outcome, Status> {
+/// Forgets an exec that does not run.
+///
+/// # Errors
+/// [`Code::NotFound`], [`Code::FailedPrecondition`] while it runs.
+pub fn delete_exec(shim: &mut Shim, exec_id: &str) -> Result<Outcome, Status> {
     let container = shim.held()?;
     let missing = || Status::new(Code::NotFound, format!("exec {exec_id} is not created"));
     let process = container.execs.get(exec_id).ok_or_else(missing)?;

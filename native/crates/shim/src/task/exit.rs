@@ -11,6 +11,7 @@ use crate::clock;
 use crate::exit::{Exit, write_record};
 use crate::proto::{events, task};
 use crate::shim::{Outcome, Reply, Shim, Waiter};
+use crate::task::end_execs;
 use crate::task::exec::find;
 
 /// How long a child that outlives its parent may keep the parent's exit back by holding its output open.
@@ -85,6 +86,7 @@ fn announce(shim: &mut Shim, exec_id: &str) {
     for waiter in ready {
         shim.reply(waiter.reply, Ok(answer.clone()));
     }
+    end_execs::go_on(shim, exec_id);
 }
 
 fn publish(shim: &Shim, id: &str, exec_id: &str, pid: u32, exit: Exit) {

@@ -38,7 +38,11 @@ pub fn kill(shim: &mut Shim, request: &task::KillRequest) -> Result<Outcome, Sta
     Ok(Outcome::empty())
 }
 
-fn send(pid: u32, signal: Signal) -> rustix::io::Result<()> {
+/// Signals one process.
+///
+/// # Errors
+/// That of kill(2).
+pub fn send(pid: u32, signal: Signal) -> rustix::io::Result<()> {
     match i32::try_from(pid).ok().and_then(Pid::from_raw) {
         Some(pid) => kill_process(pid, signal),
         None => Err(rustix::io::Errno::SRCH),

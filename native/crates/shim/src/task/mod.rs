@@ -5,6 +5,7 @@ mod checkpoint;
 mod create;
 mod delete;
 mod describe;
+mod end_execs;
 mod exec;
 pub mod exit;
 mod kill;
@@ -33,6 +34,7 @@ pub fn dispatch(shim: &mut Shim, reply: Reply, call: &Call) -> Result<Outcome, S
         (TASK_V2 | TASK_V3, method) => task(shim, reply, call, method),
         (CONTAINER, "ReopenLog") => describe::reopen_log(shim),
         (CONTAINER, "Attach") => attach::attach(shim, &call.decode()?),
+        (CONTAINER, "EndExecs") => end_execs::end_execs(shim),
         (CONTAINER, "Describe") => describe::describe(shim),
         (service, method) => Err(Status::unimplemented(service, method)),
     }
@@ -88,7 +90,11 @@ pub fn finish_job(shim: &mut Shim, job: Job, status: ExitStatus) {
         Verb::Create => create::created(shim, job, result),
         Verb::Start => start::started(shim, &job, result),
         Verb::Run => start::ran(shim, job, result),
-        Verb::Exec(id) => start::exec_started(shim, job, &id, result),
+        Verb::Exec(id) => {
+            let answer = start::exec_started(shim, job, &id, result);
+            end_execs::go_on(shim, &id);
+            answer
+        }
         Verb::Pause => update::paused(shim, result, true),
         Verb::Resume => update::paused(shim, result, false),
         Verb::Update => result.map(|()| Vec::new()),

@@ -10,6 +10,7 @@ use ttrpc::{Client, Code, Status};
 
 use crate::bundle::{Wish, process};
 use crate::fixture::{Shim, TASK, eventually, fifo, signal};
+use crate::proto::berth::shim::v1 as berth;
 use crate::proto::containerd::task::v3 as task;
 
 /// A container that waits for execs.
@@ -141,6 +142,38 @@ fn kill_reaches_an_exec_that_is_just_starting() {
     });
     assert_eq!(shim.wait("e1"), 137);
     assert_eq!(start(&mut shim, "e1").expect_err("a second time").code, Code::FailedPrecondition);
+}
+
+/// What a berthd that crashed left.
+#[test]
+fn all_execs_end_at_once_and_are_forgotten_however_far_they_are() {
+    let Some(mut shim) = idle() else { return };
+    exec(&mut shim, "ended", "true", 10).expect("started");
+    shim.wait("ended");
+    exec(&mut shim, "running", "exec sleep 1000", 10).expect("started");
+    prepare(&mut shim, "prepared", "true", 10).expect("prepared");
+    prepare(&mut shim, "starting", "exec sleep 1000", 10).expect("prepared");
+    let mut starter = Client::connect(&shim.socket).expect("connects");
+    let request = task::StartRequest { id: shim.id.clone(), exec_id: "starting".into() };
+    let known = shim.children();
+    std::thread::scope(|scope| {
+        let started = scope.spawn(|| starter.call::<_, task::StartResponse>(TASK, "Start", &request, None));
+        let mut runtime = None;
+        eventually("the runtime runs", || {
+            runtime = shim.children().into_iter().find(|pid| !known.contains(pid));
+            runtime.is_some()
+        });
+        signal(runtime.expect("found"), Signal::STOP);
+        let _: berth::EndExecsResponse = shim.container_call("EndExecs", &berth::EndExecsRequest {}).expect("ended");
+        signal(runtime.expect("found"), Signal::CONT);
+        started.join().expect("no panic").expect("started");
+    });
+    eventually("only the main process is left", || shim.pids().len() == 1);
+    for exec_id in ["ended", "running", "prepared", "starting"] {
+        eventually("it is forgotten", || shim.delete(exec_id).is_err_and(|status| status.code == Code::NotFound));
+    }
+    exec(&mut shim, "running", "exit 4", 10).expect("the id is free");
+    assert_eq!(shim.wait("running"), 4);
 }
 
 #[test]
