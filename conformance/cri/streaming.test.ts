@@ -1,14 +1,12 @@
 /** Exec, attach and port-forward as kubectl's own client code does them, over both transports. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { freePort } from '../fixtures/free-port.ts';
 import { grpcStatus } from '../fixtures/cri.ts';
-import { CertificateAuthority } from '../fixtures/tls.ts';
 import { buildPeers, whyNotBuildable } from '../peers/build.ts';
 import { ForwardingClient, StreamingClient, type ClientOptions, type ClientResult, type Transport } from '../streaming/streaming-client.ts';
 import { CriSuite, waiting, type SuitePod } from './suite.ts';
@@ -276,36 +274,5 @@ describe.skipIf(unbuildable !== undefined)('streams', () => {
     await suite.node.startAgain();
     await vi.waitFor(async () => { expect(await processes('sleep [4]323')).toBe('0'); }, { timeout: 10_000 });
     expect(await exec(['echo', 'again'], { transport: 'spdy', streams: output })).toMatchObject({ stdout: 'again\n', code: 0 });
-  });
-});
-
-describe.skipIf(unbuildable !== undefined)('streams over TLS', () => {
-  let suite: CriSuite;
-  let directory: string;
-  let authority: CertificateAuthority;
-  beforeAll(async () => {
-    await buildPeers(['streaming-client']);
-    directory = mkdtempSync(join(tmpdir(), 'berth-streaming-'));
-    authority = new CertificateAuthority(directory);
-    const { cert, key } = authority.issue('server');
-    suite = await CriSuite.start({ streaming: { tls_cert: cert, tls_key: key, client_ca: authority.ca.cert } });
-  }, 900_000);
-  afterAll(async () => {
-    await suite?.close();
-    rmSync(directory, { recursive: true, force: true });
-  });
-
-  test('a client with a certificate is served over both transports, one without is not', async () => {
-    const pod = await suite.pod();
-    const id = await suite.run(pod, [...waiting]);
-    const urlOf = async (): Promise<string> => (await suite.cri.call<{ readonly url: string }>('Exec', { container_id: id, cmd: ['echo', 'safe'], ...output })).url;
-    const { cert, key } = authority.issue('client');
-    for (const transport of transports) {
-      const url = await urlOf();
-      expect(url).toMatch(/^https:\/\/127\.0\.0\.1:/);
-      const stranger = await new StreamingClient(url, { transport, streams: output, flags: [`-ca=${authority.ca.cert}`] }).result;
-      expect([stranger.stdout, stranger.code]).toEqual(['', 200]);
-      expect(await new StreamingClient(url, { transport, streams: output, flags: [`-ca=${authority.ca.cert}`, `-cert=${cert}`, `-key=${key}`] }).result).toEqual({ stdout: 'safe\n', stderr: '', code: 0 });
-    }
   });
 });
