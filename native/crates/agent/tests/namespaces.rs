@@ -6,10 +6,12 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use support::proto::{
@@ -215,12 +217,17 @@ fn counters_come_from_inside_the_namespace() {
 
 #[test]
 fn a_pause_process_lives_only_if_its_starter_lives_to_say_so() {
-    let start = || Command::new(pause_path()).stdin(Stdio::piped()).spawn().unwrap();
-    let mut unwanted = start();
-    drop(unwanted.stdin.take());
-    assert!(unwanted.wait().unwrap().success());
-    let mut wanted = start();
-    wanted.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let start = || {
+        let (leash, stdin) = UnixStream::pair().unwrap();
+        (Command::new(pause_path()).stdin(OwnedFd::from(stdin)).spawn().unwrap(), leash)
+    };
+    let (mut unwanted, leash) = start();
+    drop(leash);
+    unwanted.wait().unwrap();
+    let (mut wanted, mut leash) = start();
+    leash.read_exact(&mut [0; 6]).unwrap();
+    leash.write_all(b"\n").unwrap();
+    drop(leash);
     std::thread::sleep(Duration::from_millis(100));
     assert!(wanted.try_wait().unwrap().is_none());
     wanted.kill().unwrap();
