@@ -66,9 +66,10 @@ describe.each(handlers)('$name', (handler) => {
 
   test.runIf(ours)('a slow reader gets everything, also when the container has long ended', async () => {
     const bytes = 3_000_000;
-    const { task } = await lab.running({ script: `sleep 0.3; yes | head -c ${bytes}` });
-    const session = await task.attach({ ...outputs, stderr: false });
+    const { task } = await lab.running({ script: `read go; yes | head -c ${bytes}`, stdin: true });
+    const session = await task.attach({ ...everything, stderr: false });
     const stdout = required(session.stdout);
+    required(session.stdin).write('go\n');
     await sleep(700);
     let heard = 0;
     stdout.on('data', (chunk: Buffer) => {
