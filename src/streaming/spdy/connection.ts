@@ -80,6 +80,7 @@ export class SpdyConnection implements StreamLink {
     // Nobody reads them any more, and a full one would keep the peer's farewell from being read.
     this.#dropStreams();
     this.#socket.end(goAway(this.#lastStreamId, goAwayStatus.ok));
+    this.#watch.leave();
     await this.#closed();
   }
 

@@ -73,6 +73,7 @@ export class Channels implements ChannelLink {
     // Nobody reads them any more, and a full one would keep the client's answer from being read.
     for (const stream of this.streams) stream.destroy();
     this.#webSocket.close(normalClosure);
+    this.#watch.leave();
     await gone;
   }
 
