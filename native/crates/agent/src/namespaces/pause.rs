@@ -5,8 +5,10 @@ use std::fs::File;
 use std::io::{self, BufRead, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 use sys::Spawn;
@@ -16,6 +18,9 @@ use crate::failure;
 
 /// What it says when all that it had of the host is given up.
 const READY: &[u8] = b"ready\n";
+
+/// It has a few system calls to make.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The pause program, found before any namespace is entered: inside a user namespace its path may be out of reach.
 pub struct Program {
@@ -70,6 +75,7 @@ pub struct Pause {
 impl Pause {
     /// One line; a part of one from a process that died over it.
     fn answer(&self) -> io::Result<Vec<u8>> {
+        set_socket_timeout(&self.leash, Timeout::Recv, Some(PATIENCE))?;
         let mut line = Vec::new();
         io::BufReader::new(&self.leash).read_until(b'\n', &mut line).map(|_| line)
     }
