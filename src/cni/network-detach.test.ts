@@ -77,6 +77,16 @@ test('after a restart, a pod without a result is undone with the config that is 
   expect(cni.commands()).toEqual(['one DEL']);
 });
 
+test('after a restart, a pod without a result is not let go before there is a config that may free its address', async () => {
+  const opened = cni.open();
+  const error = await failure(opened.detach(attachment(), undefined));
+  expect([error.kind, error.message]).toEqual(['unavailable', expect.stringContaining(attachment().id)]);
+  cni.plugin('one');
+  cni.conf('10.conflist', list(['one']));
+  await cni.open().detach(attachment(), undefined);
+  expect(cni.commands()).toEqual(['one DEL']);
+});
+
 test('a caller who leaves is let go at once, and the undo waits for the plugin that still runs', async () => {
   const running = Promise.withResolvers<string>();
   cni.plugin('one', ({ command }) => (command === 'ADD' ? running.promise : ''));

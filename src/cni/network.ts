@@ -36,7 +36,7 @@ export interface NetworkConfig {
 export function createNetwork({ agent, log, observer }: NetworkComponents, { confDir, binDirs, environment }: NetworkConfig): Network {
   const runner = new PluginRunner({ agent, observer }, { binDirs, environment: pluginEnvironment(environment) });
   const versions = new PluginVersions(runner);
-  return new CniNetwork({ runner, versions, readiness: new Readiness({ runner, versions }), conf: new ConfWatcher({ log }, { dir: confDir }), log });
+  return new CniNetwork({ runner, versions, readiness: new Readiness({ runner, versions }), conf: new ConfWatcher({ log }, { dir: confDir }) });
 }
 
 interface Parts {
@@ -44,7 +44,6 @@ interface Parts {
   readonly versions: PluginVersions;
   readonly readiness: Readiness;
   readonly conf: ConfWatcher;
-  readonly log: Pick<Log, 'warn'>;
 }
 
 /** An attachment whose plugins were run: by which config and, when all have ended, with what. */
@@ -123,8 +122,8 @@ class CniNetwork implements Network {
     if (begun !== undefined) return begun;
     const { list, reason } = this.#parts.conf.current();
     if (list !== undefined) return { list, version: await this.#parts.versions.negotiate(list), result: undefined };
-    this.#parts.log.warn({ id, reason }, 'a pod without a network result is let go as it is: there is no config to undo it with');
-    return 'untouched';
+    // Plugins may hold an address for it, and only a config says which.
+    throw new BerthError('unavailable', `cannot let go of the network of pod ${id}, whose attachment was cut off: ${reason}`, { hint: 'try again when there is a network configuration' });
   }
 
   #chain(attachment: CniAttachment, { list, version }: Begun): Chain {

@@ -42,7 +42,7 @@ export interface Network {
   status(): NetworkStatus;
   /** Fails `unavailable` when no config is loaded. Undo with detach() even when it failed half-way. */
   attach(attachment: CniAttachment, signal?: AbortSignal): Promise<CniResult>;
-  /** Idempotent. `result` undefined means the attach never ended: the current config is used. */
+  /** Idempotent. `result` undefined means the attach never ended: the current config is used, and without one it fails `unavailable`. */
   detach(attachment: CniAttachment, result: CniResult | undefined, signal?: AbortSignal): Promise<void>;
   check(attachment: CniAttachment, result: CniResult, signal?: AbortSignal): Promise<void>;
   close(): void;
