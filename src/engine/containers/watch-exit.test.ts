@@ -76,3 +76,19 @@ test('an exit never seems to come before the start', async () => {
   const { exit, startedAtNs } = fixture.engine.containers.get(id);
   expect(exit?.finishedAtNs).toBe(startedAtNs);
 });
+
+test('an exit that finds the disk full is recorded when there is room again, and stops and removals wait for that', async () => {
+  const id = await running();
+  fixture.world.state.writesLeft = 0;
+  fixture.world.shims.get(id).finish(3);
+  await vi.waitFor(() => {
+    expect(fixture.world.warnings).not.toEqual([]);
+  });
+  expect(fixture.engine.containers.get(id).state).toBe('running');
+  const stop = fixture.engine.containers.stop(id, 0, AbortSignal.timeout(4000));
+  fixture.world.state.writesLeft = undefined;
+  await stop;
+  expect(fixture.engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { exitCode: 3, reason: 'Error' } });
+  await fixture.engine.containers.remove(id, signal());
+  expect(fixture.world.exits).toEqual(['Error']);
+});

@@ -24,19 +24,31 @@ export function watchExit(parts: EngineParts, id: ContainerId, live: LiveTask): 
 async function watch(parts: EngineParts, id: ContainerId, live: LiveTask, signal: AbortSignal): Promise<void> {
   const exit = await waitForExit(parts, live.task, signal);
   // Deleting first kills what a lost shim left running: the container must not seem ended before it is.
-  if (exit === undefined) await deleteAtLast(parts, id, live, signal);
-  recordTaskExit(parts, id, exit);
+  if (exit === undefined) await atLast(parts, id, { failed: 'what a lost shim left could not be cleaned up', work: () => deleteTask(parts, id, live) }, signal);
+  // The disk may be full. Whoever stops the container waits for this, and nobody else does it.
+  await atLast(parts, id, { failed: 'the exit of a container could not be recorded', work: async () => recordOnce(parts, id, exit) }, signal);
   live.markExited();
   await deleteTask(parts, id, live);
 }
 
-async function deleteAtLast(parts: EngineParts, id: ContainerId, live: LiveTask, signal: AbortSignal): Promise<void> {
+/** One that is no longer running has been recorded by whoever buried its shim. */
+function recordOnce(parts: EngineParts, id: ContainerId, exit: TaskExit | undefined): void {
+  if (parts.containers.peek(id)?.state === 'running') recordTaskExit(parts, id, exit);
+}
+
+interface Step {
+  /** What the log says of a failure. */
+  readonly failed: string;
+  readonly work: () => Promise<void>;
+}
+
+async function atLast(parts: EngineParts, id: ContainerId, { failed, work }: Step, signal: AbortSignal): Promise<void> {
   for (;;) {
     try {
-      await deleteTask(parts, id, live);
+      await work();
       return;
     } catch (error) {
-      parts.log.warn({ container: id, err: error }, 'what a lost shim left could not be cleaned up; it is tried again');
+      parts.log.warn({ container: id, err: error }, `${failed}; it is tried again`);
       await sleep(pauseMs, undefined, { signal });
     }
   }
