@@ -28,6 +28,18 @@ test('a frozen shim does not keep its container from being killed, also for two 
   expect(fixture.world.warnings).not.toContain('watching a container failed');
 });
 
+test('a frozen shim that was buried while the disk was full does not keep later stops waiting', async () => {
+  const id = await running();
+  const shim = fixture.world.shims.get(id);
+  Object.assign(shim, { frozen: true, callMs: 30 });
+  fixture.world.state.writesLeft = 0;
+  await expect(fixture.engine.containers.stop(id, 0, signal())).rejects.toMatchObject({ kind: 'exhausted' });
+  shim.lost = true;
+  fixture.world.state.writesLeft = undefined;
+  await fixture.engine.containers.stop(id, 0, AbortSignal.timeout(4000));
+  expect(fixture.engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { exitCode: 255, reason: 'Unknown' } });
+});
+
 test('stop: TERM once, then nothing more if that is enough', async () => {
   const id = await running();
   const shim = fixture.world.shims.get(id);

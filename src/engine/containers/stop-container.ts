@@ -78,7 +78,17 @@ async function sendStopSignal(parts: EngineParts, { container, live }: Target, s
 /** A shim that does not even answer to a kill cannot keep its container alive: it is killed past the shim. */
 async function buryFrozen(parts: EngineParts, id: ContainerId, live: LiveTask, signal: AbortSignal): Promise<void> {
   parts.log.warn({ container: id }, 'the shim of a container that is to be killed does not answer; it is buried');
+  // From here on nobody else records its exit.
   live.abandoned.abort();
+  try {
+    await bury(parts, id, live, signal);
+  } catch (error) {
+    parts.background.retry('burying a shim that does not answer', { container: id }, (closing) => bury(parts, id, live, closing));
+    throw error;
+  }
+}
+
+async function bury(parts: EngineParts, id: ContainerId, live: LiveTask, signal: AbortSignal): Promise<void> {
   await buryLost(parts, id, live.task.handle, signal);
   parts.tasks.delete(id);
   live.markExited();
