@@ -54,7 +54,7 @@ async function dropUnstarted(parts: EngineParts, id: ContainerId, task: Task): P
   recordCutStart(parts, id);
 }
 
-/** The client's StartContainer failed when the connection broke; now the container says so, too. */
+/** The client's StartContainer failed; now the container says so, too. */
 function recordCutStart(parts: EngineParts, id: ContainerId): void {
-  recordExit(parts, id, { exitCode: startErrorCode, finishedAtNs: parts.clock.nowNs(), reason: 'StartError', message: 'berthd was restarted while the container started' });
+  recordExit(parts, id, { exitCode: startErrorCode, finishedAtNs: parts.clock.nowNs(), reason: 'StartError', message: 'berthd was restarted, or could not write its records, while the container started' });
 }

@@ -7,7 +7,8 @@ import { buryLost } from './bury-lost.ts';
 const attachMs = 5000;
 
 /**
- * Ends the doubt about a container whose shim did not answer after a restart: either it runs on under our eyes, or its shim
+ * Ends the doubt about a container whose shim did not answer after a restart, or whose start failed and could not be
+ * recorded, which is what one is that still starts when its lock is free: either it runs on under our eyes, or its shim
  * is buried with all that it left. For callers who want the container's end, so that the latter is no loss.
  */
 export function resolveUnknown(parts: EngineParts, id: ContainerId, signal: AbortSignal): Promise<void> {
@@ -15,7 +16,7 @@ export function resolveUnknown(parts: EngineParts, id: ContainerId, signal: Abor
     id,
     async () => {
       const container = parts.containers.peek(id);
-      if (container?.state !== 'unknown') return;
+      if (container?.state !== 'unknown' && container?.state !== 'starting') return;
       const { task } = container;
       try {
         await adoptTask(parts, container, AbortSignal.any([signal, AbortSignal.timeout(attachMs)]));

@@ -103,3 +103,34 @@ test('what a failed start could not undo ends with the removal', async () => {
   await fixture.engine.containers.remove(id, signal());
   expect(fixture.world.shims.shims.size).toBe(0);
 });
+
+test('a process whose start cannot be recorded is killed, and the failure is recorded when there is room again', async () => {
+  let shim: FakeShim | undefined;
+  fixture.world.shims.onLaunch = (launched) => {
+    shim = launched;
+    // The address of the shim still finds room.
+    fixture.world.state.writesLeft = 1;
+  };
+  const { id } = await create();
+  await expect(fixture.engine.containers.start(id, signal())).rejects.toMatchObject({ kind: 'exhausted' });
+  expect(shim?.signals).toEqual([{ signalNumber: 9, all: true }]);
+  expect(fixture.world.shims.shims.size).toBe(0);
+  fixture.world.state.writesLeft = undefined;
+  await vi.waitFor(() => {
+    expect(fixture.engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { exitCode: 128, reason: 'StartError', message: 'the disk is full' } });
+  }, 3000);
+});
+
+test.each([0, 1])('a container whose failed start could not be recorded (room for %i more writes) can be stopped and removed once there is room', async (writes) => {
+  fixture.world.shims.onLaunch = () => {
+    fixture.world.state.writesLeft = writes;
+  };
+  const { id } = await create();
+  await expect(fixture.engine.containers.start(id, signal())).rejects.toMatchObject({ kind: 'exhausted' });
+  await expect(fixture.engine.containers.stop(id, 0, signal())).rejects.toMatchObject({ kind: 'exhausted' });
+  fixture.world.state.writesLeft = undefined;
+  await fixture.engine.containers.stop(id, 0, signal());
+  expect(fixture.engine.containers.get(id).state).toBe('exited');
+  await fixture.engine.containers.remove(id, signal());
+  expect(fixture.world.shims.shims.size).toBe(0);
+});

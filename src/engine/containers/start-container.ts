@@ -8,7 +8,7 @@ import { containerFiles } from '../checkpoints/checkpoint-files.ts';
 import { dropRestored } from '../checkpoints/drop-restored.ts';
 import { cleanUpSignal } from '../clean-up-signal.ts';
 import { publishContainer } from '../events/publish.ts';
-import type { Container } from '../model/container.ts';
+import type { Container, ContainerExit } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import { observed, observePhases } from '../observed.ts';
 import { warmCgroups } from './warm-cgroups.ts';
@@ -64,6 +64,7 @@ function checkStartable(parts: EngineParts, id: ContainerId): void {
 async function startNow(parts: EngineParts, id: ContainerId, waterfall: Waterfall, signal: AbortSignal): Promise<void> {
   const container = parts.containers.transition(id, 'starting');
   let task: Task | undefined;
+  let running: Container;
   try {
     if (parts.nri.active) await waterfall.phase('plugins', () => containerStarts(parts, container, signal));
     task = await waterfall.phase('shim', () => launch(parts, container, signal));
@@ -71,11 +72,13 @@ async function startNow(parts: EngineParts, id: ContainerId, waterfall: Waterfal
     parts.containers.update(id, { task: task.handle });
     const started = task;
     await waterfall.phase('oci-start', () => started.start(signal));
+    // What cannot be recorded must not run: nobody would watch it.
+    running = recordStart(parts, container, task, waterfall);
   } catch (error) {
     await failStart(parts, container, task, error);
     throw error;
   }
-  recordStart(parts, container, task, waterfall);
+  watchStarted(parts, running, task, waterfall);
 }
 
 function launch(parts: EngineParts, container: Container, signal: AbortSignal): Promise<Task> {
@@ -101,9 +104,13 @@ function taskSpec(parts: EngineParts, pod: Pod, container: Container): TaskSpec 
   };
 }
 
-function recordStart(parts: EngineParts, { id, waterfall: creation }: Container, task: Task, waterfall: Waterfall): void {
+function recordStart(parts: EngineParts, { id, waterfall: creation }: Container, task: Task, waterfall: Waterfall): Container {
   const phases = [...creation, ...after(creation, waterfall.phases())];
-  const container = parts.containers.transition(id, 'running', { startedAtNs: parts.clock.nowNs(), task: task.handle, waterfall: phases });
+  return parts.containers.transition(id, 'running', { startedAtNs: parts.clock.nowNs(), task: task.handle, waterfall: phases });
+}
+
+function watchStarted(parts: EngineParts, container: Container, task: Task, waterfall: Waterfall): void {
+  const { id } = container;
   const live = parts.tasks.add(id, task);
   observePhases(parts, 'start-container', waterfall);
   publishContainer(parts, 'started', container);
@@ -144,5 +151,22 @@ async function failStart(parts: EngineParts, { id }: Container, task: Task | und
     });
   }
   const { text } = asBerthError(cause, `container ${id} could not start`);
-  recordExit(parts, id, { exitCode: startErrorCode, finishedAtNs: parts.clock.nowNs(), reason: 'StartError', message: text });
+  const exit: ContainerExit = { exitCode: startErrorCode, finishedAtNs: parts.clock.nowNs(), reason: 'StartError', message: text };
+  try {
+    recordExit(parts, id, exit);
+  } catch (error) {
+    // The disk is full, perhaps the reason for all of this. Whoever stops the container meanwhile ends it, too.
+    parts.log.warn({ container: id, err: error }, 'a failed start could not be recorded; it is tried again');
+    parts.background.retry('recording a failed start', { container: id }, (signal) => recordFailureLater(parts, id, exit, signal));
+  }
+}
+
+function recordFailureLater(parts: EngineParts, id: ContainerId, exit: ContainerExit, signal: AbortSignal): Promise<void> {
+  return parts.containerLocks.run(
+    id,
+    async () => {
+      if (parts.containers.peek(id)?.state === 'starting') recordExit(parts, id, exit);
+    },
+    signal,
+  );
 }

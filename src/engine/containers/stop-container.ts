@@ -25,8 +25,8 @@ export async function stopContainer(parts: EngineParts, id: string, graceMs: num
 
 /** The container once no start is under way and it is known whether it runs. */
 async function settledContainer(parts: EngineParts, { id }: Container, signal: AbortSignal): Promise<Container | undefined> {
-  if (parts.containers.peek(id)?.state === 'starting') await parts.containerLocks.run(id, async () => undefined, signal);
-  if (parts.containers.peek(id)?.state === 'unknown') await resolveUnknown(parts, id, signal);
+  const state = parts.containers.peek(id)?.state;
+  if (state === 'starting' || state === 'unknown') await resolveUnknown(parts, id, signal);
   return parts.containers.peek(id);
 }
 
