@@ -38,13 +38,25 @@ async function endWithNode(parts: EngineParts, { id }: Container): Promise<void>
 }
 
 async function takeOver(parts: EngineParts, container: Container): Promise<void> {
-  const { id, state } = container;
+  const { id } = container;
   try {
     await adoptTask(parts, container, AbortSignal.timeout(attachMs));
   } catch (error) {
     parts.log.warn({ container: id, err: error }, 'the shim of a container does not answer; its state is unknown for now');
-    if (state !== 'unknown') parts.containers.transition(id, 'unknown');
+    markUnknown(parts, id);
     parts.background.retry('asking the shim of a container', { container: id }, (signal) => adoptLater(parts, id, signal));
+  }
+}
+
+function markUnknown(parts: EngineParts, id: ContainerId): void {
+  const container = parts.containers.required(id);
+  if (container.state === 'unknown') return;
+  try {
+    parts.containers.transition(id, 'unknown');
+  } catch (error) {
+    parts.log.warn({ container: id, err: error }, 'that the state of a container is unknown could not be recorded');
+    // What the disk still says brings the next berthd to the same doubt.
+    parts.containers.restore({ ...container, state: 'unknown' });
   }
 }
 

@@ -121,6 +121,22 @@ test('a shim that answers later gives its container back', async () => {
   }, 3000);
 });
 
+test('a shim that answers later gives its container back, also when not even the doubt about it could be recorded', async () => {
+  const id = await running();
+  vi.spyOn(world.shims, 'attach').mockRejectedValueOnce(new Error('too slow'));
+  await first.close();
+  world.state.writesLeft = 0;
+  const engine = world.engine();
+  await engine.recover();
+  expect(engine.containers.get(id).state).toBe('unknown');
+  world.state.writesLeft = undefined;
+  await vi.waitFor(() => {
+    expect(engine.containers.get(id).state).toBe('running');
+  }, 3000);
+  await engine.containers.stop(id, 0, signal());
+  expect(engine.containers.get(id).state).toBe('exited');
+});
+
 test('after a reboot: containers have ended with the node, pods are notready, and every address is given back', async () => {
   const [created, id] = [await create('created'), await running()];
   await first.close();
