@@ -24,12 +24,13 @@ export async function adoptTask(parts: EngineParts, container: Container, signal
   if (task === undefined) return buryLost(parts, id, handle, signal);
   const { status } = await task.state(signal);
   if (startedAtNs === undefined && status === 'created') return dropUnstarted(parts, id, task);
-  await endExecs(parts, id, task, signal);
-  if (container.state !== 'running') parts.containers.transition(id, 'running', { startedAtNs: startedAtNs ?? parts.clock.nowNs(), task: task.handle });
-  const live = parts.tasks.add(id, task);
-  watchExit(parts, id, live);
   // Only a checkpoint pauses, and the one that did is gone with the berthd that took it.
   if (status === 'paused') await task.resume(signal);
+  await endExecs(parts, id, task, signal);
+  if (container.state !== 'running') parts.containers.transition(id, 'running', { startedAtNs: startedAtNs ?? parts.clock.nowNs(), task: task.handle });
+  // Nothing fails from here on: a second try would watch the task twice.
+  const live = parts.tasks.add(id, task);
+  watchExit(parts, id, live);
   // Clients shall not see it running any more; if the exit takes long to tell, they do for a while.
   if (status === 'stopped') await abortable(live.exited, signal).catch(() => undefined);
 }

@@ -137,6 +137,21 @@ test('a shim that answers later gives its container back, also when not even the
   expect(engine.containers.get(id).state).toBe('exited');
 });
 
+test('an exit while a shim could not be taken over is not lost', async () => {
+  const id = await running();
+  const shim = world.shims.get(id);
+  shim.pause();
+  vi.spyOn(shim, 'resume').mockImplementationOnce(() => {
+    throw new Error('busy');
+  });
+  const engine = await restart();
+  expect(engine.containers.get(id).state).toBe('unknown');
+  shim.finish(3);
+  await vi.waitFor(() => {
+    expect(engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { exitCode: 3, reason: 'Error' } });
+  }, 3000);
+});
+
 test('after a reboot: containers have ended with the node, pods are notready, and every address is given back', async () => {
   const [created, id] = [await create('created'), await running()];
   await first.close();
