@@ -2,10 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use ttrpc::{Code, Status};
 
 use crate::options::Options;
 
@@ -29,8 +30,13 @@ impl Invocation {
     /// Starts `runtime [global options] args…`. `log` is a path for the runtime's own messages, not yet in use.
     ///
     /// # Errors
-    /// That of starting the program, with its name.
-    pub fn start<A: AsRef<OsStr>>(options: &Options, log: PathBuf, args: &[A], streams: Streams) -> io::Result<Self> {
+    /// [`Code::Internal`] with the program's name, even where there is none: [`Code::NotFound`] is for containers.
+    pub fn start<A: AsRef<OsStr>>(
+        options: &Options,
+        log: PathBuf,
+        args: &[A],
+        streams: Streams,
+    ) -> Result<Self, Status> {
         let mut command = Command::new(&options.runtime);
         if !options.runtime_root.is_empty() {
             command.arg("--root").arg(&options.runtime_root);
@@ -43,7 +49,7 @@ impl Invocation {
         command.stdin(stdio(streams.stdin)).stdout(stdio(streams.stdout)).stderr(stdio(streams.stderr));
         let child = command
             .spawn()
-            .map_err(|error| io::Error::new(error.kind(), format!("OCI runtime {}: {error}", options.runtime)))?;
+            .map_err(|error| Status::new(Code::Internal, format!("OCI runtime {}: {error}", options.runtime)))?;
         let verb = args.first().map(|verb| verb.as_ref().to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Self { pid: child.id(), log, verb })
     }

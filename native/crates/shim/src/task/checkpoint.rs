@@ -38,8 +38,7 @@ pub fn checkpoint(shim: &mut Shim, reply: Reply, request: task::CheckpointTaskRe
     args.extend(flags(&asked).map(OsString::from));
     args.push(container.id.clone().into());
     let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options, log, &args, Streams::default())
-        .map_err(|error| Status::new(Code::NotFound, error.to_string()))?;
+    let invocation = Invocation::start(&container.options, log, &args, Streams::default())?;
     let verb = Verb::Checkpoint { image, criu_log: work.join("dump.log") };
     let job = Job { verb, reply, began: Instant::now(), pid_file: None, console: None, invocation };
     shim.jobs.insert(job.invocation.pid, job);

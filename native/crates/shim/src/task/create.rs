@@ -105,8 +105,7 @@ pub fn launch(shim: &mut Shim, reply: Reply, verb: Verb) -> Result<(), Status> {
     }
     args.push(container.id.clone().into());
     let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options, log, &args, opened.streams)
-        .map_err(|error| Status::new(Code::NotFound, error.to_string()))?;
+    let invocation = Invocation::start(&container.options, log, &args, opened.streams)?;
     container.at_runtime = true;
     container.init.stdin_keep = opened.stdin_keep;
     shim.watch("", opened.pumps)?;

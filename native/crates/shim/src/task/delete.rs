@@ -35,8 +35,7 @@ pub fn delete(shim: &mut Shim, reply: Reply, request: &task::DeleteRequest) -> R
     // Forced only where a process waits for its start: with one that is gone, runc's force costs a tenth of a second.
     let force = if container.init.exit.is_none() { vec!["--force"] } else { vec![] };
     let args = [vec!["delete"], force, vec![container.id.as_str()]].concat();
-    let invocation = Invocation::start(&container.options, log, &args, Streams::default())
-        .map_err(|error| Status::new(Code::NotFound, error.to_string()))?;
+    let invocation = Invocation::start(&container.options, log, &args, Streams::default())?;
     let job = Job { verb: Verb::Delete, reply, began: Instant::now(), pid_file: None, console: None, invocation };
     shim.jobs.insert(job.invocation.pid, job);
     Ok(Outcome::Later)

@@ -36,8 +36,7 @@ pub fn start(shim: &mut Shim, reply: Reply, request: &task::StartRequest) -> Res
     }
     let log = container.bundle.join(format!("runtime-{serial}.log"));
     let args = ["start", container.id.as_str()];
-    let invocation = Invocation::start(&container.options, log, &args, Streams::default())
-        .map_err(|error| Status::new(Code::NotFound, error.to_string()))?;
+    let invocation = Invocation::start(&container.options, log, &args, Streams::default())?;
     let job = Job { verb: Verb::Start, reply, began: Instant::now(), pid_file: None, console: None, invocation };
     shim.jobs.insert(job.invocation.pid, job);
     Ok(Outcome::Later)
@@ -104,8 +103,7 @@ fn start_exec(shim: &mut Shim, reply: Reply, exec_id: &str) -> Result<(), Status
     }
     args.push(container.id.clone().into());
     let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options, log, &args, opened.streams)
-        .map_err(|error| Status::new(Code::NotFound, error.to_string()))?;
+    let invocation = Invocation::start(&container.options, log, &args, opened.streams)?;
     if let Some(process) = container.execs.get_mut(exec_id) {
         process.stdin_keep = opened.stdin_keep;
         if let Some(score) = process.oom_score_adj {

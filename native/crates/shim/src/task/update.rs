@@ -57,8 +57,7 @@ fn ask(shim: &mut Shim, reply: Reply, verb: Verb, call: (&[&str], Streams)) -> R
     let (args, streams) = call;
     let args = [args, &[container.id.as_str()]].concat();
     let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options, log, &args, streams)
-        .map_err(|error| Status::new(Code::NotFound, error.to_string()))?;
+    let invocation = Invocation::start(&container.options, log, &args, streams)?;
     let job = Job { verb, reply, began: Instant::now(), pid_file: None, console: None, invocation };
     shim.jobs.insert(job.invocation.pid, job);
     Ok(Outcome::Later)

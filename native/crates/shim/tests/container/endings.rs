@@ -32,6 +32,25 @@ fn running_out_of_memory_is_recorded_before_anyone_hears_of_the_exit() {
     assert_eq!(shim.exit_record()["oomKilled"], true);
 }
 
+/// "Not found" would tell berthd that the container is deleted.
+#[test]
+fn a_runtime_that_cannot_be_run_is_a_failure_of_the_delete_that_a_later_one_makes_good() {
+    let Some(mut shim) = Shim::start(&Wish { script: "true", ..Wish::default() }) else { return };
+    let [runtime, away] = ["crun", "crun.away"].map(|name| shim.dir.join(name));
+    let crun = shim.options().runtime;
+    std::os::unix::fs::symlink(crun, &runtime).expect("linked");
+    let options = berth::Options { runtime: runtime.display().to_string(), ..shim.options() };
+    shim.run(&options, false);
+    assert_eq!(shim.wait(""), 0);
+    std::fs::rename(&runtime, &away).expect("moved");
+    let failed = shim.delete("").expect_err("there is no runtime");
+    assert_eq!(failed.code, Code::Internal);
+    assert!(failed.message.contains(&options.runtime), "{}", failed.message);
+    std::fs::rename(&away, &runtime).expect("moved back");
+    shim.delete("").expect("deleted");
+    assert!(!shim.has_mounts());
+}
+
 #[test]
 fn a_start_that_fails_for_a_limit_leaves_no_cgroup() {
     for run_on_start in [true, false] {
