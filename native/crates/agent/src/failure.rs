@@ -28,6 +28,11 @@ pub fn io<'a>(operation: &'a str, object: impl AsRef<str> + 'a) -> impl FnOnce(s
     }
 }
 
+/// The status for what waited in line until nobody waited for it any more. It was not begun.
+pub fn late(what: &str) -> Status {
+    Status::new(Code::DeadlineExceeded, format!("{what}: its turn did not come in time, and it was not run"))
+}
+
 pub fn invalid(message: impl Into<String>) -> Status {
     Status::new(Code::InvalidArgument, message)
 }

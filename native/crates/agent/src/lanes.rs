@@ -11,8 +11,10 @@ pub enum Lane {
     Quick,
     /// Namespaces. The kernel makes network namespaces slower when more threads ask for them.
     Namespaces,
-    /// Programs, which mostly wait.
+    /// Programs, which mostly wait: CNI plugins for daemons that may be containers of this node.
     Exec,
+    /// Starts of shims, so that those daemons come up whatever waits for them.
+    Shims,
     /// Connections into pods, each of which waits as long as the pod pleases.
     Forward,
     /// Whole trees: removal, usage, copies.
@@ -28,6 +30,7 @@ pub struct Lanes {
     quick: Sender<Job>,
     namespaces: Sender<Job>,
     exec: Sender<Job>,
+    shims: Sender<Job>,
     forward: Sender<Job>,
     trees: Sender<Job>,
     readings: Sender<Job>,
@@ -40,6 +43,7 @@ impl Lanes {
             quick: start("quick", 4),
             namespaces: start("namespaces", 2),
             exec: start("exec", 16),
+            shims: start("shims", 16),
             forward: start("dial", 16),
             trees: start("trees", 2),
             readings: start("readings", 2),
@@ -52,6 +56,7 @@ impl Lanes {
             Lane::Quick => &self.quick,
             Lane::Namespaces => &self.namespaces,
             Lane::Exec => &self.exec,
+            Lane::Shims => &self.shims,
             Lane::Forward => &self.forward,
             Lane::Trees => &self.trees,
             Lane::Readings => &self.readings,

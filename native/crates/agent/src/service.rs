@@ -9,7 +9,10 @@ use ttrpc::{Call, Handler, Status};
 use crate::exec;
 use crate::info::Info;
 use crate::lanes::{Lane, Lanes};
-use crate::{archives, cgroups, fifos, forward, layers, leftovers, log, mounts, namespaces, readings, snapshot};
+use crate::proto::ExecRequest;
+use crate::{
+    archives, cgroups, failure, fifos, forward, layers, leftovers, log, mounts, namespaces, readings, snapshot,
+};
 
 const SERVICE: &str = "berth.agent.v1.Agent";
 
@@ -26,13 +29,17 @@ impl Service {
         Self { lanes: Lanes::start(), mark: leftovers::mark(&root), info: Info::new(root) }
     }
 
-    fn answer(&self, call: &Call) -> Result<Vec<u8>, Status> {
+    fn answer(&self, call: &Call, arrived: Instant) -> Result<Vec<u8>, Status> {
+        // Its caller has given it up, and may be undoing what it was to do.
+        if call.timeout.is_some_and(|timeout| arrived.elapsed() >= timeout) {
+            return Err(failure::late(&call.method));
+        }
         if call.service != SERVICE {
             return Err(Status::unimplemented(&call.service, &call.method));
         }
         match call.method.as_str() {
             "Info" => run(call, |_: crate::proto::InfoRequest| Ok(self.info.answer())),
-            "Exec" => run(call, |request| exec::run(request, &self.mark)),
+            "Exec" => run(call, |request| exec::run(request, &self.mark, arrived)),
             "CreateNamespaces" => run(call, |request| namespaces::create(&request)),
             "ReleaseNamespaces" => run(call, |request| namespaces::release(&request)),
             "NetworkStats" => run(call, |request| namespaces::network_stats(&request)),
@@ -59,12 +66,12 @@ impl Service {
 impl Handler for Service {
     fn handle(self: Arc<Self>, call: Call, reply: Box<dyn FnOnce(Result<Vec<u8>, Status>) + Send>) {
         let service = self.clone();
-        let lane = lane_of(&call.method);
+        let lane = lane_of(&call);
+        let arrived = Instant::now();
         let job = move || {
-            let started = Instant::now();
-            let answer = service.answer(&call);
+            let answer = service.answer(&call, arrived);
             if let Err(status) = &answer {
-                log_failure(&call, status, started);
+                log_failure(&call, status, arrived);
             }
             reply(answer);
         };
@@ -72,10 +79,12 @@ impl Handler for Service {
     }
 }
 
-fn lane_of(method: &str) -> Lane {
-    match method {
-        // They wait for the kernel, as programs do.
-        "Exec" | "WarmCgroups" => Lane::Exec,
+fn lane_of(call: &Call) -> Lane {
+    match call.method.as_str() {
+        "Exec" if is_detached(call) => Lane::Shims,
+        "Exec" => Lane::Exec,
+        // It waits for the kernel, for the sake of a shim that starts.
+        "WarmCgroups" => Lane::Shims,
         "ForwardPort" => Lane::Forward,
         "CreateNamespaces" | "ReleaseNamespaces" => Lane::Namespaces,
         "RemoveTree" | "DiskUsage" | "CopySnapshotTree" | "MergeLayer" => Lane::Trees,
@@ -85,6 +94,10 @@ fn lane_of(method: &str) -> Lane {
     }
 }
 
+fn is_detached(call: &Call) -> bool {
+    call.decode().is_ok_and(|request: ExecRequest| request.detached)
+}
+
 fn run<Q: Message + Default, A: Message>(
     call: &Call,
     answer: impl FnOnce(Q) -> Result<A, Status>,
@@ -92,12 +105,91 @@ fn run<Q: Message + Default, A: Message>(
     Ok(answer(call.decode()?)?.encode_to_vec())
 }
 
-fn log_failure(call: &Call, status: &Status, started: Instant) {
+fn log_failure(call: &Call, status: &Status, arrived: Instant) {
     let fields = json!({
         "method": call.method,
-        "ms": started.elapsed().as_millis() as u64,
+        "ms": arrived.elapsed().as_millis() as u64,
         "code": format!("{:?}", status.code),
         "error": status.message,
     });
     log::warn("a call failed", &fields);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::ExecResponse;
+    use std::fs;
+    use std::path::Path;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::thread;
+    use std::time::Duration;
+    use ttrpc::Code;
+
+    type Answer = Result<Vec<u8>, Status>;
+
+    fn scratch(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("berth-service-{name}-{}", std::process::id()));
+        fs::create_dir(&dir).expect("made");
+        dir
+    }
+
+    fn sh(script: &str) -> ExecRequest {
+        ExecRequest { argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(), ..Default::default() }
+    }
+
+    fn exec(service: &Arc<Service>, request: &ExecRequest, timeout: Option<Duration>) -> Receiver<Answer> {
+        let (sender, answer) = channel();
+        let call = Call {
+            stream_id: 1,
+            service: SERVICE.into(),
+            method: "Exec".into(),
+            payload: request.encode_to_vec(),
+            timeout,
+        };
+        service.clone().handle(call, Box::new(move |result| drop(sender.send(result))));
+        answer
+    }
+
+    /// As many plain programs as there may be, which run until there is the file.
+    fn fill(service: &Arc<Service>, release: &Path) -> Vec<Receiver<Answer>> {
+        let script = format!("until [ -e {} ]; do sleep 0.01; done", release.display());
+        let request = ExecRequest { timeout_ms: 3000, ..sh(&script) };
+        (0..16).map(|_| exec(service, &request, None)).collect()
+    }
+
+    fn exit_code(answer: &Receiver<Answer>) -> i32 {
+        let bytes = answer.recv().expect("answered").expect("ran");
+        ExecResponse::decode(bytes.as_slice()).expect("an answer").exit_code
+    }
+
+    /// The shim may be that of the daemon which all the plugins wait for.
+    #[test]
+    fn a_shim_starts_beside_any_number_of_plugins_that_wait() {
+        let dir = scratch("shims");
+        let service = Arc::new(Service::new(dir.clone()));
+        let release = dir.join("release");
+        let plugins = fill(&service, &release);
+        let shim = ExecRequest { detached: true, ..sh(&format!("touch {}", release.display())) };
+        assert_eq!(exit_code(&exec(&service, &shim, None)), 0);
+        assert!(plugins.iter().all(|plugin| exit_code(plugin) == 0));
+        fs::remove_dir_all(dir).expect("removed");
+    }
+
+    #[test]
+    fn a_call_that_its_caller_has_given_up_in_the_queue_is_not_run() {
+        let dir = scratch("late");
+        let service = Arc::new(Service::new(dir.clone()));
+        let [release, ran] = ["release", "ran"].map(|name| dir.join(name));
+        let before = fill(&service, &release);
+        let request = sh(&format!("touch {}", ran.display()));
+        let patience = Duration::from_millis(20);
+        let late = exec(&service, &request, Some(patience));
+        thread::sleep(patience);
+        fs::write(&release, "").expect("written");
+        assert!(before.iter().all(|program| exit_code(program) == 0));
+        let status = late.recv().expect("answered").expect_err("too late");
+        assert_eq!((status.code, ran.exists()), (Code::DeadlineExceeded, false));
+        fs::remove_dir_all(dir).expect("removed");
+    }
 }

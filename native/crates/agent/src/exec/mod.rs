@@ -20,10 +20,14 @@ use pump::{End, Pump};
 const DEFAULT_MAX_OUTPUT: usize = 1 << 20;
 
 /// Runs a program and returns what it wrote. Its own failures are an exit code, not an error. `mark` goes into the
-/// environment of what must not outlive the next agent's start.
-pub fn run(mut request: ExecRequest, mark: &str) -> Result<ExecResponse, Status> {
+/// environment of what must not outlive the next agent's start. The program's time runs from when the request `arrived`,
+/// as its caller's patience does; one whose time is up already is not started.
+pub fn run(mut request: ExecRequest, mark: &str, arrived: Instant) -> Result<ExecResponse, Status> {
     let program = program_of(&request)?;
-    let deadline = deadline_of(&request);
+    let deadline = deadline_of(&request, arrived);
+    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        return Err(failure::late(&program));
+    }
     if !request.detached {
         request.env.push(mark.to_owned());
     }
@@ -48,9 +52,9 @@ fn program_of(request: &ExecRequest) -> Result<String, Status> {
     }
 }
 
-fn deadline_of(request: &ExecRequest) -> Option<Instant> {
+fn deadline_of(request: &ExecRequest, arrived: Instant) -> Option<Instant> {
     let timeout = (request.timeout_ms > 0).then(|| Duration::from_millis(u64::from(request.timeout_ms)));
-    timeout.and_then(|timeout| Instant::now().checked_add(timeout))
+    timeout.and_then(|timeout| arrived.checked_add(timeout))
 }
 
 fn start(request: &ExecRequest) -> rustix::io::Result<(Child, Pump)> {
@@ -133,4 +137,27 @@ fn timed_out(program: &str, request: &ExecRequest, stderr: &[u8]) -> Status {
         Code::DeadlineExceeded,
         format!("{program} did not end within {} ms and was killed{said}", request.timeout_ms),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs `sleep 5` with ten seconds, of which so many have gone by in a queue.
+    fn run_after(waited: Duration) -> (Result<ExecResponse, Status>, Duration) {
+        let argv = ["/bin/sh", "-c", "sleep 5"].map(str::to_owned).to_vec();
+        let request = ExecRequest { argv, timeout_ms: 10_000, ..Default::default() };
+        let began = Instant::now();
+        let arrived = began.checked_sub(waited).expect("the machine has run for so long");
+        (run(request, "MARK=1", arrived), began.elapsed())
+    }
+
+    #[test]
+    fn the_time_in_the_queue_counts() {
+        let (result, took) = run_after(Duration::from_millis(9_900));
+        let status = result.expect_err("timed out");
+        assert!(status.message.contains("was killed") && took < Duration::from_secs(4), "{status:?} after {took:?}");
+        let status = run_after(Duration::from_secs(10)).0.expect_err("too late");
+        assert_eq!((status.code, status.message.contains("was not run")), (Code::DeadlineExceeded, true));
+    }
 }
