@@ -7,7 +7,7 @@ import { isKind } from '../lib/errors.ts';
 import type { SnapshotKey } from '../lib/ids.ts';
 import type { Usage } from '../native/port.ts';
 import type { Durability, RecordKind, StateStore } from '../state/port.ts';
-import { openOverlay } from './open-snapshotters.ts';
+import { openOverlay, openSnapshotters } from './open-snapshotters.ts';
 import type { OverlaySnapshotter } from './overlay/overlay-snapshotter.ts';
 
 /** A store that remembers what it was told, with the durability asked for. */
@@ -270,4 +270,23 @@ test('a directory that is being removed is not removed twice', async () => {
   expect(await snapshotter.cleanup()).toBe(0);
   await snapshotter.settled();
   expect(removed).toEqual([join(layers(), '1')]);
+});
+
+test('one directory is removed at a time, over all snapshotters: there must be room in the agent for what somebody waits for', async () => {
+  let running = 0;
+  let most = 0;
+  const unused = async (): Promise<void> => {};
+  const removeTree = async (path: string): Promise<void> => {
+    running += 1;
+    most = Math.max(most, running);
+    await rm(path, { recursive: true });
+    running -= 1;
+  };
+  const clock = { nowNs: () => 5n, monotonicMs: () => nowMs };
+  const components = { state: new RecordingState(), agent: { ...agent, removeTree, copySnapshotTree: unused, mergeLayer: unused }, clock, log: { warn: () => undefined } };
+  const set = openSnapshotters(components, { stateRoot: join(root, 'set'), volatile: true });
+  for (const [number, each] of [...set.all, ...set.all].entries()) await each.prepare(key(`s-${number}`), undefined);
+  await Promise.all(set.list().map((snapshot) => set.remove(snapshot.key)));
+  await set.settled();
+  expect([most, set.list()]).toEqual([1, []]);
 });

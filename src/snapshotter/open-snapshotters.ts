@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
+import { createLimit, type Limit } from '../lib/limit.ts';
 import type { Log } from '../lib/log.ts';
 import type { Agent } from '../native/port.ts';
 import type { StateStore } from '../state/port.ts';
@@ -33,24 +34,32 @@ export interface SnapshotterConfig {
 
 /** All snapshotters, as the store's records tell. Directories that none of them names stay until cleanup(). */
 export function openSnapshotters(components: SnapshotterComponents, config: SnapshotterConfig): SnapshotterSet {
-  return new SnapshotterSet([openOverlay(components, config), openNative(components, config)]);
+  const removal = oneRemoval();
+  return new SnapshotterSet([openOverlay(components, config, removal), openNative(components, config, removal)]);
 }
 
 /** Snapshots over overlayfs. */
-export function openOverlay(components: StoreComponents, { stateRoot, volatile }: SnapshotterConfig): OverlaySnapshotter {
-  return new OverlaySnapshotter(openStore(components, join(stateRoot, 'snapshots', 'overlayfs'), ''), mountOptions(volatile));
+export function openOverlay(components: StoreComponents, { stateRoot, volatile }: SnapshotterConfig, removal = oneRemoval()): OverlaySnapshotter {
+  const place = { root: join(stateRoot, 'snapshots', 'overlayfs'), prefix: '' };
+  return new OverlaySnapshotter(openStore(components, place, removal), mountOptions(volatile));
 }
 
 /** Snapshots that are copies. */
-export function openNative(components: SnapshotterComponents, { stateRoot }: Pick<SnapshotterConfig, 'stateRoot'>): NativeSnapshotter {
-  return new NativeSnapshotter({ ...openStore(components, join(stateRoot, 'snapshots', 'native'), 'native/'), agent: components.agent });
+export function openNative(components: SnapshotterComponents, { stateRoot }: Pick<SnapshotterConfig, 'stateRoot'>, removal = oneRemoval()): NativeSnapshotter {
+  const place = { root: join(stateRoot, 'snapshots', 'native'), prefix: 'native/' };
+  return new NativeSnapshotter({ ...openStore(components, place, removal), agent: components.agent });
 }
 
-function openStore({ state, agent, clock, log }: StoreComponents, root: string, prefix: string): StoredParts {
+/** Deleting is disk work that nobody waits for: it leaves the agent's other workers for trees to those who do wait. */
+function oneRemoval(): Limit {
+  return createLimit(1);
+}
+
+function openStore({ state, agent, clock, log }: StoreComponents, { root, prefix }: { readonly root: string; readonly prefix: string }, removal: Limit): StoredParts {
   const dirs = new SnapshotDirs(root);
   const table = new SnapshotTable(state, prefix);
   table.load(new Set(dirs.numbers()));
-  return { table, dirs, removals: new Removals({ agent, log, dirs }), agent, clock, log };
+  return { table, dirs, removals: new Removals({ agent, log, dirs, limit: removal }), agent, clock, log };
 }
 
 function mountOptions(volatile: boolean): OverlayOptions {

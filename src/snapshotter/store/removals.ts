@@ -1,23 +1,21 @@
-import { createLimit, type Limit } from '../../lib/limit.ts';
+import type { Limit } from '../../lib/limit.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Agent } from '../../native/port.ts';
 import type { SnapshotDirs } from './snapshot-dirs.ts';
-
-/** Deleting is disk work that nobody waits for, so it must not crowd out what somebody does. */
-const concurrency = 2;
 
 /** Deletes snapshot directories in the background. What fails is left for cleanup(). */
 export class Removals {
   readonly #agent: Pick<Agent, 'removeTree'>;
   readonly #log: Pick<Log, 'warn'>;
   readonly #dirs: SnapshotDirs;
-  readonly #limit: Limit = createLimit(concurrency);
+  readonly #limit: Limit;
   readonly #running = new Map<number, Promise<void>>();
 
-  constructor(components: { readonly agent: Pick<Agent, 'removeTree'>; readonly log: Pick<Log, 'warn'>; readonly dirs: SnapshotDirs }) {
+  constructor(components: { readonly agent: Pick<Agent, 'removeTree'>; readonly log: Pick<Log, 'warn'>; readonly dirs: SnapshotDirs; readonly limit: Limit }) {
     this.#agent = components.agent;
     this.#log = components.log;
     this.#dirs = components.dirs;
+    this.#limit = components.limit;
   }
 
   start(dir: number): void {

@@ -17,7 +17,7 @@ pub enum Lane {
     Shims,
     /// Connections into pods, each of which waits as long as the pod pleases.
     Forward,
-    /// Whole trees: removal, usage, copies.
+    /// Whole trees: removal, usage, copies. The daemon fills one worker with removals that nobody waits for.
     Trees,
     /// Statistics, which somebody may ask for more often than is good.
     Readings,
@@ -45,7 +45,7 @@ impl Lanes {
             exec: start("exec", 16),
             shims: start("shims", 16),
             forward: start("dial", 16),
-            trees: start("trees", 2),
+            trees: start("trees", 3),
             readings: start("readings", 2),
             unpack: start("unpack", 2),
         }
@@ -106,5 +106,19 @@ mod tests {
         lanes.run(Lane::Quick, Box::new(move || done.send(1).unwrap()));
         assert_eq!(answer.recv(), Ok(1));
         drop(release);
+    }
+
+    /// One is busy with removals in the background, one with a cleanup.
+    #[test]
+    fn a_third_tree_does_not_wait_for_two() {
+        let lanes = Lanes::start();
+        let (releases, blocked): (Vec<Sender<()>>, Vec<Receiver<()>>) = (0..2).map(|_| channel()).unzip();
+        for blocked in blocked {
+            lanes.run(Lane::Trees, Box::new(move || assert!(blocked.recv().is_err())));
+        }
+        let (done, answer) = channel();
+        lanes.run(Lane::Trees, Box::new(move || done.send(1).unwrap()));
+        assert_eq!(answer.recv_timeout(std::time::Duration::from_secs(5)), Ok(1));
+        drop(releases);
     }
 }
