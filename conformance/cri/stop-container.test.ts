@@ -37,6 +37,12 @@ test('a container that ignores the signal is killed when the grace is over, not 
   expect(await suite.cri.containerStatus(id)).toMatchObject({ state: 'CONTAINER_EXITED', exit_code: 137 });
 });
 
+test('a grace of a year is not over at once', async () => {
+  const id = await suite.trap(pod, ['sleep 0.3; exit 7', 'TERM']);
+  await suite.cri.stopContainer(id, 365 * 86_400);
+  expect(await suite.cri.containerStatus(id)).toMatchObject({ state: 'CONTAINER_EXITED', exit_code: 7 });
+});
+
 test('timeout 0 kills at once, without the stop signal', async () => {
   const id = await suite.trap(pod, ['echo heard it', 'TERM']);
   await suite.cri.stopContainer(id, 0);

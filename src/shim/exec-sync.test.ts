@@ -35,6 +35,12 @@ test.each([
   expect(readdirSync(task.handle.bundle).filter((name) => name.startsWith('exec-'))).toEqual([]);
 });
 
+test('a timeout of more than a timer can run is none', async () => {
+  const shim = await shimOf({ exec: async () => ({}), wait: async () => ({ exitStatus: 4 }) });
+  const outcome = await (await attached(shim)).execSync({ process: {}, timeoutMs: 2 ** 33, maxOutputBytes: 1 });
+  expect(outcome.exitCode).toBe(4);
+});
+
 test('execSync tells how a command ended whose container was removed with it', async () => {
   let stdout = '';
   const shim = await shimOf({

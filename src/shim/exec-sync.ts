@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, read as readFd, rmSync } from 'node:fs'
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BerthError } from '../lib/errors.ts';
+import { longestTimerMs } from '../lib/long-sleep.ts';
 import { packSpec, type ProcessId, type StdioPaths, type TaskMethods } from './methods.ts';
 import type { ExecOutcome, ExecSpec } from './port.ts';
 import { callMs, type ShimParts, type ShimTarget, taskMethodsOf } from './shim-parts.ts';
@@ -81,7 +82,7 @@ function stdio({ target, stdout, stderr }: Execution, maxOutputBytes: number): S
 
 async function waitOrKill(execution: Execution, spec: ExecSpec, signal: AbortSignal | undefined): Promise<{ readonly exitStatus: number }> {
   const { methods, process } = execution;
-  const deadline = spec.timeoutMs === undefined ? undefined : AbortSignal.timeout(spec.timeoutMs);
+  const deadline = spec.timeoutMs === undefined || spec.timeoutMs > longestTimerMs ? undefined : AbortSignal.timeout(spec.timeoutMs);
   const ends = [signal, deadline].filter((each) => each !== undefined);
   try {
     return await call(execution, methods.wait, process, { signal: AbortSignal.any(ends) });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { BerthError } from '../../lib/errors.ts';
 import { noResources } from '../testing/configs.ts';
@@ -61,6 +62,18 @@ test('stop with timeout 0 kills at once, and everything where the PID namespace 
   const shim = fixture.world.shims.get(id);
   await fixture.engine.containers.stop(id, 0, signal());
   expect(shim.signals[0]).toEqual({ signalNumber: 9, all: true });
+});
+
+test('a grace of a year is a year: nothing is killed meanwhile', async () => {
+  const id = await running();
+  const shim = fixture.world.shims.get(id);
+  shim.obeysTerm = false;
+  const patient = fixture.engine.containers.stop(id, 365 * 86_400_000, signal());
+  await sleep(50);
+  expect(shim.signals.map(({ signalNumber }) => signalNumber)).toEqual([15]);
+  shim.finish(3);
+  await patient;
+  expect(fixture.engine.containers.get(id).exit?.exitCode).toBe(3);
 });
 
 test('a later stop with a shorter grace ends an earlier one, and TERM is not sent twice', async () => {

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isKind } from '../../lib/errors.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
 import type { ContainerId } from '../../lib/ids.ts';
+import { longSleep } from '../../lib/long-sleep.ts';
 import type { Container } from '../model/container.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
@@ -55,7 +55,7 @@ async function endTask(parts: EngineParts, target: Target, graceMs: number, sign
 /** Sends the stop signal unless an earlier call did. False when the grace ran out, or the signal could not be sent. */
 async function endedWithin(parts: EngineParts, { container, live }: Target, graceMs: number, signal: AbortSignal): Promise<boolean> {
   const done = new AbortController();
-  const grace = sleep(graceMs, false, { signal: done.signal }).catch(() => false);
+  const grace = longSleep(graceMs, done.signal).then(() => false, () => false);
   try {
     if (!live.stopSignalSent) await sendStopSignal(parts, { container, live }, signal);
     return await abortable(Promise.race([live.exited.then(() => true), grace]), signal);

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { longestTimerMs } from '../../lib/long-sleep.ts';
 import { LinkWatch } from '../link-watch.ts';
 import type { WebSocket } from './accept.ts';
 import type { ChannelCodec } from './channel-codec.ts';
@@ -16,7 +17,7 @@ export interface ChannelsOptions {
 }
 
 /** For the connection that channels are made of: as long as a timer can run, since they see to its end themselves. */
-export const channelsCloseTimeoutMs = 2 ** 31 - 1;
+export const channelsCloseTimeoutMs = longestTimerMs;
 
 const closeChannel = 255;
 const normalClosure = 1000;
