@@ -28,7 +28,8 @@ export interface GrpcStatus {
 
 /** The status a client sees. Of an unknown throwable it sees no detail: that is for the log. */
 export function grpcStatus(error: unknown, method: string): GrpcStatus {
-  if (error instanceof BerthError) return { code: codes[error.kind], details: `${prefixes[error.kind] ?? ''}${error.text}` };
+  // Half a surrogate pair, which a cut or a plugin can leave, would make grpc-js throw where nobody catches it.
+  if (error instanceof BerthError) return { code: codes[error.kind], details: `${prefixes[error.kind] ?? ''}${error.text}`.toWellFormed() };
   return { code: status.INTERNAL, details: `${method} failed inside berthd; its log has the cause` };
 }
 

@@ -167,6 +167,12 @@ test('the kubelet can tell a registry failure and a bad signature by the beginni
   expect(grpcStatus(new BerthError('signature', 'no key'), 'PullImage')).toEqual({ code: status.UNKNOWN, details: 'SignatureValidationFailed: no key' });
 });
 
+test('a message that was cut in the middle of a character is told, and ends nothing', async () => {
+  await serve({ pods: { list: () => { throw new BerthError('invalid', 'no \ud83d here'); } } });
+  gate.open();
+  await expect(call('ListPodSandbox')).rejects.toMatchObject({ code: status.INVALID_ARGUMENT, details: 'no \ufffd here' });
+});
+
 const ask = { container_id: 'c1', cmd: ['sh'], tty: false, stdin: true, stdout: true, stderr: true };
 const withContainer = (state: string) => ({ containers: { get: () => ({ id: 'c1full', state }) }, pods: { get: () => ({ id: 'p1full', state }) } });
 
