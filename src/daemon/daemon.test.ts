@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { parseConfig } from '../config/load-config.ts';
+import type { Agent } from '../native/port.ts';
 import { createLogger } from '../telemetry/log.ts';
 import { groupId } from './group-id.ts';
 import { notifySystemd } from './notify.ts';
@@ -71,13 +72,15 @@ test('a group is found by name or number, and none leaves the group alone', () =
 });
 
 test('systemd is told through its own tool, and nobody when nobody waits', async () => {
-  const exec = vi.fn<(request: object) => Promise<never>>(async () => ({}) as never);
+  const exec = vi.fn<Agent['exec']>(async () => ({ exitCode: 0, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }));
   vi.stubEnv('NOTIFY_SOCKET', undefined);
   await notifySystemd({ exec }, '--ready');
   expect(exec).not.toHaveBeenCalled();
   vi.stubEnv('NOTIFY_SOCKET', '/run/notify');
   await notifySystemd({ exec }, '--ready');
   expect(exec).toHaveBeenCalledExactlyOnceWith({ argv: ['/usr/bin/systemd-notify', '--ready'], env: { NOTIFY_SOCKET: '/run/notify' }, timeoutMs: 5000 });
+  exec.mockResolvedValue({ exitCode: 1, stdout: Buffer.alloc(0), stderr: Buffer.from('Failed to notify\n') });
+  await expect(notifySystemd({ exec }, '--ready')).rejects.toThrow('/usr/bin/systemd-notify --ready ended with 1: Failed to notify');
 });
 
 test('parts end last first, once, and one that fails keeps no other from ending', async () => {

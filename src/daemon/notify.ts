@@ -1,3 +1,4 @@
+import { BerthError } from '../lib/errors.ts';
 import type { Agent } from '../native/port.ts';
 
 const systemdNotify = '/usr/bin/systemd-notify';
@@ -11,5 +12,6 @@ const timeoutMs = 5000;
 export async function notifySystemd(agent: Pick<Agent, 'exec'>, state: '--ready' | '--stopping'): Promise<void> {
   const socket = process.env['NOTIFY_SOCKET'];
   if (socket === undefined) return;
-  await agent.exec({ argv: [systemdNotify, state], env: { NOTIFY_SOCKET: socket }, timeoutMs });
+  const { exitCode, stderr } = await agent.exec({ argv: [systemdNotify, state], env: { NOTIFY_SOCKET: socket }, timeoutMs });
+  if (exitCode !== 0) throw new BerthError('internal', `${systemdNotify} ${state} ended with ${exitCode}: ${Buffer.from(stderr).toString().trim()}`);
 }
