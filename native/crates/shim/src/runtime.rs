@@ -10,12 +10,14 @@ use ttrpc::{Code, Status};
 
 use crate::options::Options;
 
-/// Standard streams that a runtime process, and with it the container's process, gets. Absent: /dev/null.
+/// What a runtime process, and with it the container's process, begins with. Streams that are absent are /dev/null.
 #[derive(Debug, Default)]
-pub struct Streams {
+pub struct Inherited {
     pub stdin: Option<OwnedFd>,
     pub stdout: Option<OwnedFd>,
     pub stderr: Option<OwnedFd>,
+    /// Absent: our own. crun leaves an exec the one that it inherits, which protects the daemon.
+    pub oom_score_adj: Option<i64>,
 }
 
 /// One run of the runtime under way.
@@ -35,7 +37,7 @@ impl Invocation {
         options: &Options,
         log: PathBuf,
         args: &[A],
-        streams: Streams,
+        inherited: Inherited,
     ) -> Result<Self, Status> {
         let mut command = Command::new(&options.runtime);
         if !options.runtime_root.is_empty() {
@@ -46,19 +48,15 @@ impl Invocation {
         }
         command.arg("--log").arg(&log).args(["--log-format", "json"]).args(args);
         let stdio = |fd: Option<OwnedFd>| fd.map_or_else(Stdio::null, Stdio::from);
-        command.stdin(stdio(streams.stdin)).stdout(stdio(streams.stdout)).stderr(stdio(streams.stderr));
+        command.stdin(stdio(inherited.stdin)).stdout(stdio(inherited.stdout)).stderr(stdio(inherited.stderr));
+        if let Some(score) = inherited.oom_score_adj {
+            sys::begin_with_oom_score_adj(&mut command, score);
+        }
         let child = command
             .spawn()
             .map_err(|error| Status::new(Code::Internal, format!("OCI runtime {}: {error}", options.runtime)))?;
         let verb = args.first().map(|verb| verb.as_ref().to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Self { pid: child.id(), log, verb })
-    }
-
-    /// Gives the runtime, and with it the process that it makes, an `oom_score_adj` of its own: crun leaves an exec the
-    /// one that it inherits, which protects the daemon.
-    pub fn set_oom_score_adj(&self, score: i64) {
-        // A runtime that has ended already says why by itself.
-        let _ = fs::write(format!("/proc/{}/oom_score_adj", self.pid), score.to_string());
     }
 
     /// What the runtime said when it failed; removes its log.

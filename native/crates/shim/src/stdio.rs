@@ -13,7 +13,7 @@ use ttrpc::{Code, Status};
 use crate::backlog::Backlog;
 use crate::log_writer::Stream;
 use crate::pump::{Pump, Sink};
-use crate::runtime::Streams;
+use crate::runtime::Inherited;
 
 /// What a request asks for: FIFO paths, `file://PATH[?limit=N]` or nothing, for each stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum Unread {
 /// The streams for the process and what the shim keeps of them.
 #[derive(Debug, Default)]
 pub struct Opened {
-    pub streams: Streams,
+    pub inherited: Inherited,
     pub pumps: Vec<Pump>,
     /// Keeps stdin open until CloseIO.
     pub stdin_keep: Option<OwnedFd>,
@@ -81,8 +81,8 @@ fn parse(text: &str) -> Result<Target, Status> {
 pub fn open(paths: &StdioPaths, unread: Unread) -> Result<Opened, Status> {
     let mut opened = Opened::default();
     if !paths.terminal {
-        opened.streams.stdout = output(&paths.stdout, unread, &mut opened.pumps)?;
-        opened.streams.stderr = output(&paths.stderr, unread, &mut opened.pumps)?;
+        opened.inherited.stdout = output(&paths.stdout, unread, &mut opened.pumps)?;
+        opened.inherited.stderr = output(&paths.stderr, unread, &mut opened.pumps)?;
     }
     if !paths.terminal && !paths.stdin.is_empty() {
         let path = &paths.stdin;
@@ -95,7 +95,7 @@ pub fn open(paths: &StdioPaths, unread: Unread) -> Result<Opened, Status> {
             Ok((read.into(), keep.into()))
         };
         let (read, keep) = stdin().map_err(|error| failed(path, &error))?;
-        opened.streams.stdin = Some(read);
+        opened.inherited.stdin = Some(read);
         opened.stdin_keep = Some(keep);
     }
     Ok(opened)
@@ -171,8 +171,8 @@ pub fn open_container(has_log: bool) -> Result<Opened, Status> {
         let (read, write) = output_pipe().map_err(|error| failed("pipe", &error))?;
         opened.pumps.push(Pump::new(read, if has_log { Sink::Log(stream) } else { Sink::Discard(stream) }));
         match stream {
-            Stream::Stdout => opened.streams.stdout = Some(write),
-            Stream::Stderr => opened.streams.stderr = Some(write),
+            Stream::Stdout => opened.inherited.stdout = Some(write),
+            Stream::Stderr => opened.inherited.stderr = Some(write),
         }
     }
     Ok(opened)

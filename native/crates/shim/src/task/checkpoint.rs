@@ -11,7 +11,7 @@ use ttrpc::{Code, Status};
 use crate::container::Container;
 use crate::job::{Job, Verb};
 use crate::proto::{events, runc, task};
-use crate::runtime::{Invocation, Streams};
+use crate::runtime::{Inherited, Invocation};
 use crate::shim::{Outcome, Reply, Shim};
 
 /// Where CRIU writes its logs unless it is told a place.
@@ -38,7 +38,7 @@ pub fn checkpoint(shim: &mut Shim, reply: Reply, request: task::CheckpointTaskRe
     args.extend(flags(&asked).map(OsString::from));
     args.push(container.id.clone().into());
     let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options, log, &args, Streams::default())?;
+    let invocation = Invocation::start(&container.options, log, &args, Inherited::default())?;
     let verb = Verb::Checkpoint { image, criu_log: work.join("dump.log") };
     let job = Job { verb, reply, began: Instant::now(), pid_file: None, console: None, invocation };
     shim.jobs.insert(job.invocation.pid, job);

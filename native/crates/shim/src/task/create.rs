@@ -105,7 +105,7 @@ pub fn launch(shim: &mut Shim, reply: Reply, verb: Verb) -> Result<(), Status> {
     }
     args.push(container.id.clone().into());
     let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options, log, &args, opened.streams)?;
+    let invocation = Invocation::start(&container.options, log, &args, opened.inherited)?;
     container.at_runtime = true;
     container.init.stdin_keep = opened.stdin_keep;
     shim.watch("", opened.pumps)?;
@@ -124,9 +124,9 @@ fn open_streams(shim: &mut Shim) -> Result<Opened, Status> {
         None if container.init.stdio == StdioPaths::default() => stdio::open_container(false)?,
         None => stdio::open(&container.init.stdio, Unread::Waits)?,
     };
-    if container.options.stdin && !terminal && opened.streams.stdin.is_none() {
+    if container.options.stdin && !terminal && opened.inherited.stdin.is_none() {
         let (read, keep) = stdio::held_stdin().map_err(|error| Status::new(Code::Internal, error.to_string()))?;
-        opened.streams.stdin = Some(read);
+        opened.inherited.stdin = Some(read);
         opened.stdin_keep = Some(keep);
     }
     Ok(opened)

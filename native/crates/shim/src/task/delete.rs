@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::job::{Job, Verb};
 use crate::proto::{events, task};
 use crate::rootfs;
-use crate::runtime::{Invocation, Streams};
+use crate::runtime::{Inherited, Invocation};
 use crate::shim::{Outcome, Reply, Shim};
 
 /// Answers Delete for an exec or for the container, whose process must be gone or never started.
@@ -35,7 +35,7 @@ pub fn delete(shim: &mut Shim, reply: Reply, request: &task::DeleteRequest) -> R
     // Forced only where a process waits for its start: with one that is gone, runc's force costs a tenth of a second.
     let force = if container.init.exit.is_none() { vec!["--force"] } else { vec![] };
     let args = [vec!["delete"], force, vec![container.id.as_str()]].concat();
-    let invocation = Invocation::start(&container.options, log, &args, Streams::default())?;
+    let invocation = Invocation::start(&container.options, log, &args, Inherited::default())?;
     let job = Job { verb: Verb::Delete, reply, began: Instant::now(), pid_file: None, console: None, invocation };
     shim.jobs.insert(job.invocation.pid, job);
     Ok(Outcome::Later)

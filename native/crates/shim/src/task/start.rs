@@ -10,7 +10,7 @@ use crate::clock;
 use crate::console::Console;
 use crate::job::{Job, Verb};
 use crate::proto::{events, task};
-use crate::runtime::{Invocation, Streams};
+use crate::runtime::{Inherited, Invocation};
 use crate::shim::{Outcome, Reply, Shim};
 use crate::socket;
 use crate::stdio::{self, Unread};
@@ -36,7 +36,7 @@ pub fn start(shim: &mut Shim, reply: Reply, request: &task::StartRequest) -> Res
     }
     let log = container.bundle.join(format!("runtime-{serial}.log"));
     let args = ["start", container.id.as_str()];
-    let invocation = Invocation::start(&container.options, log, &args, Streams::default())?;
+    let invocation = Invocation::start(&container.options, log, &args, Inherited::default())?;
     let job = Job { verb: Verb::Start, reply, began: Instant::now(), pid_file: None, console: None, invocation };
     shim.jobs.insert(job.invocation.pid, job);
     Ok(Outcome::Later)
@@ -89,7 +89,8 @@ fn start_exec(shim: &mut Shim, reply: Reply, exec_id: &str) -> Result<(), Status
     if process.pid != 0 {
         return Err(Status::new(Code::FailedPrecondition, format!("exec {exec_id} was started already")));
     }
-    let opened = stdio::open(&process.stdio, Unread::Fails)?;
+    let mut opened = stdio::open(&process.stdio, Unread::Fails)?;
+    opened.inherited.oom_score_adj = process.oom_score_adj;
     let pid_file = container.bundle.join(format!("exec-{serial}.pid"));
     let mut args: Vec<OsString> =
         vec!["exec".into(), "--detach".into(), "--process".into(), process.spec.clone().into()];
@@ -103,12 +104,9 @@ fn start_exec(shim: &mut Shim, reply: Reply, exec_id: &str) -> Result<(), Status
     }
     args.push(container.id.clone().into());
     let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options, log, &args, opened.streams)?;
+    let invocation = Invocation::start(&container.options, log, &args, opened.inherited)?;
     if let Some(process) = container.execs.get_mut(exec_id) {
         process.stdin_keep = opened.stdin_keep;
-        if let Some(score) = process.oom_score_adj {
-            invocation.set_oom_score_adj(score);
-        }
     }
     shim.watch(exec_id, opened.pumps)?;
     let verb = Verb::Exec(exec_id.to_owned());

@@ -10,7 +10,7 @@ use ttrpc::{Code, Status};
 
 use crate::job::{Job, Verb};
 use crate::proto::{events, task};
-use crate::runtime::{Invocation, Streams};
+use crate::runtime::{Inherited, Invocation};
 use crate::shim::{Outcome, Reply, Shim};
 
 /// Answers Pause.
@@ -18,7 +18,7 @@ use crate::shim::{Outcome, Reply, Shim};
 /// # Errors
 /// [`Code::NotFound`] and that of starting the runtime.
 pub fn pause(shim: &mut Shim, reply: Reply) -> Result<Outcome, Status> {
-    ask(shim, reply, Verb::Pause, (&["pause"], Streams::default()))
+    ask(shim, reply, Verb::Pause, (&["pause"], Inherited::default()))
 }
 
 /// Answers Resume.
@@ -26,7 +26,7 @@ pub fn pause(shim: &mut Shim, reply: Reply) -> Result<Outcome, Status> {
 /// # Errors
 /// [`Code::NotFound`] and that of starting the runtime.
 pub fn resume(shim: &mut Shim, reply: Reply) -> Result<Outcome, Status> {
-    ask(shim, reply, Verb::Resume, (&["resume"], Streams::default()))
+    ask(shim, reply, Verb::Resume, (&["resume"], Inherited::default()))
 }
 
 /// Answers Update. `resources` is the OCI spec's LinuxResources as JSON.
@@ -39,8 +39,8 @@ pub fn update(shim: &mut Shim, reply: Reply, request: &task::UpdateTaskRequest) 
     };
     let document = in_memory(&resources.value)
         .map_err(|error| Status::new(Code::Internal, format!("resources of container {}: {error}", request.id)))?;
-    let streams = Streams { stdin: Some(document), ..Streams::default() };
-    ask(shim, reply, Verb::Update, (&["update", "--resources", "-"], streams))
+    let inherited = Inherited { stdin: Some(document), ..Inherited::default() };
+    ask(shim, reply, Verb::Update, (&["update", "--resources", "-"], inherited))
 }
 
 /// A file without a name that holds these bytes and is read from their start.
@@ -51,13 +51,13 @@ fn in_memory(bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-fn ask(shim: &mut Shim, reply: Reply, verb: Verb, call: (&[&str], Streams)) -> Result<Outcome, Status> {
+fn ask(shim: &mut Shim, reply: Reply, verb: Verb, call: (&[&str], Inherited)) -> Result<Outcome, Status> {
     let serial = shim.next_serial();
     let container = shim.held()?;
-    let (args, streams) = call;
+    let (args, inherited) = call;
     let args = [args, &[container.id.as_str()]].concat();
     let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options, log, &args, streams)?;
+    let invocation = Invocation::start(&container.options, log, &args, inherited)?;
     let job = Job { verb, reply, began: Instant::now(), pid_file: None, console: None, invocation };
     shim.jobs.insert(job.invocation.pid, job);
     Ok(Outcome::Later)
