@@ -70,9 +70,13 @@ export async function startDaemon(scratch: string): Promise<DemoDaemon> {
   return { socket: join(scratch, 'run/berth.sock'), process: daemon, stop };
 }
 
+/** Before its code is compiled and kept, berthd takes half a minute on a slow machine. */
+const startMs = 60_000;
+
 /** Waits until the socket answers Version; fails with the end of berthd's log when it does not. */
 export async function waitReady(daemon: DemoDaemon, scratch: string, probe: () => Promise<unknown>): Promise<void> {
-  for (let tries = 0; tries < 200 && daemon.process.exitCode === null; tries += 1) {
+  const deadline = performance.now() + startMs;
+  while (performance.now() < deadline && daemon.process.exitCode === null) {
     try {
       await probe();
       return;

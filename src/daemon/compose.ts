@@ -72,7 +72,9 @@ export async function compose(config: Config, log: Logger, shutdown: Shutdown): 
   const base: Base = { config, log, shutdown, programs, metrics: createMetrics() };
   const drivers = await openDrivers(base);
   const nri = new NriPlugins(log.child({ part: 'nri' }), nriSettings(config, packageVersion()));
-  const engine = createEngine({ ...drivers, nri, clock, log: log.child({ part: 'engine' }), observer: base.metrics }, engineSettings(config, readHostFacts()));
+  const host = readHostFacts();
+  if (!host.apparmor) log.info({ lack: host.apparmorLack }, 'containers run without AppArmor on this node');
+  const engine = createEngine({ ...drivers, nri, clock, log: log.child({ part: 'engine' }), observer: base.metrics }, engineSettings(config, host));
   shutdown.add('engine', async () => engine.close());
   shutdown.add('NRI plugins', async () => nri.close());
   const gate = new ReadyGate();

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** See HostFacts of the spec builder; structurally the same. */
 export interface HostReadings {
@@ -6,6 +7,8 @@ export interface HostReadings {
   readonly swapControl: boolean;
   readonly hugetlbControl: boolean;
   readonly apparmor: boolean;
+  /** See {@link apparmorLack}. */
+  readonly apparmorLack: string | undefined;
   readonly selinux: boolean;
   readonly minOomScoreAdj: number;
   readonly boundingCapabilities: bigint;
@@ -31,15 +34,32 @@ function capabilityMask(set: 'CapEff' | 'CapBnd'): bigint {
 
 const hasSysResource = (): boolean => ((capabilityMask('CapEff') >> capSysResource) & 1n) === 1n;
 
+const kernelSwitch = '/sys/module/apparmor/parameters/enabled';
+const kernelFiles = '/sys/kernel/security/apparmor';
+const parser = '/sbin/apparmor_parser';
+
+/**
+ * Why containers cannot have AppArmor profiles; undefined: they can. The kernel's own word does not do: stock kernels have
+ * AppArmor switched on where nothing can load a profile, and within somebody's container its profiles are not ours to set.
+ */
+export function apparmorLack(root = '/', env: NodeJS.ProcessEnv = process.env): string | undefined {
+  if (read(join(root, kernelSwitch)) !== 'Y') return 'the kernel has it not, or switched off';
+  if ((env['container'] ?? '') !== '') return 'berthd itself runs in a container';
+  const missing = [kernelFiles, parser].find((path) => !existsSync(join(root, path)));
+  return missing === undefined ? undefined : `${missing} is missing${missing === parser ? '; install the package apparmor' : ''}`;
+}
+
 /** Reads what this host offers to containers. Done once, at start. */
 export function readHostFacts(): HostReadings {
+  const lack = apparmorLack();
   const unified = existsSync('/sys/fs/cgroup/cgroup.controllers');
   const controllers = unified ? read('/sys/fs/cgroup/cgroup.controllers').split(' ') : [];
   return {
     cgroupVersion: unified ? 2 : 1,
     swapControl: unified ? existsSync('/sys/fs/cgroup/memory.swap.max') || controllers.includes('memory') : existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
     hugetlbControl: unified ? controllers.includes('hugetlb') : existsSync('/sys/fs/cgroup/hugetlb'),
-    apparmor: read('/sys/module/apparmor/parameters/enabled') === 'Y',
+    apparmorLack: lack,
+    apparmor: lack === undefined,
     selinux: existsSync('/sys/fs/selinux/enforce'),
     minOomScoreAdj: hasSysResource() ? -1000 : Number(read('/proc/self/oom_score_adj') || '0'),
     boundingCapabilities: capabilityMask('CapBnd'),

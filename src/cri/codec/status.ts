@@ -14,10 +14,12 @@ function handlers(status: EngineStatus): readonly RuntimeHandler[] {
   return [...preset, ...status.handlers.map(({ name, features }) => ({ name, features }))];
 }
 
+/** The answer to Status. A pod can only have both a user namespace and the node's network where some handler makes user namespaces. */
 export function encodeStatus(status: EngineStatus): Omit<StatusResponse, 'info'> {
+  const userNamespacesHostNetwork = status.handlers.some(({ features }) => features.userNamespaces);
   return {
     status: { conditions: conditions(status) },
     runtimeHandlers: handlers(status),
-    features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: true, mountOptions: true },
+    features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork, mountOptions: true },
   };
 }

@@ -36,7 +36,7 @@ function defaultFor(profile: ProfileInput | undefined, { defaultProfile }: Appar
 function localProfile(ref: string, host: ApparmorHost): string {
   const name = ref.replace(/^localhost\//, '');
   if (!host.enabled) {
-    throw new BerthError('invalid', `the AppArmor profile "${name}" is asked for but this node has no AppArmor`, { hint: 'enable it in the kernel or ask for no profile' });
+    throw new BerthError('invalid', `the AppArmor profile "${name}" is asked for but this node has no AppArmor`, { hint: "berthd's log says why; install the package apparmor and restart berthd, or ask for no profile" });
   }
   if (host.isLoaded(name)) return name;
   throw new BerthError('invalid', `the AppArmor profile "${name}" is not loaded on this node`, { hint: 'load it with apparmor_parser' });
