@@ -53,6 +53,15 @@ test('an OCI layout as a directory, under a name of the caller', async () => {
   expect(imported?.repoTags).toEqual(['registry.example/other:2']);
 });
 
+test('short names in an archive are Docker Hub\'s', async () => {
+  const hub = await fixture.open({ defaultRegistry: 'docker.io/library' });
+  writeDockerArchive(archive, { 'nginx:1': plain('short'), 'team/app:1': plain('team') });
+  const images = await hub.importArchive(archive, {});
+  expect(images.map(({ repoTags }) => repoTags)).toEqual([['docker.io/library/nginx:1'], ['docker.io/team/app:1']]);
+  expect((await hub.importArchive(archive, {}))[0]).toBe(hub.find('docker.io/nginx:1'));
+  await hub.close();
+});
+
 test('one name cannot be given to two images', async () => {
   writeLayoutTar(archive, { 'registry.example/a:1': image('a'), 'registry.example/b:1': image('b') });
   await expect(store.importArchive(archive, { reference: 'registry.example/c:1' })).rejects.toMatchObject({ kind: 'invalid' });

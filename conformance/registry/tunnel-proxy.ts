@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** A forward proxy that keeps what it is asked for. It may know another address for a host. */
+/** A forward proxy that keeps what it is asked for. It may know another address for a host, and connects to it for tunnels, too. */
 export class TunnelProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #tunnels = new Set<Duplex>();
@@ -19,7 +19,7 @@ export class TunnelProxy implements AsyncDisposable {
     });
     this.#server.on('connect', ({ url = '' }, socket) => {
       this.asked.push(`CONNECT ${url}`);
-      const [host, port] = url.split(':');
+      const [host, port] = (known[url] ?? url).split(':');
       const upstream = connect(Number(port), host, () => {
         socket.write('HTTP/1.1 200 OK\r\n\r\n');
         upstream.pipe(socket).pipe(upstream);

@@ -52,7 +52,7 @@ export const schema = table({
   cni: table({ confDir: path('/etc/cni/net.d'), binDirs: listOf(path('/'), ['/opt/cni/bin', '/usr/lib/cni']) }),
   cgroup: table({ driver: oneOf('auto', ['auto', 'cgroupfs', 'systemd']), parent: text('') }),
   images: table({
-    defaultRegistry: text(''),
+    defaultRegistry: text('docker.io/library'),
     certsDirs: listOf(path('/'), ['/etc/berth/certs.d', '/etc/containerd/certs.d']),
     maxConcurrentDownloads: integer(4, { min: 1, max: 64 }),
     maxConcurrentPulls: integer(8, { min: 1, max: 256 }),

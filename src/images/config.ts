@@ -22,7 +22,7 @@ export interface RegistryHostConfig {
 }
 
 export interface ImagesConfig {
-  /** `host[/namespace]` for names without a host; empty refuses them. */
+  /** `host[/namespace]` for names without a host; empty refuses them. Docker Hub's `library` needs no writing. */
   readonly defaultRegistry: string;
   /** By host as references spell it; the settings' `registries` tables. */
   readonly hosts: Readonly<Record<string, RegistryHostConfig>>;

@@ -35,6 +35,34 @@ describe('a default registry with a namespace', () => {
   });
 });
 
+describe('Docker Hub', () => {
+  test.each([
+    ['nginx', 'docker.io/library/nginx:latest'],
+    ['team/app', 'docker.io/team/app:latest'],
+    ['docker.io/nginx', 'docker.io/library/nginx:latest'],
+    ['docker.io/team/app:1', 'docker.io/team/app:1'],
+    ['index.docker.io/nginx', 'docker.io/library/nginx:latest'],
+    ['index.docker.io/library/nginx', 'docker.io/library/nginx:latest'],
+    ['registry-1.docker.io/library/nginx', 'registry-1.docker.io/library/nginx:latest'],
+    [`docker.io/nginx@${digest}`, `docker.io/library/nginx@${digest}`],
+    [`nginx:1@${digest}`, `docker.io/library/nginx@${digest}`],
+    ['localhost/nginx', 'localhost/nginx:latest'],
+  ])('%s is %s', (text, expected) => {
+    for (const byDefault of ['docker.io/library', 'docker.io', 'index.docker.io', 'index.docker.io/library']) {
+      expect(full(text, byDefault)).toBe(expected);
+      expect(full(expected, byDefault)).toBe(expected);
+    }
+  });
+
+  test('its namespace counts also where short names mean another registry', () => {
+    expect([full('docker.io/nginx'), full('nginx')]).toEqual(['docker.io/library/nginx:latest', 'registry.example/nginx:latest']);
+  });
+
+  test.each(['f'.repeat(64), `sha256:${'f'.repeat(64)}`])('%s is an id and not a name there', (text) => {
+    expect(() => parseReference(text, 'docker.io/library')).toThrow(expect.objectContaining({ kind: 'invalid', message: expect.stringContaining("an image's id") }));
+  });
+});
+
 test('without a default registry, names need a host', () => {
   expect(() => parseReference('app', '')).toThrow(expect.objectContaining({ kind: 'invalid', hint: expect.stringContaining('default_registry') }));
   expect(full('other.example/app', '')).toBe('other.example/app:latest');

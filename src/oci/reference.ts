@@ -1,6 +1,7 @@
 import { BerthError } from '../lib/errors.ts';
 import type { Digest } from '../lib/ids.ts';
 import { parseDigest } from './digest.ts';
+import { hubNamespace, isHub, registryName } from './docker-hub.ts';
 
 /** A name of an image in a registry. A digest beats a tag, so at most one of the two is set, and one always is. */
 export type Reference = {
@@ -16,6 +17,8 @@ const label = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])';
 const hostPattern = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[0-9a-fA-F:]+\\])(?::[0-9]{1,5})?$`);
 const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const maxNameLength = 255;
+/** How an image's id is written; the field's tools refuse it as a name, too. */
+const idPattern = /^(?:sha256:)?[0-9a-f]{64}$/;
 
 const invalid = (text: string, detail: string, hint?: string): BerthError =>
   new BerthError('invalid', `image reference "${text.slice(0, 300)}" ${detail}`, hint === undefined ? {} : { hint });
@@ -40,17 +43,21 @@ function splitHost(name: string): { host: string; path: string } {
 
 /** `host[/namespace]`: where names without a host go, and what goes before names of a single word there. */
 function completeName(text: string, name: string, defaultRegistry: string): { host: string; path: string } {
-  const { host, path } = splitHost(name);
+  const { host: written, path } = splitHost(name);
+  const host = registryName(written);
   const [defaultHost = '', ...namespace] = defaultRegistry.split('/');
   if (host === '' && defaultHost === '') {
     throw invalid(text, 'names no registry', 'write the registry host, as in registry.example/name:tag, or set images.default_registry');
   }
-  const isShort = !path.includes('/') && namespace.length > 0 && (host === '' || host === defaultHost);
-  return { host: host === '' ? defaultHost : host, path: isShort ? [...namespace, path].join('/') : path };
+  const found = host === '' ? registryName(defaultHost) : host;
+  if (path.includes('/')) return { host: found, path };
+  if (namespace.length > 0 && found === registryName(defaultHost)) return { host: found, path: [...namespace, path].join('/') };
+  return { host: found, path: isHub(found) ? `${hubNamespace}/${path}` : path };
 }
 
 /**
- * Reads `[host/]path[:tag][@digest]`. Without a tag and digest the tag is `latest`; with both, the tag is dropped.
+ * Reads `[host/]path[:tag][@digest]`. Without a tag and digest the tag is `latest`; with both, the tag is dropped. Names of
+ * one word on Docker Hub get `library/`, as everywhere in the field.
  *
  * @param defaultRegistry `host[/namespace]` for names without a host; empty refuses them. The namespace goes before
  *   names of one word, also when they spell that host out.
@@ -58,6 +65,7 @@ function completeName(text: string, name: string, defaultRegistry: string): { ho
 export function parseReference(text: string, defaultRegistry: string): Reference {
   const { name, tag, digest } = splitSuffixes(text);
   if (name === '') throw invalid(text, 'has no name');
+  if (idPattern.test(text)) throw invalid(text, "is an image's id and no name to pull it by");
   const { host, path } = completeName(text, name, defaultRegistry);
   if (!hostPattern.test(host)) throw invalid(text, 'has a malformed host');
   if (!pathPattern.test(path)) {
@@ -84,8 +92,14 @@ export function formatReference(reference: Reference): string {
 export function bareRepository(text: string, defaultRegistry: string): string | undefined {
   const { tag, digest } = splitSuffixes(text);
   if (tag !== undefined || digest !== undefined) return undefined;
+  const reference = tryReference(text, defaultRegistry);
+  return reference === undefined ? undefined : repositoryOf(reference);
+}
+
+/** See parseReference(); undefined for what it refuses. */
+export function tryReference(text: string, defaultRegistry: string): Reference | undefined {
   try {
-    return repositoryOf(parseReference(text, defaultRegistry));
+    return parseReference(text, defaultRegistry);
   } catch (error) {
     if (error instanceof BerthError) return undefined;
     throw error;

@@ -42,6 +42,18 @@ const open = (): ImageCatalog => {
 };
 const tag = 'registry.example/app:latest';
 
+test('names that an earlier version kept are read as they are spelt now', () => {
+  const digest = digestOf('index');
+  stored.set(idOf('old'), record('old', { tags: ['docker.io/nginx:1', 'index.docker.io/team/app:1'], digests: [`docker.io/nginx@${digest}`] }));
+  stored.set(idOf('new'), record('new', { tags: ['docker.io/library/redis:1'] }));
+  stored.set(idOf('loser'), record('loser', { tags: ['docker.io/redis:1'] }));
+  const opened = open();
+  expect(opened.find('docker.io/nginx:1')).toMatchObject({ repoTags: ['docker.io/library/nginx:1', 'docker.io/team/app:1'], repoDigests: [`docker.io/library/nginx@${digest}`] });
+  expect(opened.find('index.docker.io/library/nginx:1')?.id).toBe(idOf('old'));
+  expect([opened.find('docker.io/redis:1')?.id, opened.find(idOf('loser'))?.repoTags]).toEqual([idOf('new'), []]);
+  expect(quarantined).toEqual([]);
+});
+
 beforeEach(() => {
   stored = new Map();
   quarantined = [];

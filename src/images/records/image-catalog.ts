@@ -1,7 +1,7 @@
-import { BerthError, messageOf } from '../../lib/errors.ts';
+import { messageOf } from '../../lib/errors.ts';
 import type { ImageId } from '../../lib/ids.ts';
 import { isDigest } from '../../oci/digest.ts';
-import { formatReference, parseReference } from '../../oci/reference.ts';
+import { formatReference, parseReference, tryReference } from '../../oci/reference.ts';
 import type { StateStore } from '../../state/port.ts';
 import type { Image } from '../port.ts';
 import { parseImageRecord, toImage, type ImageRecord } from './image-record.ts';
@@ -31,17 +31,26 @@ export class ImageCatalog {
 
   /** Reads the store; what is unreadable or has lost its layers is quarantined. */
   load(): void {
+    const records = this.#readable();
+    const taken = new Set(records.flatMap(({ tags, digests }) => [...tags, ...digests]));
+    for (const record of records) {
+      this.#remember({ ...record, tags: asWrittenToday(record.tags, taken), digests: asWrittenToday(record.digests, taken) });
+    }
+  }
+
+  #readable(): readonly ImageRecord[] {
     const { state, defect } = this.#parts;
-    for (const { id, value } of state.load('image')) {
+    return state.load('image').flatMap(({ id, value }) => {
       try {
         const record = parseImageRecord(value);
         const reason = defect(this.#toImage(record));
-        if (reason === undefined) this.#remember(record);
-        else state.quarantine('image', id, reason);
+        if (reason === undefined) return [record];
+        state.quarantine('image', id, reason);
       } catch (error) {
         state.quarantine('image', id, messageOf(error));
       }
-    }
+      return [];
+    });
   }
 
   list(): readonly Image[] {
@@ -115,12 +124,8 @@ export class ImageCatalog {
   }
 
   #named(text: string): ImageId | undefined {
-    try {
-      return this.#byName.get(formatReference(parseReference(text, this.#parts.defaultRegistry)));
-    } catch (error) {
-      if (error instanceof BerthError) return undefined;
-      throw error;
-    }
+    const reference = tryReference(text, this.#parts.defaultRegistry);
+    return reference === undefined ? undefined : this.#byName.get(formatReference(reference));
   }
 
   #prefixed(text: string): ImageId | undefined {
@@ -132,6 +137,17 @@ export class ImageCatalog {
 }
 
 const union = <Item>(a: readonly Item[], b: readonly Item[]): readonly Item[] => [...new Set([...a, ...b])];
+
+/** Names as parseReference() spells them now: earlier versions kept `docker.io/app`. Whoever has the right name keeps it. */
+function asWrittenToday(names: readonly string[], taken: Set<string>): readonly string[] {
+  return names.flatMap((name) => {
+    const reference = tryReference(name, '');
+    const today = reference === undefined ? name : formatReference(reference);
+    if (today !== name && taken.has(today)) return [];
+    taken.add(today);
+    return [today];
+  });
+}
 
 function merge(known: ImageRecord | undefined, added: ImageRecord): ImageRecord {
   if (known === undefined) return added;

@@ -1,3 +1,4 @@
+import { isSameRegistry, registryNames, registryServer } from '../../oci/docker-hub.ts';
 import type { RegistryHostConfig } from '../config.ts';
 import { choose, type Credentials } from './credentials.ts';
 import { plainConnection, type Connection, type Endpoint } from './endpoint.ts';
@@ -13,7 +14,7 @@ export class ConfiguredEndpoints {
   }
 
   has(host: string): boolean {
-    return Object.hasOwn(this.#hosts, host);
+    return this.#row(host) !== undefined;
   }
 
   /** Mirrors first. */
@@ -40,20 +41,26 @@ export class ConfiguredEndpoints {
 
   /** `settings` names the table row that applies: a server is dialled with the settings of the host it serves. */
   #endpoint(dialled: string, settings: string, registry: string): Endpoint {
+    const host = registryServer(dialled);
     return {
-      host: dialled,
-      origin: `${this.#config(settings).insecure ? 'http' : 'https'}://${dialled}`,
+      host,
+      origin: `${this.#config(settings).insecure ? 'http' : 'https'}://${host}`,
       path: '/v2',
       connection: this.connection(settings),
       headers: {},
       capabilities: { resolve: true, pull: true },
       isRegistry: settings === registry,
-      namespace: dialled === registry ? undefined : registry,
+      namespace: isSameRegistry(dialled, registry) ? undefined : registry,
       credentials: this.credentials(settings),
     };
   }
 
   #config(host: string): RegistryHostConfig {
-    return this.has(host) ? (this.#hosts[host] ?? plain) : plain;
+    return this.#row(host) ?? plain;
+  }
+
+  #row(host: string): RegistryHostConfig | undefined {
+    const name = registryNames(host).find((each) => Object.hasOwn(this.#hosts, each));
+    return name === undefined ? undefined : this.#hosts[name];
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BerthError } from '../../lib/errors.ts';
+import { isSameRegistry } from '../../oci/docker-hub.ts';
 import type { RegistryAuth } from '../port.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -22,7 +23,7 @@ function hostOf(serverAddress: string): string {
 function isFor(auth: RegistryAuth, endpoint: Endpoint, registry: string): boolean {
   if (auth.serverAddress === '') return endpoint.isRegistry;
   const host = hostOf(auth.serverAddress);
-  return host === hostOf(endpoint.host) || (host === hostOf(registry) && endpoint.isRegistry);
+  return isSameRegistry(host, hostOf(endpoint.host)) || (isSameRegistry(host, hostOf(registry)) && endpoint.isRegistry);
 }
 
 /** The strongest of the secrets that are set. */

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { certificateFiles, parseHostsFile, type HostsFile } from '../../config/hosts-file.ts';
 import { BerthError } from '../../lib/errors.ts';
+import { registryNames } from '../../oci/docker-hub.ts';
 
 const hint = 'correct it and pull again: it is read at each pull';
 
@@ -30,7 +31,7 @@ export class HostsDirectory {
 
   /** What is said about this registry by its name, by the first root that has a directory for it. */
   async find(host: string): Promise<HostsFile | undefined> {
-    return this.#first(namesOf(host));
+    return this.#first(registryNames(host).flatMap(namesOf));
   }
 
   /** What is said about every registry that has no directory of its own. */

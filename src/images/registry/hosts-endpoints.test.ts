@@ -39,6 +39,23 @@ test('hosts come first, then the server, else the registry by its name', async (
   expect(await addresses('other.example')).toEqual(['https://other.example/v2']);
 });
 
+test("Docker Hub's name is not its server's, wherever it is written", async () => {
+  const hub = 'https://registry-1.docker.io/v2';
+  expect([await addresses('docker.io'), await addresses('registry-1.docker.io')]).toEqual([[hub], [hub]]);
+  expect(await addresses('docker.io', { 'docker.io': { ...plain, mirrors: ['m.example'] } })).toEqual(['https://m.example/v2 for docker.io', hub]);
+  expect(await addresses('docker.io', { 'index.docker.io': { ...plain, server: 's.example' } })).toEqual(['https://s.example/v2 for docker.io']);
+  write('one/_default/hosts.toml', '[host."https://all.example"]');
+  expect(await addresses('docker.io')).toEqual(['https://all.example/v2 for docker.io', hub]);
+  write('one/docker.io/hosts.toml', 'server = "https://docker.io"\n[host."https://m.example"]');
+  expect([await addresses('docker.io'), await addresses('registry-1.docker.io')]).toEqual([['https://m.example/v2 for docker.io', hub], ['https://m.example/v2 for registry-1.docker.io', hub]]);
+});
+
+test.each(['https://index.docker.io/v1/', 'docker.io', 'registry-1.docker.io', 'https://registry-1.docker.io/v2/'])('credentials for %s are for Docker Hub, and for no mirror of it', async (serverAddress) => {
+  write('one/docker.io/hosts.toml', '[host."https://m.example"]');
+  const seen = (await resolver().endpoints('docker.io')).map((endpoint) => credentialsFor({ ...auth, serverAddress }, endpoint, 'docker.io').kind);
+  expect(seen).toEqual(['anonymous', 'password']);
+});
+
 test('a port may be written with a colon or with underscores, which go first', async () => {
   write('one/r.example:5000/hosts.toml', 'server = "https://colon.example"');
   expect(await addresses('r.example:5000')).toEqual(['https://colon.example/v2 for r.example:5000']);

@@ -1,3 +1,4 @@
+import { isSameRegistry, registryServer } from '../../oci/docker-hub.ts';
 import type { HostFields, HostsFile } from '../../config/hosts-file.ts';
 import type { ConfiguredEndpoints } from './configured-endpoints.ts';
 import { plainConnection, type Connection, type Endpoint, type EndpointResolver } from './endpoint.ts';
@@ -41,10 +42,11 @@ export class HostsEndpoints implements EndpointResolver {
   }
 
   #at(url: URL, fields: HostFields, { registry, isRegistry }: { readonly registry: string; readonly isRegistry: boolean }): Endpoint {
-    const isSame = url.host === registry;
+    const isSame = isSameRegistry(url.host, registry);
+    const host = registryServer(url.host);
     return {
-      host: url.host,
-      origin: url.origin,
+      host,
+      origin: `${url.protocol}//${host}`,
       path: pathOf(url, fields),
       connection: connectionOf(fields),
       headers: fields.header,
