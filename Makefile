@@ -6,7 +6,7 @@ NATIVE_SOURCES := $(shell find native/crates proto -name '*.rs' -o -name '*.toml
 
 # Packages come first, whatever -j says.
 .NOTPARALLEL:
-.PHONY: demo test build system-demo system-test bench conformance-cluster cluster cluster-down clean soak conformance-cri
+.PHONY: demo test build install deb system-demo system-test bench conformance-cluster cluster cluster-down clean soak conformance-cri conformance-debian
 
 demo: system-demo build
 	node scripts/demo/main.ts
@@ -36,7 +36,20 @@ cluster: system-test build
 cluster-down:
 	node conformance/cluster/play.ts down
 
+# Debian 12 and 13 in virtual machines without KVM; MACHINE=bookworm or trixie: one of them.
+conformance-debian: system-test deb
+	@scripts/install-system.sh debian
+	vitest run --project debian $(MACHINE)
+
 build: node_modules/.installed build/native
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+install: build
+	@scripts/install.sh "$(PREFIX)" "$(DESTDIR)"
+
+deb: build
+	@scripts/deb.sh
 
 system-demo:
 	@scripts/install-system.sh demo

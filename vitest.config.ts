@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** Takes longer than every run may; `make conformance-cluster` runs it. */
 const longClusterSuite = 'conformance/cluster/long/*.test.ts';
 
+/** Virtual machines without KVM; `make conformance-debian` runs it. */
+const debianSuite = 'conformance/debian/*.test.ts';
+
 export default defineConfig({
   test: {
     projects: [
@@ -11,7 +14,7 @@ export default defineConfig({
         test: {
           name: 'conformance',
           include: ['conformance/**/*.test.ts'],
-          exclude: [longClusterSuite],
+          exclude: [longClusterSuite, debianSuite],
           // Suites share the machine's cgroups, iptables and CNI state, so files run one after another.
           fileParallelism: false,
           setupFiles: ['conformance/cri/report/witness.ts'],
@@ -30,6 +33,8 @@ export default defineConfig({
           hookTimeout: 180_000,
         },
       },
+      // Groups on one machine build on each other, and what comes after a failed one still tells something.
+      { test: { name: 'debian', include: [debianSuite], fileParallelism: false, testTimeout: 600_000, hookTimeout: 600_000 } },
       { test: { name: 'cluster', include: ['conformance/cluster/*.test.ts', longClusterSuite], fileParallelism: false, testTimeout: 90_000, hookTimeout: 180_000 } },
     ],
   },

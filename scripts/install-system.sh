@@ -4,7 +4,8 @@ set -eu
 what=${1:-test}
 
 packages="ca-certificates crun runc containernetworking-plugins iptables busybox-static util-linux iproute2 gcc libc6-dev"
-[ "$what" = demo ] || packages="$packages docker-registry apache2-utils openssl jq procps libcap2-bin dpkg-dev"
+[ "$what" != debian ] || packages="qemu-system-x86 qemu-utils seabios debootstrap e2fsprogs openssh-client"
+[ "$what" != test ] || packages="$packages docker-registry apache2-utils openssl jq procps libcap2-bin dpkg-dev"
 
 # Toolchains count by their commands: many machines have them from elsewhere than Debian.
 command -v npm >/dev/null || packages="$packages nodejs npm"

@@ -114,7 +114,7 @@ test('config check says what is wrong and where', async () => {
 
 test.each(['bash', 'zsh', 'fish'])('the %s completion names every command', async (shell) => {
   const script = (await berth('completion', shell)).stdout;
-  for (const command of ['images', 'pods', 'ps', 'logs', 'exec', 'pull', 'import', 'trace', 'info', 'config']) expect(script).toContain(command);
+  for (const command of ['images', 'pods', 'ps', 'logs', 'exec', 'pull', 'import', 'trace', 'info', 'config', 'stop']) expect(script).toContain(command);
 });
 
 test('bash takes its completion', async () => {
@@ -125,4 +125,18 @@ test('bash takes its completion', async () => {
 
 test('without a daemon it says so', async () => {
   await expect(run(program, ['--endpoint', '/nonexistent/berth.sock', 'trace', 'x'])).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('/nonexistent') });
+});
+
+test('stop ends the containers of a pod by their signal first; --all and names exclude each other', async () => {
+  const other = await suite.pod();
+  const stopped = await suite.trap(other, ['exit 7', 'TERM']);
+  expect((await berth('stop', other.id.slice(0, 13))).stdout).toBe(`${other.id}\n`);
+  expect(await suite.cri.containerStatus(stopped)).toMatchObject({ state: 'CONTAINER_EXITED', exit_code: 7 });
+  expect((await suite.cri.podStatus(other.id)).state).toBe('SANDBOX_NOTREADY');
+  expect((await suite.cri.podStatus(pod.id)).state).toBe('SANDBOX_READY');
+  for (const args of [[], ['--all', pod.id], ['nonesuch'], ['--all', '--grace', '1s']]) expect((await failure('stop', ...args)).code).toBe(1);
+  expect((await berth('pods', '--quiet')).stdout.trim().split('\n').toSorted()).toEqual([other.id, pod.id].toSorted());
+  const ids = (await json('stop', '--all', '--grace', '0')) as readonly string[];
+  expect(ids.toSorted()).toEqual([other.id, pod.id].toSorted());
+  expect((await suite.cri.podStatus(pod.id)).state).toBe('SANDBOX_NOTREADY');
 });

@@ -11,7 +11,8 @@ export interface Programs {
 }
 
 const checkout = join(import.meta.dirname, '../..');
-const installed = '/usr/libexec/berth';
+/** Below the prefix that this is installed in as PREFIX/lib/berth. */
+const installed = join(checkout, '../../libexec/berth');
 
 /** Where a program is that the configuration does not name: beside this checkout's sources if it was built there. */
 function locate(name: string): string {
@@ -21,7 +22,7 @@ function locate(name: string): string {
 
 function present(path: string, key: string): string {
   if (existsSync(path)) return path;
-  throw new BerthError('invalid', `${path} does not exist`, { hint: `build it with "make build" or set ${key}` });
+  throw new BerthError('invalid', `${path} does not exist`, { hint: `build it with "make build", or set ${key}` });
 }
 
 /** Finds the native programs. Fails `invalid` when one is missing. */

@@ -1,11 +1,20 @@
 import { items, nested, field, type Context } from '../context.ts';
+import type { Message } from '../cri-client.ts';
 import { age, shortId, table } from '../output.ts';
 
 const word = (state: string): string => state.replace(/^SANDBOX_|^CONTAINER_/, '').toLowerCase();
 
+function printIds(context: Context, all: readonly Message[]): void {
+  context.print(all.map((item) => field(item, 'id')), (ids) => ids.join('\n'));
+}
+
 /** `berth pods`: every pod sandbox, newest first. */
-export async function listPods(context: Context): Promise<void> {
+export async function listPods(context: Context, options: { readonly quiet?: boolean }): Promise<void> {
   const pods = items(await context.cri.call('ListPodSandbox'), 'items').toSorted((a, b) => Number(b['created_at']) - Number(a['created_at']));
+  if (options.quiet === true) {
+    printIds(context, pods);
+    return;
+  }
   context.print(pods, (all) =>
     table(
       ['POD', 'AGE', 'STATE', 'NAME', 'NAMESPACE', 'ATTEMPT', 'RUNTIME'],
@@ -22,7 +31,7 @@ export async function listContainers(context: Context, options: { readonly all?:
   const filter = options.all === true ? {} : { state: { state: 'CONTAINER_RUNNING' } };
   const containers = items(await context.cri.call('ListContainers', { filter }), 'containers').toSorted((a, b) => Number(b['created_at']) - Number(a['created_at']));
   if (options.quiet === true) {
-    context.print(containers.map((container) => field(container, 'id')), (ids) => ids.join('\n'));
+    printIds(context, containers);
     return;
   }
   context.print(containers, (all) =>

@@ -1,0 +1,3 @@
+import { machineSuite } from './machine-suite.ts';
+
+machineSuite('bookworm');

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { commandsOf } from '../guide.ts';
+import { expectNothingMoreThan } from '../holdings.ts';
+import { waiting, type DebianNode } from '../node.ts';
+import { nextVersion } from '../payload.ts';
+
+const profiles = 'cat /sys/kernel/security/apparmor/profiles';
+
+/** A later package over running containers, and the ways out. `before`: what the machine had before berth came. */
+export function packages(node: () => DebianNode, before: () => readonly string[]): void {
+  test('an upgrade restarts the daemon alone and keeps the settings', async () => {
+    const containers = [await node().start(await node().pod({ handler: 'crun' }), waiting), await node().start(await node().pod({ handler: 'runc', sharedProcesses: true }), waiting)];
+    const pids = await Promise.all(containers.map(async (container) => node().pidOf(container)));
+    await node().run('echo "# mine" >>/etc/berth/config.toml');
+    await node().follow(`apt install ./next/berth_${nextVersion}_amd64.deb`);
+    await node().ready();
+    expect((await node().cri.version()).runtime_version).toBe(nextVersion);
+    expect(await Promise.all(containers.map(async (container) => node().pidOf(container)))).toEqual(pids);
+    for (const container of containers) expect(await node().exec(container, 'echo', 'alive')).toBe('alive');
+    expect(await node().run('tail -n 1 /etc/berth/config.toml')).toBe('# mine\n');
+  });
+
+  describe('removal by INSTALL.md', () => {
+    const [remove = '', purge = '', network = ''] = commandsOf('Remove');
+
+    test('remove ends daemon and pods and leaves images, records and settings alone', async () => {
+      await node().follow(remove);
+      expect(await node().run('systemctl is-active berthd || true')).toBe('inactive\n');
+      expect(await node().run('ls -d /usr/lib/berth /usr/libexec/berth /run/berth 2>/dev/null || true')).toBe('');
+      expect(await node().run(profiles)).not.toMatch(/^berth-default /m);
+      await node().run('ls /var/lib/berth /etc/berth/config.toml');
+      await expectNothingMoreThan(before(), node());
+    });
+
+    test('the package comes back with what was left', async () => {
+      await node().follow('apt install ./next/berth_*_amd64.deb');
+      await node().ready();
+      expect(await node().run('berth images')).toContain('debian.test/busybox:1');
+      expect((await node().cri.listPods()).map(({ state }) => state)).toEqual(['SANDBOX_NOTREADY', 'SANDBOX_NOTREADY']);
+      // Purged while a pod runs and the daemon does not.
+      await node().start(await node().pod(), waiting);
+      await node().run('systemctl stop berthd');
+    });
+
+    test('purge leaves nothing', async () => {
+      await node().follow(purge);
+      await node().follow(network);
+      expect(await node().run('ls -d /usr/lib/berth /run/berth /etc/berth /var/lib/berth /var/cache/berth 2>/dev/null || true')).toBe('');
+      expect(await node().run('systemctl list-unit-files --no-legend "berth*"; ip -o link | grep berth0 || true')).toBe('');
+      expect(await node().run("find / -xdev \\( -name 'berth*' -o -name '*berth' \\) ! -path '/payload/*' ! -path '/var/log/*' ! -path '/root/*' ! -path '/var/cache/apt/*' ! -path '/proc/*'")).toBe('');
+      await expectNothingMoreThan(before(), node());
+    });
+  });
+}

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { Release } from './base-image.ts';
+import { apparmor } from './checks/apparmor.ts';
+import { endings } from './checks/endings.ts';
+import { installation } from './checks/installation.ts';
+import { limits } from './checks/limits.ts';
+import { mainJob } from './checks/main-job.ts';
+import { packages } from './checks/packages.ts';
+import { holdings } from './holdings.ts';
+import { DebianNode } from './node.ts';
+
+/** Everything that is shown on one machine; the groups follow each other on it, from installation to removal. */
+export function machineSuite(release: Release): void {
+  let node: DebianNode | undefined;
+  let untouched: readonly string[] = [];
+  const started = (): DebianNode => {
+    if (node === undefined) throw new Error(`Debian ${release} did not start`);
+    return node;
+  };
+
+  describe(`Debian ${release}`, () => {
+    // Making the base image takes minutes, once.
+    beforeAll(async () => {
+      node = await DebianNode.start(release);
+      untouched = await holdings(node);
+    }, 2_400_000);
+    afterAll(async () => node?.close());
+
+    describe('installation', () => {
+      installation(started);
+    });
+    describe('main job', () => {
+      mainJob(started);
+    });
+    describe('limits', () => {
+      limits(started);
+    });
+    describe('AppArmor', () => {
+      apparmor(started);
+    });
+    describe('endings', () => {
+      endings(started);
+    });
+    describe('packages', () => {
+      packages(started, () => untouched);
+    });
+  });
+}
