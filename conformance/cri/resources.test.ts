@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
 import type { ContainerConfig } from '../fixtures/cri-types.ts';
 import { cgroupFile as fileOfCgroup, pidOf as pidOfContainer } from './cgroup-file.ts';
@@ -48,11 +48,47 @@ test('containers live below the cgroup of their pod', async () => {
   expect(readFileSync(`/proc/${await pidOf(id)}/cgroup`, 'utf8')).toContain(`${suite.node.scratch.cgroup}/${id}`);
 });
 
-test('swap is limited together with memory, and alone it is left as it is', async () => {
-  const id = await suite.run(pod, [...waiting], limited({ memory_limit_in_bytes: String(32 << 20), memory_swap_limit_in_bytes: String(48 << 20) }));
-  expect(await cgroupFile(id, 'memory', 'memory.memsw.limit_in_bytes')).toBe(String(48 << 20));
-  const free = await suite.run(pod, [...waiting], limited({ memory_limit_in_bytes: String(32 << 20) }));
-  expect(BigInt(await cgroupFile(free, 'memory', 'memory.memsw.limit_in_bytes'))).toBeGreaterThan(1n << 50n);
+const mib = (count: number): string => String(count << 20);
+const memoryLimits = async (id: string): Promise<readonly string[]> => Promise.all(['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes'].map((file) => cgroupFile(id, 'memory', file)));
+const noSwapAccounting = !existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes');
+
+describe.each(['crun', 'runc'])('memory and swap under %s', (handler) => {
+  let own: SuitePod;
+  beforeAll(async () => {
+    own = await suite.pod({ metadata: { name: `swap-${handler}`, namespace: 'default', uid: `swap-${handler}`, attempt: 0 } }, handler);
+  });
+
+  test('a limit of memory bounds swap, too, and takes it along up and down', async ({ skip }) => {
+    if (noSwapAccounting) skip('this kernel accounts no swap in version 1');
+    const id = await suite.run(own, [...waiting], limited({ memory_limit_in_bytes: mib(32) }));
+    expect(await memoryLimits(id)).toEqual([mib(32), mib(32)]);
+    for (const limit of [mib(64), mib(16), mib(128)]) {
+      await suite.cri.call('UpdateContainerResources', { container_id: id, linux: { memory_limit_in_bytes: limit } });
+      expect(await memoryLimits(id)).toEqual([limit, limit]);
+    }
+  });
+
+  test('a limit of swap is one of both, changes alone and together, and is never below that of memory', async ({ skip }) => {
+    if (noSwapAccounting) skip('this kernel accounts no swap in version 1');
+    const id = await suite.run(own, [...waiting], limited({ memory_limit_in_bytes: mib(32), memory_swap_limit_in_bytes: mib(48) }));
+    expect(await memoryLimits(id)).toEqual([mib(32), mib(48)]);
+    const update = (linux: object): Promise<unknown> => suite.cri.call('UpdateContainerResources', { container_id: id, linux });
+    await update({ memory_limit_in_bytes: mib(64), memory_swap_limit_in_bytes: mib(96) });
+    expect(await memoryLimits(id)).toEqual([mib(64), mib(96)]);
+    await update({ memory_limit_in_bytes: mib(16), memory_swap_limit_in_bytes: mib(24) });
+    expect(await memoryLimits(id)).toEqual([mib(16), mib(24)]);
+    await update({ memory_swap_limit_in_bytes: mib(40) });
+    expect(await memoryLimits(id)).toEqual([mib(16), mib(40)]);
+    const refused = { code: grpcStatus.INVALID_ARGUMENT, details: expect.stringContaining('memory_swap_limit_in_bytes') };
+    await expect(update({ memory_swap_limit_in_bytes: mib(8) })).rejects.toMatchObject(refused);
+    expect(await memoryLimits(id)).toEqual([mib(16), mib(40)]);
+    await update({ memory_swap_limit_in_bytes: '-1' });
+    const [memory, both] = await memoryLimits(id);
+    expect([memory, BigInt(both ?? 0) > 1n << 50n]).toEqual([mib(16), true]);
+    await update({ memory_limit_in_bytes: mib(20) });
+    expect(await memoryLimits(id)).toEqual([mib(20), mib(20)]);
+    expect((await suite.cri.containerStatus(id)).resources?.linux).toMatchObject({ memory_limit_in_bytes: mib(20), memory_swap_limit_in_bytes: mib(20) });
+  });
 });
 
 test('processors and memory nodes are chosen, and can be chosen anew', async () => {

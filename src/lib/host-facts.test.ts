@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { apparmorLack } from './host-facts.ts';
+import { apparmorLack, hasSwapControl } from './host-facts.ts';
 
 const roots: string[] = [];
 
@@ -36,4 +36,12 @@ test.each([
   ["somebody's container", { ...enabled, ...files, ...parser }, { container: 'docker' }, 'in a container'],
 ])('%s has none', (_what, present, env, why) => {
   expect(apparmorLack(host(present), env)).toContain(why);
+});
+
+test.each([
+  ['a group with both limits', { 'init.scope/cgroup.procs': '', 'system.slice/memory.max': 'max', 'system.slice/memory.swap.max': 'max' }, true],
+  ['a kernel that counts no swap', { 'system.slice/memory.max': 'max' }, false],
+  ['no group with limits yet', { 'cgroup.controllers': 'memory' }, true],
+])('swap can be limited: %s', (_what, present, expected) => {
+  expect(hasSwapControl(host(present))).toBe(expected);
 });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** See HostFacts of the spec builder; structurally the same. */
@@ -49,15 +49,27 @@ export function apparmorLack(root = '/', env: NodeJS.ProcessEnv = process.env): 
   return missing === undefined ? undefined : `${missing} is missing${missing === parser ? '; install the package apparmor' : ''}`;
 }
 
+const cgroupRoot = '/sys/fs/cgroup';
+
+/**
+ * Whether cgroups of version 2 have a limit of swap, which `swapaccount=0` takes away. The root has no limits, so the first group
+ * that has one of memory tells; before there is any, the kernel is believed to have what it has by default.
+ */
+export function hasSwapControl(root: string): boolean {
+  const groups = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => `${root}/${name}`);
+  const limited = [root, ...groups].find((group) => existsSync(`${group}/memory.max`));
+  return limited === undefined || existsSync(`${limited}/memory.swap.max`);
+}
+
 /** Reads what this host offers to containers. Done once, at start. */
 export function readHostFacts(): HostReadings {
   const lack = apparmorLack();
-  const unified = existsSync('/sys/fs/cgroup/cgroup.controllers');
-  const controllers = unified ? read('/sys/fs/cgroup/cgroup.controllers').split(' ') : [];
+  const unified = existsSync(`${cgroupRoot}/cgroup.controllers`);
+  const controllers = unified ? read(`${cgroupRoot}/cgroup.controllers`).split(' ') : [];
   return {
     cgroupVersion: unified ? 2 : 1,
-    swapControl: unified ? existsSync('/sys/fs/cgroup/memory.swap.max') || controllers.includes('memory') : existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
-    hugetlbControl: unified ? controllers.includes('hugetlb') : existsSync('/sys/fs/cgroup/hugetlb'),
+    swapControl: unified ? hasSwapControl(cgroupRoot) : existsSync(`${cgroupRoot}/memory/memory.memsw.limit_in_bytes`),
+    hugetlbControl: unified ? controllers.includes('hugetlb') : existsSync(`${cgroupRoot}/hugetlb`),
     apparmorLack: lack,
     apparmor: lack === undefined,
     selinux: existsSync('/sys/fs/selinux/enforce'),

@@ -5,6 +5,7 @@ import type { ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import type { UserNamespace } from '../model/security.ts';
 import type { EngineParts } from '../parts.ts';
+import { checkMemory } from './check-memory.ts';
 import { checkMount } from './check-mount.ts';
 import { checkOomScore } from './check-oom-score.ts';
 import { checkUnified } from './check-unified.ts';
@@ -26,6 +27,7 @@ export function checkContainerConfig(parts: EngineParts, pod: Pod, config: Conta
   checkPidTarget(parts, pod.id, security.namespaces);
   checkSelinuxLevel(security.selinux);
   checkUnified(config.resources.unified, parts.config.host);
+  checkMemory(config.resources, parts.config.host);
   checkOomScore(config.resources.oomScoreAdj);
   const handler = handlerOf(parts, pod);
   for (const mount of config.mounts) checkMount(mount, { handler, features: parts.features.of(handler) });

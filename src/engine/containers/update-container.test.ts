@@ -24,6 +24,36 @@ test('update: spec, cgroup and record change together, and what is not asked sta
   expect(fixture.world.shims.get(id).updates).toEqual([{ memory: {}, cpu: { quota: 20_000 } }]);
 });
 
+const MiB = 1 << 20;
+
+test('a limit of memory without one of swap takes swap along, up and down, in spec, cgroup and record', async () => {
+  const id = await running({ resources: { ...noResources, memoryLimitBytes: 64 * MiB } });
+  expect(specOf(id).linux.resources.memory).toEqual({ limit: 64 * MiB, swap: 64 * MiB });
+  for (const limit of [128 * MiB, 32 * MiB]) {
+    await fixture.engine.containers.update(id, { ...noResources, memoryLimitBytes: limit }, signal());
+    expect(specOf(id).linux.resources.memory).toEqual({ limit, swap: limit });
+    expect(fixture.world.shims.get(id).updates.at(-1)).toMatchObject({ memory: { limit, swap: limit } });
+  }
+  await fixture.engine.containers.update(id, { ...noResources, memorySwapLimitBytes: 48 * MiB }, signal());
+  // The runtime needs both to know how much of it is swap.
+  expect(fixture.world.shims.get(id).updates.at(-1)).toMatchObject({ memory: { limit: 32 * MiB, swap: 48 * MiB } });
+  expect(fixture.engine.containers.get(id).resources).toMatchObject({ memoryLimitBytes: 32 * MiB, memorySwapLimitBytes: 48 * MiB });
+  await fixture.engine.containers.update(id, { ...noResources, memoryLimitBytes: 16 * MiB }, signal());
+  expect(fixture.engine.containers.get(id).resources).toMatchObject({ memoryLimitBytes: 16 * MiB, memorySwapLimitBytes: 16 * MiB });
+});
+
+test('a limit of swap that cannot hold is refused before anything changes', async () => {
+  const refused = { kind: 'invalid', message: expect.stringContaining('memory_swap_limit_in_bytes') };
+  await expect(create({ resources: { ...noResources, memorySwapLimitBytes: 64 * MiB } })).rejects.toMatchObject(refused);
+  await expect(create({ resources: { ...noResources, memoryLimitBytes: 64 * MiB, memorySwapLimitBytes: 63 * MiB } })).rejects.toMatchObject(refused);
+  const id = await running({ resources: { ...noResources, memoryLimitBytes: 64 * MiB } });
+  await expect(fixture.engine.containers.update(id, { ...noResources, memorySwapLimitBytes: 32 * MiB }, signal())).rejects.toMatchObject(refused);
+  await expect(fixture.engine.containers.update(id, { ...noResources, memoryLimitBytes: -1, memorySwapLimitBytes: 32 * MiB }, signal())).rejects.toMatchObject(refused);
+  expect(fixture.world.shims.get(id).updates).toEqual([]);
+  await fixture.engine.containers.update(id, { ...noResources, memorySwapLimitBytes: -1 }, signal());
+  expect(specOf(id).linux.resources.memory).toEqual({ limit: 64 * MiB, swap: -1 });
+});
+
 test('update of a created container reaches its spec; a refused one changes nothing', async () => {
   const { id } = await create();
   await fixture.engine.containers.update(id, { ...noResources, cpuShares: 7 }, signal());

@@ -2,7 +2,7 @@ import { BerthError } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import { mergeOciResources } from '../../oci/spec/merge-resources.ts';
 import type { HostFacts } from '../../oci/spec/input.ts';
-import { oomScoreAdj, ociResources } from '../../oci/spec/resources.ts';
+import { oomScoreAdj, ociResources, swapFile } from '../../oci/spec/resources.ts';
 import type { OciResources, OciSpec } from '../../oci/spec/types.ts';
 import type { ScoreChange, Task } from '../../shim/port.ts';
 import type { Container } from '../model/container.ts';
@@ -10,6 +10,7 @@ import type { LinuxResources } from '../model/resources.ts';
 import type { EngineParts } from '../parts.ts';
 import { containerChanged, containerChanges } from '../plugins/container-hooks.ts';
 import { readSpec, writeBundle } from './bundle.ts';
+import { checkMemory } from './check-memory.ts';
 import { checkOomScore } from './check-oom-score.ts';
 import { checkUnified } from './check-unified.ts';
 import { withOciResources } from './record-resources.ts';
@@ -20,7 +21,9 @@ export async function updateContainer(parts: EngineParts, idOrPrefix: string, as
   checkChangeable(container);
   checkUnified(asked.unified, parts.config.host);
   checkOomScore(asked.oomScoreAdj);
-  const plain = ociResources(asked, parts.config.host);
+  const whole = withMemory(container.resources, asked);
+  checkMemory(whole, parts.config.host);
+  const plain = ociResources(whole, parts.config.host);
   const wanted = await containerChanges(parts, container, plain, signal);
   await changeResources(parts, container.id, { resources: wanted ?? plain, asked: wanted === undefined ? asked : withOciResources(asked, wanted) }, signal);
   await containerChanged(parts, parts.containers.required(container.id));
@@ -50,9 +53,12 @@ async function changeInTurn(parts: EngineParts, id: ContainerId, { resources, as
   const bundle = parts.paths.bundle(id);
   const spec = await readSpec(bundle);
   const score = { from: spec.process.oomScoreAdj, to: scoreWith(spec, asked?.oomScoreAdj, parts.config.host) };
-  writeBundle(bundle, { ...spec, process: { ...spec.process, oomScoreAdj: score.to }, linux: { ...spec.linux, resources: mergeOciResources(spec.linux.resources, resources) } });
+  const merged = mergeOciResources(spec.linux.resources, resources);
+  writeBundle(bundle, { ...spec, process: { ...spec.process, oomScoreAdj: score.to }, linux: { ...spec.linux, resources: merged } });
+  // The limits of memory and swap hold together, or the kernel takes neither.
+  const change = resources.memory?.limit === undefined ? resources : { ...resources, memory: { ...merged.memory, ...resources.memory } };
   try {
-    if (container.state === 'running') await changeRunning(parts.tasks.get(id)?.task, { resources, score }, signal);
+    if (container.state === 'running') await changeRunning(parts.tasks.get(id)?.task, { resources: change, score }, signal);
     parts.containers.update(id, { resources: recorded });
   } catch (error) {
     writeBundle(bundle, spec);
@@ -74,12 +80,25 @@ async function changeRunning(task: Task | undefined, { resources, score }: { rea
   }
 }
 
-/** What is asked replaces what was; what is not asked stays. */
+/** A change with what memory and swap need of each other: the limit of swap is one of both, unless a file of `unified` has the last word. */
+function withMemory(before: LinuxResources, asked: LinuxResources): LinuxResources {
+  const bounded = asked.memorySwapLimitBytes !== undefined && asked.memorySwapLimitBytes >= 0;
+  const chosen = before.unified[swapFile];
+  return {
+    ...asked,
+    memoryLimitBytes: asked.memoryLimitBytes ?? (bounded ? before.memoryLimitBytes : undefined),
+    unified: chosen === undefined || asked.memoryLimitBytes === undefined ? asked.unified : { [swapFile]: chosen, ...asked.unified },
+  };
+}
+
+/** What is asked replaces what was; what is not asked stays, but for swap, whose limit goes with that of memory. */
 export function mergeResources(before: LinuxResources, asked: LinuxResources): LinuxResources {
+  const swap = asked.memorySwapLimitBytes ?? (before.memorySwapLimitBytes === undefined ? undefined : asked.memoryLimitBytes);
   const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)) as Partial<LinuxResources>;
   return {
     ...before,
     ...given,
+    memorySwapLimitBytes: swap ?? before.memorySwapLimitBytes,
     hugepageLimits: asked.hugepageLimits.length > 0 ? asked.hugepageLimits : before.hugepageLimits,
     unified: { ...before.unified, ...asked.unified },
   };

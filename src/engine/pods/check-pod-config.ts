@@ -1,4 +1,5 @@
 import { BerthError } from '../../lib/errors.ts';
+import { parentProblem } from '../../oci/spec/cgroups-path.ts';
 import { checkSelinuxLevel } from '../../oci/spec/selinux.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
 import type { PodConfig } from '../model/pod.ts';
@@ -10,6 +11,11 @@ const invalid = (message: string, hint?: string): BerthError => new BerthError('
 
 function checkHandler(handler: string, known: readonly string[]): void {
   if (handler !== '' && !known.includes(handler)) throw invalid(`no runtime handler is called "${handler}"`, `configured are ${known.join(', ')}`);
+}
+
+function checkCgroupParent({ cgroupDriver }: Pick<EngineParts['config'], 'cgroupDriver'>, parent: string): void {
+  const problem = parent === '' ? undefined : parentProblem(cgroupDriver, parent);
+  if (problem !== undefined) throw invalid(`cgroup_parent "${parent}" cannot be used: ${problem}`, 'give the client and berthd ([cgroup] driver) the same cgroup driver');
 }
 
 function checkUserNamespace({ mode, uidMappings, gidMappings }: UserNamespace): void {
@@ -31,6 +37,7 @@ export function checkPodConfig(parts: Pick<EngineParts, 'shims' | 'features' | '
     config.runtimeHandler,
     parts.shims.handlers().map(({ name }) => name),
   );
+  checkCgroupParent(parts.config, config.cgroupParent);
   if (network !== 'pod' && network !== 'node') throw invalid(`a network namespace of mode ${network.toUpperCase()} is not supported`, 'use POD or NODE');
   if (ipc !== 'pod' && ipc !== 'node') throw invalid(`an IPC namespace of mode ${ipc.toUpperCase()} is not supported`, 'use POD or NODE');
   if (pid === 'target') throw invalid('the PID namespace of another container is for containers, not for a pod');

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { parentDirectory } from '../../oci/spec/cgroups-path.ts';
 import { cgroupParent } from '../cgroup-parent.ts';
 import type { EngineConfig } from '../config.ts';
 import type { Pod } from '../model/pod.ts';
@@ -10,7 +11,7 @@ const v1Controllers = ['memory', 'cpu', 'cpuacct', 'pids'];
 /** A leaf of its own: cgroup v2 lets no process live beside child groups. */
 function pauseCgroups(config: EngineConfig, pod: Pod): readonly string[] {
   const { cgroupRoot: root } = config;
-  const leaf = join(cgroupParent(config, pod.config), `berth-pause-${pod.id}`);
+  const leaf = join(parentDirectory(config.cgroupDriver, cgroupParent(config, pod.config)), `berth-pause-${pod.id}`);
   if (config.host.cgroupVersion === 2) return [join(root, leaf)];
   return v1Controllers.filter((controller) => existsSync(join(root, controller))).map((controller) => join(root, controller, leaf));
 }

@@ -88,6 +88,13 @@ test('a shared PID namespace gets a pause process, accounted in the pod’s cgro
   expect(world.leftovers()).toEqual([]);
 });
 
+test('a cgroup parent in the spelling of the other driver is refused, and nothing is made', async () => {
+  const parent = '/kubepods.slice/kubepods-burstable.slice';
+  await expect(engine.pods.run(podConfig('web', { cgroupParent: parent }), signal())).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining(parent) });
+  expect(engine.pods.list({ id: "", state: undefined, labels: {} })).toEqual([]);
+  expect(world.leftovers()).toEqual([]);
+});
+
 test('without a hostname the pod has the node’s', async () => {
   await engine.pods.run(podConfig('web', { hostname: '' }), signal());
   expect([...world.agent.namespaces.values()]).toMatchObject([{ hostname: hostname() }]);

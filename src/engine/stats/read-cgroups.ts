@@ -1,7 +1,7 @@
 import { isKind } from '../../lib/errors.ts';
 import type { ContainerId, PodId } from '../../lib/ids.ts';
 import type { CgroupQuery, CgroupReading } from '../../native/port.ts';
-import { cgroupsPath } from '../../oci/spec/cgroups-path.ts';
+import { containerDirectory, parentDirectory } from '../../oci/spec/cgroups-path.ts';
 import { cgroupParent } from '../cgroup-parent.ts';
 import type { Container } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
@@ -31,10 +31,11 @@ export async function readContainers(parts: EngineParts, containers: readonly Co
 
 /** Readings of the pods' own cgroups, for pods that have one: a parent that no other pod names. */
 export async function readPods(parts: EngineParts, pods: readonly Pod[], signal: AbortSignal): Promise<ReadonlyMap<PodId, CgroupReading>> {
+  const directory = ({ config }: Pod): string => (config.cgroupParent === '' ? '/' : parentDirectory(parts.config.cgroupDriver, config.cgroupParent));
   const owners = new Map<string, Set<string>>();
-  for (const { config } of parts.pods.all()) owners.set(config.cgroupParent, (owners.get(config.cgroupParent) ?? new Set()).add(config.identity.uid));
-  const own = pods.filter(({ config }) => config.cgroupParent.split('/').some((part) => part !== '') && owners.get(config.cgroupParent)?.size === 1);
-  const readings = await readCgroups(parts, own.map(({ config }) => ({ cgroupsPath: config.cgroupParent, pid: 0 })), { processes: false }, signal);
+  for (const pod of parts.pods.all()) owners.set(directory(pod), (owners.get(directory(pod)) ?? new Set()).add(pod.config.identity.uid));
+  const own = pods.filter((pod) => directory(pod) !== '/' && owners.get(directory(pod))?.size === 1);
+  const readings = await readCgroups(parts, own.map((pod) => ({ cgroupsPath: directory(pod), pid: 0 })), { processes: false }, signal);
   return new Map(own.flatMap(({ id }, index): [PodId, CgroupReading][] => {
     const reading = readings[index];
     return reading === undefined ? [] : [[id, reading]];
@@ -51,7 +52,7 @@ function isOurs({ shims }: EngineParts, { task }: Container): boolean {
 
 function queryOf({ config, pods }: EngineParts, { id, podId, task }: Container): CgroupQuery {
   const parent = cgroupParent(config, pods.peek(podId)?.config ?? { cgroupParent: '' });
-  return { cgroupsPath: cgroupsPath(config.cgroupDriver, parent, id), pid: task?.pid ?? 0 };
+  return { cgroupsPath: containerDirectory(config.cgroupDriver, parent, id), pid: task?.pid ?? 0 };
 }
 
 async function askShims(parts: EngineParts, containers: readonly Container[], signal: AbortSignal): Promise<readonly [ContainerId, CgroupReading][]> {

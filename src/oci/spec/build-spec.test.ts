@@ -82,9 +82,28 @@ test('what the host cannot do is left out: swap, huge pages, v2 keys, a lower oo
   expect(buildSpec(input).process.oomScoreAdj).toBe(0);
 });
 
-test('on cgroup v2 a memory limit also bounds swap, unless the request says more', () => {
-  const host = { ...input.host, cgroupVersion: 2, swapControl: true } as const;
-  expect(buildSpec(withInput({ host })).linux.resources.memory).toEqual({ limit: 64 << 20, swap: 64 << 20 });
+test.each([1, 2] as const)('on cgroup v%i a memory limit also bounds swap, unless the request says more', (cgroupVersion) => {
+  const host = { ...input.host, cgroupVersion, swapControl: true };
+  const memory = (resources: object): unknown => buildSpec(withInput({ host, resources: { ...input.resources, memorySwapLimitBytes: undefined, ...resources } })).linux.resources.memory;
+  expect(memory({})).toEqual({ limit: 64 << 20, swap: 64 << 20 });
+  expect(memory({ memorySwapLimitBytes: 96 << 20 })).toEqual({ limit: 64 << 20, swap: 96 << 20 });
+  expect(memory({ memorySwapLimitBytes: -1 })).toEqual({ limit: 64 << 20, swap: -1 });
+  expect(memory({ memoryLimitBytes: undefined })).toEqual({});
+  // The kubelet's own word on swap: what is derived must not stand against it.
+  expect(memory({ unified: { 'memory.swap.max': '1000' } })).toEqual({ limit: 64 << 20 });
+});
+
+test('without accounting of swap its limit is left out', () => {
+  expect(buildSpec(withInput({ resources: { ...input.resources, memorySwapLimitBytes: 96 << 20 } })).linux.resources.memory).toEqual({ limit: 64 << 20 });
+});
+
+test('a container in the node’s cgroup namespace gets the node’s mount of cgroup2, whose options a new one would change', () => {
+  const host = { ...input.host, cgroupVersion: 2 } as const;
+  const cgroup = (privileged: boolean, version: 1 | 2): object | undefined =>
+    buildSpec(withInput({ security: { ...input.security, privileged }, host: { ...host, cgroupVersion: version } })).mounts.find(({ destination }) => destination === '/sys/fs/cgroup');
+  expect(cgroup(true, 2)).toEqual({ destination: '/sys/fs/cgroup', type: 'bind', source: '/sys/fs/cgroup', options: ['rbind', 'rprivate', 'nosuid', 'noexec', 'nodev', 'relatime', 'rw'] });
+  expect(cgroup(false, 2)).toMatchObject({ type: 'cgroup' });
+  expect(cgroup(true, 1)).toMatchObject({ type: 'cgroup' });
   expect(buildSpec(withInput({ host })).linux.namespaces).toContainEqual({ type: 'cgroup' });
 });
 

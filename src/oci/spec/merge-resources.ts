@@ -16,9 +16,18 @@ export function mergeOciResources(before: OciResources, change: OciResources): O
   };
 }
 
-/** The limit of swap is one of memory and swap together, so it cannot stay below that of memory; -1 is none. */
+/**
+ * The limit of swap is one of memory and swap together: equal to that of memory it means no swap, which a new limit of memory
+ * must not change, and it cannot stay below that. -1 is none.
+ */
 function mergeMemory(before: OciMemory, change: OciMemory): OciMemory {
   const merged = { ...before, ...change };
-  const tooLow = change.limit !== undefined && change.swap === undefined && before.swap !== undefined && before.swap >= 0 && before.swap < change.limit;
-  return tooLow ? { ...merged, swap: change.limit } : merged;
+  if (change.limit === undefined || change.swap !== undefined || before.swap === undefined) return merged;
+  const follows = before.swap === before.limit || isBelow(before.swap, change.limit);
+  return follows ? { ...merged, swap: change.limit } : merged;
+}
+
+/** Of limits, of which any negative one is none at all. */
+function isBelow(limit: number, other: number): boolean {
+  return limit >= 0 && (other < 0 || limit < other);
 }

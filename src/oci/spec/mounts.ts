@@ -1,5 +1,5 @@
 import { ociIdMappings } from './namespaces.ts';
-import type { BindInput, NamespaceInput, PodFiles, SecurityInput } from './input.ts';
+import type { BindInput, HostFacts, NamespaceInput, PodFiles, SecurityInput } from './input.ts';
 import type { OciLinux, OciMount } from './types.ts';
 
 /** The kernel mounts a sysfs only for the owner of the network namespace; who has another's gets the host's tree to read. */
@@ -8,16 +8,26 @@ function sysMount(foreignNetwork: boolean, options: readonly string[]): OciMount
   return { destination: '/sys', type: 'sysfs', source: 'sysfs', options };
 }
 
-function kernelMounts(security: SecurityInput, foreignNetwork: boolean): readonly OciMount[] {
+/**
+ * A mount of cgroup2 from the node's own cgroup namespace gives the one superblock its options: nsdelegate and the like would be
+ * off for the whole node, and crun before 1.27 passes none on. So who has that namespace gets the node's mount.
+ */
+function cgroupMount(hostNamespace: boolean, options: readonly string[]): OciMount {
+  if (hostNamespace) return { destination: '/sys/fs/cgroup', type: 'bind', source: '/sys/fs/cgroup', options: ['rbind', 'rprivate', ...options] };
+  return { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options };
+}
+
+const safe = ['nosuid', 'noexec', 'nodev'];
+
+function kernelMounts({ security, namespaces: { network, user }, host }: MountsInput): readonly OciMount[] {
   const access = security.privileged ? 'rw' : 'ro';
-  const safe = ['nosuid', 'noexec', 'nodev'];
   return [
     { destination: '/proc', type: 'proc', source: 'proc', options: safe },
     { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
     { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
-    sysMount(foreignNetwork, [...safe, access]),
-    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...safe, 'relatime', access] },
+    sysMount(network === 'node' && user !== undefined, [...safe, access]),
+    cgroupMount(host.cgroupVersion === 2 && security.privileged, [...safe, 'relatime', access]),
   ];
 }
 
@@ -69,6 +79,7 @@ export interface MountsInput {
   readonly namespaces: Pick<NamespaceInput, 'network' | 'user'>;
   readonly files: PodFiles;
   readonly binds: readonly BindInput[];
+  readonly host: Pick<HostFacts, 'cgroupVersion'>;
 }
 
 /**
@@ -76,10 +87,8 @@ export interface MountsInput {
  * parents before children, so that a volume over /etc does not hide the pod's resolv.conf.
  */
 export function mounts(input: MountsInput): readonly OciMount[] {
-  const { network, user } = input.namespaces;
-  const kernel = kernelMounts(input.security, network === 'node' && user !== undefined);
   const files = podFileMounts(input.files, input.security.readonlyRootfs);
-  return [...without(kernel, input.binds), ...byDepth([...without(files, input.binds), ...input.binds.map(bindMount)])];
+  return [...without(kernelMounts(input), input.binds), ...byDepth([...without(files, input.binds), ...input.binds.map(bindMount)])];
 }
 
 /** The strongest propagation that a mount asks for: the rootfs must not be more private than that. */

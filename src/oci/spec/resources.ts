@@ -8,9 +8,12 @@ function compact<Shape extends object>(shape: Shape): Defined<Shape> {
   return Object.fromEntries(Object.entries(shape).filter(([, value]) => value !== undefined)) as Defined<Shape>;
 }
 
+/** Of cgroup version 2. A kubelet that lets a container swap names it, and its word goes before what we would derive. */
+export const swapFile = 'memory.swap.max';
+
 function memory(input: ResourceInput, host: HostFacts): { limit?: number; swap?: number } {
-  // On v2 a limit without a swap limit would leave swap unbounded: the limit then holds for both, so none is used.
-  const swap = input.memorySwapLimitBytes ?? (host.cgroupVersion === 2 ? input.memoryLimitBytes : undefined);
+  // A limit without a swap limit would leave swap unbounded: the limit then holds for both, so none is used.
+  const swap = input.memorySwapLimitBytes ?? (swapFile in input.unified ? undefined : input.memoryLimitBytes);
   return compact({ limit: input.memoryLimitBytes, swap: host.swapControl ? swap : undefined });
 }
 

@@ -6,8 +6,6 @@ use std::path::{Component, Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-
 /// The cgroup directories of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CgroupPaths {
@@ -22,7 +20,6 @@ pub const MOUNT: &str = "/sys/fs/cgroup";
 const V1_MAGIC: i64 = 0x0027_e0eb;
 const V2_MAGIC: i64 = 0x6367_7270;
 const ROUNDS: usize = 200;
-const EMPTY_ROUNDS: usize = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl CgroupPaths {
@@ -31,9 +28,13 @@ impl CgroupPaths {
     /// for a process below the spec's cgroup.
     #[must_use]
     pub fn of(pid: Option<u32>, spec_path: &str) -> Option<Self> {
-        let table = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()).unwrap_or_default();
-        let unified = Path::new(MOUNT).join("cgroup.controllers").exists();
-        Self::whole(Self::parse(&table, unified), Self::named(spec_path, unified))
+        Self::whole(pid.and_then(Self::of_process), Self::at(spec_path))
+    }
+
+    /// The cgroups of a process.
+    #[must_use]
+    pub fn of_process(pid: u32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?, is_unified())
     }
 
     /// A process may have moved into a child of its cgroup already, which is not all that the container has.
@@ -69,7 +70,7 @@ impl CgroupPaths {
     /// The existing cgroups of a spec's `linux.cgroupsPath`.
     #[must_use]
     pub fn at(spec_path: &str) -> Option<Self> {
-        Self::named(spec_path, Path::new(MOUNT).join("cgroup.controllers").exists())
+        Self::named(spec_path, is_unified())
     }
 
     fn named(spec_path: &str, unified: bool) -> Option<Self> {
@@ -88,29 +89,6 @@ impl CgroupPaths {
             }
         }
         (!paths.is_empty()).then_some(Self::V1(paths))
-    }
-
-    /// How many processes of this cgroup the kernel's OOM killer has ended.
-    #[must_use]
-    pub fn oom_kills(&self) -> u64 {
-        let file = match self {
-            Self::V1(paths) => paths.get("memory").map(|path| path.join("memory.oom_control")),
-            Self::V2(path) => Some(path.join("memory.events")),
-        };
-        let text = file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
-        text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0)
-    }
-
-    /// Removes the cgroup if nothing is in it and nothing below it, for which it waits a tenth of a second.
-    pub fn remove_empty(&self) {
-        let dirs = self.dirs();
-        for _ in 0..EMPTY_ROUNDS {
-            dirs.iter().for_each(|dir| drop(fs::remove_dir(dir)));
-            if dirs.iter().all(|dir| !dir.exists()) {
-                return;
-            }
-            thread::sleep(PAUSE);
-        }
     }
 
     fn dirs(&self) -> Vec<&Path> {
@@ -133,14 +111,6 @@ impl CgroupPaths {
         }
     }
 
-    /// Kills every process in the cgroup and below it.
-    pub fn kill(&self) {
-        for pid in self.pids() {
-            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-            let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
-        }
-    }
-
     /// Every process in the cgroup and below it.
     #[must_use]
     pub fn pids(&self) -> Vec<u32> {
@@ -154,6 +124,10 @@ impl CgroupPaths {
         }
         found
     }
+}
+
+fn is_unified() -> bool {
+    Path::new(MOUNT).join("cgroup.controllers").exists()
 }
 
 /// A plain directory below the mount point of a hierarchy that is not mounted is none.
@@ -184,9 +158,12 @@ fn is_below(path: &Path) -> bool {
     path.components().next().is_some() && path.components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// `a-b.slice` lies in `a.slice`, as systemd.slice(5) tells.
+/// `a-b.slice` lies in `a.slice`, and `-.slice` is the root, as systemd.slice(5) tells.
 fn slice_path(slice: &str) -> Option<PathBuf> {
     let name = slice.strip_suffix(".slice")?;
+    if name == "-" {
+        return Some(PathBuf::new());
+    }
     let ends = name.match_indices('-').map(|(at, _)| at).chain([name.len()]);
     Some(ends.map(|end| format!("{}.slice", &name[..end])).collect())
 }
@@ -238,6 +215,7 @@ mod tests {
         assert_eq!(below_mount("/pods/c1"), Some("pods/c1".into()));
         let scope = "kubepods.slice/kubepods-burstable.slice/berth-c1.scope";
         assert_eq!(below_mount("kubepods-burstable.slice:berth:c1"), Some(scope.into()));
+        assert_eq!(below_mount("-.slice:berth:c1"), Some("berth-c1.scope".into()));
         assert_eq!(below_mount("broken:berth:c1"), None);
         for root in ["", "/", ".", "/.", "..", "/pods/../..", "/../x"] {
             assert_eq!(below_mount(root), None, "{root}");

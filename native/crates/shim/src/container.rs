@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::exit;
 use crate::log_writer::LogWriter;
 use crate::options::Options;
 use crate::process::Process;
-use cgroup::{CgroupPaths, spec_path};
+use cgroup::{CgroupPaths, OomWatch, spec_path};
 
 /// The container between Create and Delete.
 #[derive(Debug)]
@@ -20,8 +21,11 @@ pub struct Container {
     pub log: Option<LogWriter>,
     /// Known once the main process exists.
     pub cgroup: Option<CgroupPaths>,
+    pub oom: OomWatch,
     /// How many of its processes had been killed for memory when a client asked to kill it.
     pub oom_kills_before_kill: u64,
+    /// How it ended is on the disk.
+    pub recorded: bool,
     /// Where the start's time went, in microseconds.
     pub micros: BTreeMap<String, u64>,
     /// The runtime knows the container: it must be told to delete it.
@@ -56,22 +60,24 @@ impl Container {
         self.options.run_on_start || self.checkpoint.is_some()
     }
 
-    /// How many of its processes were killed for memory.
-    #[must_use]
-    pub fn oom_kills(&self) -> u64 {
-        self.cgroup.as_ref().map_or(0, CgroupPaths::oom_kills)
-    }
-
-    /// Removes the cgroup of a container that the runtime could not make: crun leaves it when the kernel refuses a limit.
+    /// Removes the cgroup when there is no container any more, with what still is in it: crun leaves it when the kernel refuses a
+    /// limit, and runc when it takes a while for those whom its `delete` killed to end.
     pub fn remove_left_cgroup(&self) {
-        if let Some(cgroup) = CgroupPaths::of(None, &spec_path(&self.bundle)) {
-            cgroup.remove_empty();
+        if let Some(cgroup) = CgroupPaths::at(&spec_path(&self.bundle)) {
+            cgroup.remove();
         }
     }
 
     #[must_use]
     pub fn rootfs(&self) -> PathBuf {
         self.bundle.join("rootfs")
+    }
+
+    /// Where the exit record is.
+    #[must_use]
+    pub fn exit_file(&self) -> PathBuf {
+        let named = &self.options.exit_file;
+        if named.as_os_str().is_empty() { self.bundle.join(exit::FILE) } else { named.clone() }
     }
 
     /// Notes how long a phase of the start took.

@@ -9,6 +9,7 @@ use prost::Message;
 
 use crate::args::Args;
 use crate::clock;
+use crate::exit::read_record;
 use crate::processes;
 use crate::proto::task;
 use crate::rootfs;
@@ -33,17 +34,26 @@ pub fn delete(args: &Args) -> io::Result<()> {
     // A shim that was just being started has told nobody its number.
     processes::kill_all(|words| is_shim(words, &own, args));
     let runtime = Runtime::recorded(&bundle);
+    let cgroup = CgroupPaths::at(&spec_path(&bundle));
+    // A runtime that entered a frozen cgroup is held in there, too.
+    cgroup.iter().filter(|cgroup| cgroup.holds_the_dying()).for_each(CgroupPaths::kill);
     runtime.settle(&args.id);
-    let cgroup = CgroupPaths::of(None, &spec_path(&bundle));
     // Before the runtime's turn, which kills the first process and then waits for those that live without it.
     cgroup.iter().for_each(CgroupPaths::kill);
     runtime.remove(&args.id);
-    cgroup.iter().for_each(CgroupPaths::remove);
+    // Looked for anew: a runtime that was at work may have made it meanwhile.
+    CgroupPaths::at(&spec_path(&bundle)).iter().for_each(CgroupPaths::remove);
     rootfs::unmount_all(&bundle.join("rootfs"))?;
     // It may lie outside of the bundle, where nobody else would find it.
     let _ = std::fs::remove_file(socket::short_path(&bundle, socket::NAME));
-    let answer = task::DeleteResponse { pid: 0, exit_status: KILLED, exited_at: Some(clock::now()) };
-    io::stdout().write_all(&answer.encode_to_vec())
+    io::stdout().write_all(&answer(&bundle).encode_to_vec())
+}
+
+/// What the container's shim recorded before it was gone, or that the container ended by our hand.
+fn answer(bundle: &Path) -> task::DeleteResponse {
+    let (pid, code, at) =
+        read_record(bundle).map_or((0, KILLED, clock::now()), |(pid, exit)| (pid, exit.code, exit.at));
+    task::DeleteResponse { pid, exit_status: code, exited_at: Some(at) }
 }
 
 /// Whether these words start the container's shim, or are those of the shim, which shares them.

@@ -4,9 +4,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock;
+
+/// The record's name in a bundle, unless the client named another place.
+pub const FILE: &str = "exit.json";
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,15 +21,15 @@ pub struct Exit {
 }
 
 /// berth.shim.v1.ExitRecord in protobuf's JSON spelling.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Record<'a> {
-    id: &'a str,
+struct Record {
+    id: String,
     pid: u32,
     exit_code: u32,
     exited_at: String,
     oom_killed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     started_at: Option<String>,
 }
 
@@ -42,7 +45,7 @@ pub fn write_record(
     started_at: Option<prost_types::Timestamp>,
 ) -> io::Result<()> {
     let record = Record {
-        id,
+        id: id.to_owned(),
         pid,
         exit_code: exit.code,
         exited_at: clock::rfc3339(exit.at),
@@ -52,4 +55,29 @@ pub fn write_record(
     let partial = path.with_extension("partial");
     fs::write(&partial, serde_json::to_vec(&record)?)?;
     fs::rename(partial, path)
+}
+
+/// The pid and the end of a bundle's container, as its shim recorded them before it was gone; `None` when it did not.
+#[must_use]
+pub fn read_record(bundle: &Path) -> Option<(u32, Exit)> {
+    let record: Record = serde_json::from_slice(&fs::read(bundle.join(FILE)).ok()?).ok()?;
+    let at = record.exited_at.parse().ok()?;
+    Some((record.pid, Exit { code: record.exit_code, at, oom_killed: record.oom_killed }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let bundle = std::env::temp_dir().join(format!("berth-exit-{}", std::process::id()));
+        fs::create_dir_all(&bundle).expect("a bundle");
+        assert_eq!(read_record(&bundle), None);
+        let exit =
+            Exit { code: 137, at: prost_types::Timestamp { seconds: 1_709_251_199, nanos: 7 }, oom_killed: true };
+        write_record(&bundle.join(FILE), "c1", 42, exit, None).expect("written");
+        assert_eq!(read_record(&bundle), Some((42, exit)));
+        fs::remove_dir_all(bundle).expect("removed");
+    }
 }

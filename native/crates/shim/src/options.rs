@@ -21,7 +21,8 @@ pub struct Options {
     pub stdin: bool,
     /// The pipe closes when the first client that is attached to it leaves.
     pub stdin_once: bool,
-    pub exit_file: Option<PathBuf>,
+    /// Where the exit record goes; empty: into the bundle.
+    pub exit_file: PathBuf,
     /// Start runs the runtime's `run`; Create only prepares.
     pub run_on_start: bool,
 }
@@ -60,7 +61,7 @@ impl Options {
             log: options.log.and_then(|log| Some((path(log.path)?, log.max_line_bytes as usize))),
             stdin: options.stdin,
             stdin_once: options.stdin_once,
-            exit_file: path(options.exit_file),
+            exit_file: options.exit_file.into(),
             run_on_start: options.run_on_start,
         }
     }

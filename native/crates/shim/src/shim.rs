@@ -89,6 +89,9 @@ pub struct Shim {
     full: Vec<Token>,
     full_pause: Duration,
     unclaimed: BTreeMap<u32, ExitStatus>,
+    memory_token: Option<Token>,
+    /// A signal asked for the shim's end.
+    asked_to_end: bool,
     buffer: Vec<u8>,
 }
 
@@ -122,11 +125,13 @@ impl Shim {
             full: Vec::new(),
             full_pause: FULL_PAUSE,
             unclaimed: BTreeMap::new(),
+            memory_token: None,
+            asked_to_end: false,
             buffer: vec![0; BUFFER_BYTES],
         })
     }
 
-    /// Serves until Shutdown.
+    /// Serves until Shutdown, or until a signal that asks for the end while there is no container to keep.
     ///
     /// # Errors
     /// That of epoll_wait(2).
@@ -138,6 +143,9 @@ impl Shim {
             }
             self.resume_full();
             task::exit::announce_due(self);
+            if self.asked_to_end && task::exit::may_end(self) {
+                break;
+            }
         }
         for connection in self.connections.values_mut() {
             connection.flush();
@@ -161,6 +169,8 @@ impl Shim {
             self.on_signals();
         } else if token == self.listener_token {
             self.accept();
+        } else if self.memory_token == Some(token) {
+            self.container.iter_mut().for_each(|container| container.oom.note());
         } else if self.pumps.contains_key(&token) {
             self.move_output(token);
         } else {
@@ -169,8 +179,11 @@ impl Shim {
     }
 
     fn on_signals(&mut self) {
-        // Only SIGCHLD asks for something: what would end another program must not end a container's keeper.
-        while self.signals.take().is_some() {}
+        // What would end another program must not end a container's keeper; but for a node that shuts down, nobody comes
+        // any more to delete a container that has ended.
+        while let Some(signal) = self.signals.take() {
+            self.asked_to_end |= [TERM, INT].contains(&signal);
+        }
         while let Ok(Some((pid, status))) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {
             let pid = u32::try_from(pid.as_raw_nonzero().get()).unwrap_or(0);
             self.on_reaped(pid, exit_status(status));
@@ -255,6 +268,17 @@ impl Shim {
     /// Ends the shim as soon as it owes nothing to anybody.
     pub fn stop(&mut self) {
         self.stopping.get_or_insert_with(|| Instant::now() + REST_PATIENCE);
+    }
+
+    /// Hears at once what the kernel says of the container's memory.
+    ///
+    /// # Errors
+    /// That of epoll_ctl(2).
+    pub fn watch_memory(&mut self) -> Result<(), Status> {
+        let word = self.container.as_ref().and_then(|container| container.oom.word());
+        let token = word.map(|word| self.reactor.add(word, EventFlags::IN)).transpose();
+        self.memory_token = token.map_err(|error| Status::new(Code::Internal, format!("watch memory: {error}")))?;
+        Ok(())
     }
 
     /// A number that no earlier runtime call had.

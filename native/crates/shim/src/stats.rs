@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cgroup::{CgroupPaths, Dir};
+use cgroup::{CgroupPaths, Dir, Limits};
 use prost::Message;
 
 use crate::proto::cgroups::{v1, v2};
@@ -10,12 +10,13 @@ use crate::proto::cgroups::{v1, v2};
 const V1: &str = "io.containerd.cgroups.v1.Metrics";
 const V2: &str = "io.containerd.cgroups.v2.Metrics";
 
-/// Reads the counters. A file that is absent counts zero, since controllers differ between kernels.
+/// Reads the counters of a container's cgroup, and the limits of its main process. A file that is absent counts zero, since
+/// controllers differ between kernels.
 #[must_use]
-pub fn read(cgroup: &CgroupPaths) -> prost_types::Any {
+pub fn read(cgroup: &CgroupPaths, pid: u32) -> prost_types::Any {
     match cgroup {
         CgroupPaths::V1(_) => any(V1, &read_v1(cgroup)),
-        CgroupPaths::V2(path) => any(V2, &read_v2(path)),
+        CgroupPaths::V2(path) => any(V2, &read_v2(path, &Limits::of(cgroup, Some(pid)))),
     }
 }
 
@@ -128,11 +129,11 @@ fn blkio_line(line: &str) -> Option<v1::BlkIoEntry> {
     })
 }
 
-fn read_v2(path: &Path) -> v2::Metrics {
+fn read_v2(path: &Path, limits: &Limits) -> v2::Metrics {
     let dir = Dir(Some(path.to_owned()));
     let cpu = dir.table("cpu.stat");
     v2::Metrics {
-        pids: Some(v2::PidsStat { current: dir.number("pids.current"), limit: dir.number("pids.max") }),
+        pids: Some(v2::PidsStat { current: dir.number("pids.current"), limit: limits.least("pids.max").unwrap_or(0) }),
         cpu: Some(v2::CpuStat {
             usage_usec: cpu.get("usage_usec"),
             user_usec: cpu.get("user_usec"),
@@ -142,7 +143,7 @@ fn read_v2(path: &Path) -> v2::Metrics {
             throttled_usec: cpu.get("throttled_usec"),
             ..v2::CpuStat::default()
         }),
-        memory: Some(memory_v2(&dir)),
+        memory: Some(memory_v2(&dir, limits)),
         memory_events: Some(events_v2(&dir)),
         io: Some(v2::IoStat {
             usage: dir.text("io.stat").lines().filter_map(io_line).collect(),
@@ -152,7 +153,7 @@ fn read_v2(path: &Path) -> v2::Metrics {
     }
 }
 
-fn memory_v2(dir: &Dir) -> v2::MemoryStat {
+fn memory_v2(dir: &Dir, limits: &Limits) -> v2::MemoryStat {
     let stat = dir.table("memory.stat");
     v2::MemoryStat {
         anon: stat.get("anon"),
@@ -167,10 +168,10 @@ fn memory_v2(dir: &Dir) -> v2::MemoryStat {
         kernel_stack: stat.get("kernel_stack"),
         slab: stat.get("slab"),
         usage: dir.number("memory.current"),
-        usage_limit: dir.number("memory.max"),
+        usage_limit: limits.least("memory.max").unwrap_or(0),
         max_usage: dir.number("memory.peak"),
         swap_usage: dir.number("memory.swap.current"),
-        swap_limit: dir.number("memory.swap.max"),
+        swap_limit: limits.least("memory.swap.max").unwrap_or(0),
         ..v2::MemoryStat::default()
     }
 }

@@ -9,7 +9,7 @@ mod v2;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cgroup::CgroupPaths;
+use cgroup::{CgroupPaths, Limits};
 
 use crate::proto::{CgroupPids, CgroupQuery, CgroupReading, ReadCgroupsRequest, ReadCgroupsResponse};
 
@@ -27,7 +27,9 @@ fn cgroup(query: &CgroupQuery, with_processes: bool) -> Option<CgroupReading> {
     let paths = CgroupPaths::at(&query.cgroups_path)?;
     let counters = match &paths {
         CgroupPaths::V1(dirs) => v1::read(dirs),
-        CgroupPaths::V2(dir) => v2::read(dir),
+        CgroupPaths::V2(dir) => {
+            v2::read(dir, &Limits::of(&paths, u32::try_from(query.pid).ok().filter(|pid| *pid > 0)))
+        }
     };
     let pids = paths.pids();
     Some(CgroupReading {

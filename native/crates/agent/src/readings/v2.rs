@@ -1,20 +1,20 @@
 use std::path::Path;
 
-use cgroup::Dir;
+use cgroup::{Dir, Limits};
 
 use super::device::{Devices, names};
 use super::{limit, pressure};
 use crate::proto::{CgroupCpu, CgroupHugetlb, CgroupMemory, CgroupPids, CgroupReading};
 
-/// The counters of a cgroup in the one hierarchy.
-pub fn read(path: &Path) -> CgroupReading {
+/// The counters of a cgroup in the one hierarchy, and the limits of a process in it.
+pub fn read(path: &Path, limits: &Limits) -> CgroupReading {
     let dir = Dir(Some(path.to_owned()));
     CgroupReading {
-        cpu: Some(cpu(&dir)),
-        memory: Some(memory(&dir)),
+        cpu: Some(cpu(&dir, limits)),
+        memory: Some(memory(&dir, limits)),
         pids: Some(CgroupPids {
             current: dir.number("pids.current"),
-            limit: limit(dir.number("pids.max")).unwrap_or(0),
+            limit: limits.least("pids.max").and_then(limit).unwrap_or(0),
             processes: 0,
         }),
         io: io(&dir).entries(),
@@ -24,10 +24,9 @@ pub fn read(path: &Path) -> CgroupReading {
     }
 }
 
-fn cpu(dir: &Dir) -> CgroupCpu {
+fn cpu(dir: &Dir, limits: &Limits) -> CgroupCpu {
     let stat = dir.table("cpu.stat");
-    let max = dir.text("cpu.max");
-    let mut max = max.split_whitespace().map(|word| word.parse().ok());
+    let max = limits.cpu();
     CgroupCpu {
         usage_ns: stat.get("usage_usec") * 1000,
         user_ns: stat.get("user_usec") * 1000,
@@ -35,9 +34,9 @@ fn cpu(dir: &Dir) -> CgroupCpu {
         periods: stat.get("nr_periods"),
         throttled_periods: stat.get("nr_throttled"),
         throttled_ns: stat.get("throttled_usec") * 1000,
-        shares: dir.known("cpu.weight").map(shares),
-        quota_us: max.next().flatten(),
-        period_us: max.next().flatten(),
+        shares: limits.weight().map(shares),
+        quota_us: max.and_then(|(quota, _)| quota),
+        period_us: max.map(|(_, period)| period),
     }
 }
 
@@ -46,7 +45,7 @@ fn shares(weight: u64) -> u64 {
     2 + weight.saturating_sub(1) * 262_142 / 9999
 }
 
-fn memory(dir: &Dir) -> CgroupMemory {
+fn memory(dir: &Dir, limits: &Limits) -> CgroupMemory {
     let stat = dir.table("memory.stat");
     let events = dir.table("memory.events");
     let usage_bytes = dir.number("memory.current");
@@ -66,9 +65,9 @@ fn memory(dir: &Dir) -> CgroupMemory {
         // Version 2 counts over the whole tree only; a container's cgroup seldom has children.
         own_page_faults: stat.get("pgfault"),
         own_major_page_faults: stat.get("pgmajfault"),
-        limit_bytes: dir.known("memory.max").and_then(limit),
-        swap_limit_bytes: dir.known("memory.swap.max").and_then(limit),
-        reservation_bytes: dir.known("memory.low").and_then(limit).filter(|bytes| *bytes > 0),
+        limit_bytes: limits.least("memory.max").and_then(limit),
+        swap_limit_bytes: limits.least("memory.swap.max").and_then(limit),
+        reservation_bytes: limits.greatest("memory.low").and_then(limit).filter(|bytes| *bytes > 0),
     }
 }
 
@@ -131,7 +130,7 @@ mod tests {
             "cpu.pressure",
             "some avg10=1.50 avg60=0.20 avg300=0.03 total=1234\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n",
         );
-        let reading = read(&fixture.dir);
+        let reading = read(&fixture.dir, &Limits::between(fixture.dir.clone(), fixture.dir.clone()));
         let cpu = reading.cpu.expect("cpu");
         assert_eq!((cpu.usage_ns, cpu.user_ns, cpu.system_ns, cpu.throttled_ns), (9000, 7000, 2000, 11_000));
         assert_eq!((cpu.shares, cpu.quota_us, cpu.period_us), (Some(998), Some(20_000), Some(100_000)));

@@ -24,7 +24,7 @@ use crate::socket;
 use crate::stdio::{self, Opened, StdioPaths, Unread};
 use crate::task::checkpoint::restore_args;
 use crate::task::exit;
-use cgroup::{CgroupPaths, spec_path};
+use cgroup::{CgroupPaths, OomWatch, spec_path};
 
 /// Answers Create.
 ///
@@ -60,15 +60,18 @@ fn prepare(shim: &Shim, request: task::CreateTaskRequest) -> Result<Container, S
     };
     let stdio =
         StdioPaths { terminal: request.terminal, stdin: request.stdin, stdout: request.stdout, stderr: request.stderr };
+    let bundle = PathBuf::from(request.bundle);
     let mut container = Container {
         id: request.id,
-        bundle: PathBuf::from(request.bundle),
+        oom: OomWatch::before(&spec_path(&bundle)),
+        bundle,
         options,
         init: Process { stdio, ..Process::default() },
         execs: BTreeMap::new(),
         log,
         cgroup: None,
         oom_kills_before_kill: 0,
+        recorded: false,
         micros: BTreeMap::new(),
         at_runtime: false,
         checkpoint: (!request.checkpoint.is_empty()).then(|| PathBuf::from(request.checkpoint)),
@@ -178,11 +181,15 @@ pub fn adopt_init(shim: &mut Shim, job: &Job) -> Result<(), Status> {
     // A pid that was reaped may be another process's by now.
     let living = (!ended).then_some(pid);
     container.cgroup = CgroupPaths::of(living, &spec_path(&container.bundle));
+    if let Some(cgroup) = &container.cgroup {
+        container.oom.begin(cgroup);
+    }
     let sink = if container.log.is_some() {
         Sink::Log(crate::log_writer::Stream::Stdout)
     } else {
         stdio::terminal_sink(&container.init.stdio)?
     };
+    shim.watch_memory()?;
     adopt_terminal(shim, "", job, sink)
 }
 

@@ -31,6 +31,9 @@ pub fn delete(shim: &mut Shim, reply: Reply, request: &task::DeleteRequest) -> R
     if !container.at_runtime {
         return deleted(shim, Ok(())).map(Outcome::Now);
     }
+    if let Some(cgroup) = &container.cgroup {
+        cgroup.thaw();
+    }
     let log = container.bundle.join(format!("runtime-{serial}.log"));
     // Forced only where a process waits for its start: with one that is gone, runc's force costs a tenth of a second.
     let force = if container.init.exit.is_none() { vec!["--force"] } else { vec![] };
@@ -67,6 +70,7 @@ pub fn deleted(shim: &mut Shim, result: Result<(), Status>) -> Result<Vec<u8>, S
     result?;
     let container = shim.held()?;
     container.at_runtime = false;
+    container.remove_left_cgroup();
     rootfs::unmount_all(&container.rootfs())
         .map_err(|error| Status::new(Code::Internal, format!("unmount {}: {error}", container.rootfs().display())))?;
     let answer = response(container.init.pid, container.init.exit);

@@ -34,6 +34,8 @@ pub fn go_on(shim: &mut Shim, exec_id: &str) {
     if process.pid == 0 || process.announced {
         let _ = delete::delete_exec(shim, exec_id);
     } else if process.exit.is_none() {
-        let _ = kill::send(process.pid, Signal::KILL);
+        let pid = process.pid;
+        let _ = kill::send(pid, Signal::KILL);
+        kill::let_die(shim, Some(pid));
     }
 }

@@ -8,7 +8,9 @@ use prost::Message;
 use ttrpc::Status;
 
 use crate::clock;
+use crate::container::Container;
 use crate::exit::{Exit, write_record};
+use crate::process::Process;
 use crate::proto::{events, task};
 use crate::shim::{Outcome, Reply, Shim, Waiter};
 use crate::task::end_execs;
@@ -41,10 +43,10 @@ pub fn wait(shim: &mut Shim, reply: Reply, request: &task::WaitRequest) -> Resul
 pub fn reaped(shim: &mut Shim, pid: u32, status: ExitStatus) -> bool {
     let Some(container) = &mut shim.container else { return false };
     let is_init = container.init.pid == pid;
-    // Read now: the counter goes with the cgroup. A survivor's exit code is not that of the kill, and who was killed at a
+    // A survivor's exit code is not that of the kill, and who was killed at a
     // client's wish may have survived a child that was killed for memory.
     let killed = code(status) == 137;
-    let oom_killed = is_init && killed && container.oom_kills() > container.oom_kills_before_kill;
+    let oom_killed = is_init && killed && container.oom.kills() > container.oom_kills_before_kill;
     let Some(process) = container.process_of_pid(pid) else { return false };
     process.exit = Some(Exit { code: code(status), at: clock::now(), oom_killed });
     process.drain_until = Some(Instant::now() + DRAIN);
@@ -70,14 +72,14 @@ pub fn announce_due(shim: &mut Shim) {
 
 fn announce(shim: &mut Shim, exec_id: &str) {
     let Some(container) = &mut shim.container else { return };
-    let (id, exit_file) = (container.id.clone(), container.options.exit_file.clone());
+    let id = container.id.clone();
     let Some(process) = container.process_mut(exec_id) else { return };
     let Some(exit) = process.exit else { return };
     process.announced = true;
-    let (pid, started_at) = (process.pid, process.started_at);
-    if let Some(path) = exit_file.filter(|_| exec_id.is_empty()) {
+    let pid = process.pid;
+    if exec_id.is_empty() {
         // Without a disk to write it to, the answer to Wait is still the truth.
-        let _ = write_record(&path, &id, pid, exit, started_at);
+        record(container);
     }
     publish(shim, &id, exec_id, pid, exit);
     let answer = response(exit).encode_to_vec();
@@ -87,6 +89,26 @@ fn announce(shim: &mut Shim, exec_id: &str) {
         shim.reply(waiter.reply, Ok(answer.clone()));
     }
     end_execs::go_on(shim, exec_id);
+}
+
+/// Writes down how the container ended, once; whether that is done.
+fn record(container: &mut Container) -> bool {
+    let path = container.exit_file();
+    let Process { pid, exit, started_at, .. } = container.init;
+    if let Some(exit) = exit.filter(|_| !container.recorded) {
+        container.recorded = write_record(&path, &container.id, pid, exit, started_at).is_ok();
+    }
+    container.recorded
+}
+
+/// Whether nobody misses the shim when it ends now: there is no container, or one that never ran, or one whose end is recorded
+/// for whoever comes. An exec that outlived it is not kept: whoever deletes the container ends it.
+pub fn may_end(shim: &mut Shim) -> bool {
+    if !shim.jobs.is_empty() {
+        return false;
+    }
+    let Some(container) = &mut shim.container else { return true };
+    container.init.pid == 0 || (container.init.announced && record(container))
 }
 
 fn publish(shim: &Shim, id: &str, exec_id: &str, pid: u32, exit: Exit) {

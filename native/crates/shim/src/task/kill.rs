@@ -20,7 +20,7 @@ pub fn kill(shim: &mut Shim, request: &task::KillRequest) -> Result<Outcome, Sta
     let (pid, gone) = (process.pid, process.exit.is_some() || process.pid == 0);
     if signal == Signal::KILL && request.exec_id.is_empty() && !gone {
         let container = shim.held()?;
-        container.oom_kills_before_kill = container.oom_kills();
+        container.oom_kills_before_kill = container.oom.kills();
     }
     // An exec has no cgroup of its own: with all its signal still reaches it alone.
     let all = request.all && request.exec_id.is_empty();
@@ -31,11 +31,27 @@ pub fn kill(shim: &mut Shim, request: &task::KillRequest) -> Result<Outcome, Sta
             let _ = send(other, signal);
         }
     }
-    if gone {
-        return if all { Ok(Outcome::empty()) } else { Err(finished(&request.exec_id)) };
+    if gone && !all {
+        return Err(finished(&request.exec_id));
     }
-    send(pid, signal).map_err(|_| finished(&request.exec_id))?;
+    if !gone {
+        send(pid, signal).map_err(|_| finished(&request.exec_id))?;
+    }
+    if signal == Signal::KILL {
+        let_die(shim, (!request.exec_id.is_empty()).then_some(pid));
+    }
     Ok(Outcome::empty())
+}
+
+/// Lets what was sent SIGKILL end although the container is frozen: an exec, or with its main process the container as a whole,
+/// since frozen processes do not even end with their PID namespace.
+pub fn let_die(shim: &Shim, exec: Option<u32>) {
+    let cgroup = shim.container.as_ref().and_then(|container| container.cgroup.as_ref());
+    match (cgroup, exec) {
+        (Some(cgroup), Some(pid)) => cgroup.let_die(&[pid]),
+        (Some(cgroup), None) if cgroup.holds_the_dying() => cgroup.kill(),
+        _ => {}
+    }
 }
 
 /// Signals one process.

@@ -62,5 +62,5 @@ pub fn stats(shim: &mut Shim) -> Result<Outcome, Status> {
     let Some(cgroup) = &container.cgroup else {
         return Err(Status::new(Code::FailedPrecondition, format!("container {} has no cgroup yet", container.id)));
     };
-    Ok(Outcome::message(&task::StatsResponse { stats: Some(stats::read(cgroup)) }))
+    Ok(Outcome::message(&task::StatsResponse { stats: Some(stats::read(cgroup, container.init.pid)) }))
 }

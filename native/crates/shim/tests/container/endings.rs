@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use ttrpc::Code;
 
 use crate::bundle::Wish;
-use crate::fixture::{Shim, eventually, lives, signal};
+use crate::fixture::{Shim, cgroups_of, eventually, lives, signal};
 use crate::proto::berth::shim::v1 as berth;
 use crate::proto::containerd::task::v3 as task;
 
@@ -66,12 +66,6 @@ fn a_start_that_fails_for_a_limit_leaves_no_cgroup() {
     }
 }
 
-fn cgroups_of(id: &str) -> Vec<std::path::PathBuf> {
-    let hierarchies = std::fs::read_dir("/sys/fs/cgroup").expect("cgroups").flatten().map(|entry| entry.path());
-    let of = |dir: std::path::PathBuf| dir.join(id).join("c");
-    hierarchies.chain(["/sys/fs/cgroup".into()]).map(of).filter(|dir| dir.exists()).collect()
-}
-
 #[test]
 fn a_kill_alone_is_not_taken_for_running_out_of_memory() {
     let wish = Wish { script: "sleep 1000", memory_limit: Some(16 << 20), ..Wish::default() };
@@ -107,4 +101,71 @@ fn delete_clears_up_after_a_shim_that_was_killed() {
     assert!(!shim.socket.exists());
     eventually("the container is gone", || !lives(pid));
     assert!(shim.delete_command().status.success(), "a second time");
+}
+
+/// As at the shutdown of a node, where everybody gets SIGTERM and whoever is left over is waited for.
+#[test]
+fn a_shim_that_is_asked_to_end_does_so_when_its_container_has_ended_and_that_is_recorded() {
+    for asked in [Signal::TERM, Signal::INT] {
+        for before in [true, false] {
+            let script = if before { "trap 'exit 6' USR1; echo ready; while :; do sleep 0.02; done" } else { "exit 6" };
+            let Some(mut shim) = Shim::start(&Wish { script, ..Wish::default() }) else { return };
+            let options = shim.options();
+            let pid = shim.run(&options, false);
+            if before {
+                signal(shim.pid, asked);
+                assert_eq!(shim.state().pid, pid);
+                eventually("the trap is set", || shim.log() == ["stdout F ready"]);
+                shim.kill("", Signal::USR1.as_raw().cast_unsigned(), false).expect("killed");
+            } else {
+                assert_eq!(shim.wait(""), 6);
+                assert!(shim.alive());
+                signal(shim.pid, asked);
+            }
+            eventually("the shim ends", || !shim.alive());
+            assert_eq!(shim.exit_record()["exitCode"], 6);
+            assert!(!shim.socket.exists());
+        }
+    }
+}
+
+#[test]
+fn a_shim_that_keeps_no_process_ends_when_it_is_asked_to() {
+    for created in [true, false] {
+        let Some(mut shim) = Shim::start(&Wish { script: "true", ..Wish::default() }) else { return };
+        if created {
+            let options = berth::Options { run_on_start: true, ..shim.options() };
+            let request = shim.create_request(&options, false);
+            let _: task::CreateTaskResponse = shim.call("Create", &request);
+        }
+        signal(shim.pid, Signal::TERM);
+        eventually("the shim ends", || !shim.alive());
+        assert!(shim.delete_command().status.success());
+        assert!(!shim.has_mounts());
+    }
+}
+
+#[test]
+fn a_container_that_was_only_made_is_kept() {
+    let Some(mut shim) = Shim::start(&Wish { script: "true", ..Wish::default() }) else { return };
+    let request = shim.create_request(&shim.options(), false);
+    let created: task::CreateTaskResponse = shim.call("Create", &request);
+    signal(shim.pid, Signal::TERM);
+    assert_eq!(shim.state().pid, created.pid);
+    shim.delete("").expect("deleted");
+    eventually("the shim ends", || !shim.alive());
+}
+
+/// containerd names no place for the record, and asks a shim that is gone by its `delete`.
+#[test]
+fn the_end_that_a_shim_recorded_in_the_bundle_is_what_delete_tells() {
+    let Some(mut shim) = Shim::start(&Wish { script: "exit 9", ..Wish::default() }) else { return };
+    let options = berth::Options { exit_file: String::new(), ..shim.options() };
+    let pid = shim.run(&options, false);
+    assert_eq!(shim.wait(""), 9);
+    signal(shim.pid, Signal::TERM);
+    eventually("the shim ends", || !shim.alive());
+    let output = shim.delete_command();
+    let answer = task::DeleteResponse::decode(output.stdout.as_slice()).expect("a DeleteResponse");
+    assert_eq!((answer.exit_status, answer.pid), (9, pid));
 }

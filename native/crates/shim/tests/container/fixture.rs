@@ -17,6 +17,7 @@ use crate::proto::containerd::types::Mount;
 
 pub const SHIM: &str = env!("CARGO_BIN_EXE_berth-shim");
 const RUNTIME: &str = "/usr/bin/crun";
+const RUNC: &str = "/usr/sbin/runc";
 pub const TASK: &str = "containerd.task.v3.Task";
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -37,6 +38,11 @@ if mountpoint -q /sys/fs/cgroup/unified; then
 fi
 exec "$@"
 "#;
+
+/// The OCI runtimes that are here.
+pub fn runtimes() -> impl Iterator<Item = &'static str> {
+    [RUNTIME, RUNC].into_iter().filter(|path| Path::new(path).exists())
+}
 
 /// Why the tests cannot run here.
 fn missing() -> Option<&'static str> {
@@ -104,6 +110,11 @@ impl Shim {
             exit_file: self.exit_file().display().to_string(),
             ..berth::Options::default()
         }
+    }
+
+    /// As `options`, with another OCI runtime.
+    pub fn options_of(&self, runtime: &str) -> berth::Options {
+        berth::Options { runtime: runtime.to_owned(), ..self.options() }
     }
 
     /// A Create request with an overlay of two layers as the root filesystem.
@@ -269,6 +280,13 @@ pub fn lives(pid: u32) -> bool {
 pub fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = i32::try_from(pid).ok().filter(|pid| *pid > 1).and_then(rustix::process::Pid::from_raw);
     let _ = rustix::process::kill_process(pid.expect("a pid"), signal);
+}
+
+/// The container's cgroup in each hierarchy that has it.
+pub fn cgroups_of(id: &str) -> Vec<PathBuf> {
+    let hierarchies = fs::read_dir("/sys/fs/cgroup").expect("cgroups").flatten().map(|entry| entry.path());
+    let of = |dir: PathBuf| dir.join(id).join("c");
+    hierarchies.chain(["/sys/fs/cgroup".into()]).map(of).filter(|dir| dir.exists()).collect()
 }
 
 /// Waits until something holds.

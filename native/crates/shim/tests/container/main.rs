@@ -1,6 +1,7 @@
 //! The real berth-shim with the real crun and kernel: driven over ttrpc as berthd and containerd do. Needs root.
 
 mod bundle;
+mod cgroups;
 mod endings;
 mod execs;
 mod fixture;
