@@ -54,6 +54,7 @@ fn limits(request: &UnpackRequest) -> Limits {
     Limits {
         max_bytes: or(request.max_bytes, default.max_bytes),
         max_entries: or(request.max_entries, default.max_entries),
+        ..default
     }
 }
 

@@ -11,6 +11,8 @@ const ZSTD_WINDOW_LOG: u32 = 27;
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// The first byte of a frame that decoders pass over may be any of sixteen; pzstd and seekable writers begin with one.
+const ZSTD_SKIPPABLE: &[u8] = &[0x2a, 0x4d, 0x18];
 
 /// Opens the decompressor for a blob. `consumed` counts the compressed bytes taken so far.
 ///
@@ -23,7 +25,7 @@ pub(crate) fn open(blob: File, media_type: &str, consumed: Arc<AtomicU64>) -> Re
     if head.starts_with(GZIP_MAGIC) {
         return Ok(Box::new(flate2::bufread::MultiGzDecoder::new(input)));
     }
-    if head.starts_with(ZSTD_MAGIC) {
+    if is_zstd(head) {
         let mut decoder = zstd::Decoder::with_buffer(input).map_err(read_failed)?;
         decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(read_failed)?;
         return Ok(Box::new(decoder));
@@ -31,9 +33,14 @@ pub(crate) fn open(blob: File, media_type: &str, consumed: Arc<AtomicU64>) -> Re
     Ok(Box::new(input))
 }
 
+fn is_zstd(head: &[u8]) -> bool {
+    let skippable = head.first().is_some_and(|&first| first & 0xf0 == 0x50) && head[1..].starts_with(ZSTD_SKIPPABLE);
+    skippable || head.starts_with(ZSTD_MAGIC)
+}
+
 /// Accepts tar, tar+gzip and tar+zstd in OCI and Docker spelling, distributable or not.
 fn check_media_type(media_type: &str) -> Result<()> {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 11] = [
         "application/vnd.oci.image.layer.v1.tar",
         "application/vnd.oci.image.layer.v1.tar+gzip",
         "application/vnd.oci.image.layer.v1.tar+zstd",
@@ -43,9 +50,10 @@ fn check_media_type(media_type: &str) -> Result<()> {
         "application/vnd.docker.image.rootfs.diff.tar",
         "application/vnd.docker.image.rootfs.diff.tar.gzip",
         "application/vnd.docker.image.rootfs.diff.tar.zstd",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
     ];
-    const FOREIGN: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
-    if KNOWN.contains(&media_type) || media_type == FOREIGN {
+    if KNOWN.contains(&media_type) {
         return Ok(());
     }
     invalid(format!("media type {media_type:?} is not a layer that can be unpacked"))

@@ -7,16 +7,17 @@ pub struct Limits {
     pub max_bytes: u64,
     /// Archive entries plus directories made on the way to them.
     pub max_entries: u64,
+    /// From this size on a stream must not be [`MAX_RATIO`] times as large as its blob. Preallocated files (swap files,
+    /// disk images, database logs) are all zeros, so below it any ratio is honest.
+    pub ratio_from: u64,
 }
 
-/// Compression ratio that no real layer reaches; zstd can exceed a million to one.
+/// Compression ratio that only zeros reach: gzip's best is 1032:1, zstd's 32768:1 and more.
 const MAX_RATIO: u64 = 4096;
-/// Below this size a ratio proves nothing and does no harm.
-const RATIO_FROM: u64 = 64 << 20;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_bytes: 1 << 40, max_entries: 100_000_000 }
+        Self { max_bytes: 1 << 40, max_entries: 100_000_000, ratio_from: 16 << 30 }
     }
 }
 
@@ -26,8 +27,11 @@ impl Limits {
         if out > self.max_bytes {
             return exhausted(format!("the layer is larger than the limit of {} bytes", self.max_bytes));
         }
-        if out > RATIO_FROM && out / consumed.max(1) > MAX_RATIO {
-            return exhausted(format!("the layer's compression ratio exceeds {MAX_RATIO}:1"));
+        if out > self.ratio_from && out / consumed.max(1) > MAX_RATIO {
+            return exhausted(format!(
+                "the layer has more than {} bytes at a compression ratio above {MAX_RATIO}:1",
+                self.ratio_from
+            ));
         }
         Ok(())
     }

@@ -9,6 +9,8 @@ pub(crate) const PATH_MAX: usize = 4095;
 pub(crate) const WHITEOUT_PREFIX: &[u8] = b".wh.";
 const WHITEOUT_META_PREFIX: &[u8] = b".wh..wh.";
 const WHITEOUT_OPAQUE: &[u8] = b".wh..wh..opq";
+/// Where AUFS kept the inodes of files with several names: hard links of its images point here.
+pub(crate) const AUFS_LINKS: &[u8] = b".wh..wh.plnk";
 
 /// Normalises an archive's name to `a/b/c`; the root itself is the empty name. A name that climbs out is refused.
 pub(crate) fn clean(name: &[u8]) -> Result<Vec<u8>> {
@@ -58,13 +60,18 @@ pub(crate) enum Whiteout<'a> {
     Hides(&'a [u8]),
     /// Nothing of the layers below shows in this directory.
     Opaque,
-    /// Bookkeeping of AUFS itself, of no meaning here.
+    /// A file that only serves as the target of hard links.
+    LinkTarget,
+    /// Other bookkeeping of AUFS itself, of no meaning here.
     Ignored,
 }
 
 /// Classifies a clean path by its names.
 pub(crate) fn whiteout(path: &[u8]) -> Result<Whiteout<'_>> {
     let (parent, name) = split(path);
+    if parent == AUFS_LINKS {
+        return Ok(Whiteout::LinkTarget);
+    }
     if parent.split(|&byte| byte == b'/').any(|part| part.starts_with(WHITEOUT_META_PREFIX)) {
         return Ok(Whiteout::Ignored);
     }
@@ -115,7 +122,10 @@ mod tests {
         assert_eq!(whiteout(b".wh..hidden").unwrap(), Whiteout::Hides(b".hidden"));
         assert_eq!(whiteout(b"a/.wh..wh..opq").unwrap(), Whiteout::Opaque);
         assert_eq!(whiteout(b".wh..wh.aufs").unwrap(), Whiteout::Ignored);
-        assert_eq!(whiteout(b".wh..wh.plnk/12.3").unwrap(), Whiteout::Ignored);
+        assert_eq!(whiteout(b".wh..wh.plnk/12.3").unwrap(), Whiteout::LinkTarget);
+        for ignored in [b".wh..wh.plnk".as_slice(), b".wh..wh.plnk/a/b", b"d/.wh..wh.plnk/1", b".wh..wh.orph/x"] {
+            assert_eq!(whiteout(ignored).unwrap(), Whiteout::Ignored);
+        }
         for hostile in [b"a/.wh.".as_slice(), b"a/.wh..", b"a/.wh..."] {
             assert!(whiteout(hostile).is_err());
         }

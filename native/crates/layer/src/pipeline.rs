@@ -164,17 +164,22 @@ impl Stream {
         Ok(true)
     }
 
-    pub fn skip(&mut self, mut count: u64) -> Result<()> {
+    pub fn skip(&mut self, count: u64) -> Result<()> {
+        if self.skip_some(count)? { Ok(()) } else { truncated() }
+    }
+
+    /// False when the stream ends before `count` bytes have passed.
+    pub fn skip_some(&mut self, mut count: u64) -> Result<bool> {
         while count > 0 {
             let at_hand = self.fill()?.len();
             if at_hand == 0 {
-                return truncated();
+                return Ok(false);
             }
             let step = count.min(at_hand as u64);
             self.consume(step as usize);
             count -= step;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Lets the rest pass, so that it is counted and hashed.

@@ -57,16 +57,23 @@ impl Scratch {
     }
 
     pub fn unpack_blob(&self, blob: &[u8], diff_id: &str, parents: &[PathBuf]) -> Result<Unpacked, LayerError> {
+        self.unpack_with(blob, (diff_id, parents), Limits::default())
+    }
+
+    pub fn unpack_within(&self, blob: &[u8], diff_id: &str, limits: Limits) -> Result<Unpacked, LayerError> {
+        self.unpack_with(blob, (diff_id, &[]), limits)
+    }
+
+    fn unpack_with(
+        &self,
+        blob: &[u8],
+        (diff_id, parents): (&str, &[PathBuf]),
+        limits: Limits,
+    ) -> Result<Unpacked, LayerError> {
         let path = self.root.join("blob");
         fs::write(&path, blob).unwrap();
-        unpack(&Unpack {
-            blob: &path,
-            media_type: "application/vnd.oci.image.layer.v1.tar",
-            diff_id,
-            dir: &self.layer(),
-            parents,
-            limits: Limits::default(),
-        })
+        let (media_type, dir) = ("application/vnd.oci.image.layer.v1.tar", &self.layer());
+        unpack(&Unpack { blob: &path, media_type, diff_id, dir, parents, limits })
     }
 
     /// Fails the test when anything beside the layer changed or the layer holds a remnant of a failed unpack.

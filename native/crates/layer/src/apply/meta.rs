@@ -121,7 +121,7 @@ pub(crate) fn by_name(dir: BorrowedFd<'_>, name: &[u8]) -> Vec<u8> {
 }
 
 fn owner(entry: &Entry) -> (Option<Uid>, Option<Gid>) {
-    (Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)))
+    (entry.uid.map(Uid::from_raw), entry.gid.map(Gid::from_raw))
 }
 
 fn settable(xattrs: &[(Vec<u8>, Vec<u8>)]) -> impl Iterator<Item = (&[u8], &[u8])> {

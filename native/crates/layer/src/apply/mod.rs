@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use crate::error::{Context, LayerError, Result, invalid, show};
 use crate::limits::Limits;
-use crate::path::{Whiteout, clean, join, split, whiteout};
+use crate::path::{AUFS_LINKS, Whiteout, clean, join, split, whiteout};
 use crate::remove::remove_at;
 use crate::tar::{Entry, Kind, Reader};
 use crate::view::{Place, View};
@@ -29,12 +29,21 @@ pub(crate) struct Applier {
     /// Times of directories, set at the end because filling a directory changes its own.
     times: HashMap<Vec<u8>, Timespec>,
     pending: usize,
+    has_link_targets: bool,
 }
 
 impl Applier {
     /// Starts on an empty directory, which takes the attributes of the layer below until the archive says otherwise.
     pub fn new(view: View, limits: Limits) -> Result<Self> {
-        let mut applier = Self { view, limits, entries: 0, sparse_bytes: 0, times: HashMap::new(), pending: 0 };
+        let mut applier = Self {
+            view,
+            limits,
+            entries: 0,
+            sparse_bytes: 0,
+            times: HashMap::new(),
+            pending: 0,
+            has_link_targets: false,
+        };
         if let Some(parent) = applier.view.top_parent() {
             let stat = fs::fstat(parent).at("stat", b"")?;
             meta::copy_directory(parent, &stat, &applier.view.root().dir, b"")?;
@@ -58,6 +67,7 @@ impl Applier {
         let (parent, name) = split(&path);
         match whiteout(&path)? {
             Whiteout::Ignored => Ok(()),
+            Whiteout::LinkTarget => self.link_target(parent, name, (entry, body)),
             Whiteout::Hides(hidden) => {
                 let place = self.place(parent)?;
                 self.hide(&place, hidden)
@@ -72,6 +82,14 @@ impl Applier {
                 self.make(&place, name, (entry, body))
             }
         }
+    }
+
+    /// Stays in the layer until [`Self::finish`], so that links to it can be made.
+    fn link_target(&mut self, parent: &[u8], name: &[u8], (entry, body): (&Entry, &mut Reader<'_>)) -> Result<()> {
+        let Kind::File(extent) = &entry.kind else { return Ok(()) };
+        self.has_link_targets = true;
+        let place = self.place(parent)?;
+        self.file(&place, name, (entry, extent, body))
     }
 
     fn make(&mut self, place: &Place, name: &[u8], (entry, body): (&Entry, &mut Reader<'_>)) -> Result<()> {
@@ -89,8 +107,11 @@ impl Applier {
         meta::set_by_name(&place.dir, name, entry)
     }
 
-    /// Sets the times of directories, innermost and outermost in any order: setting a time changes no other.
+    /// Drops what the layer does not show and sets the times of directories, innermost and outermost in any order: setting a time changes no other.
     pub fn finish(&mut self) -> Result<()> {
+        if self.has_link_targets {
+            remove_at(self.view.root().dir.as_fd(), AUFS_LINKS)?;
+        }
         for (path, mtime) in &self.times {
             match self.view.open_directory(path) {
                 Ok(dir) => fs::futimens(&dir, &meta::times(*mtime)).at("set times", path)?,
@@ -114,9 +135,10 @@ impl Applier {
         Ok(place)
     }
 
+    /// Some writers name a link or a file so; nothing can take the root's place, and containerd passes over it, too.
     fn root(&mut self, entry: &Entry) -> Result<()> {
         if !matches!(entry.kind, Kind::Directory) {
-            return invalid("the archive replaces the root by something that is not a directory");
+            return Ok(());
         }
         meta::set_by_descriptor(&self.view.root().dir, entry)?;
         self.remember_time(b"", entry.mtime)

@@ -23,7 +23,7 @@ impl<'a> Header<'a> {
 
     pub fn name(&self) -> Vec<u8> {
         let name = text(self.field(0, 100));
-        let prefix = if self.is_ustar() { text(self.field(345, 155)) } else { b"" };
+        let prefix = if self.has_prefix() { text(self.field(345, 155)) } else { b"" };
         if prefix.is_empty() {
             return name.to_vec();
         }
@@ -42,12 +42,13 @@ impl<'a> Header<'a> {
         unsigned(self.field(100, 8))
     }
 
-    pub fn uid(&self) -> Result<u64> {
-        unsigned(self.field(108, 8))
+    /// Negative for macOS' nobody.
+    pub fn uid(&self) -> Result<i64> {
+        number(self.field(108, 8))
     }
 
-    pub fn gid(&self) -> Result<u64> {
-        unsigned(self.field(116, 8))
+    pub fn gid(&self) -> Result<i64> {
+        number(self.field(116, 8))
     }
 
     pub fn size(&self) -> Result<u64> {
@@ -76,8 +77,13 @@ impl<'a> Header<'a> {
         unsigned(self.field(483, 12))
     }
 
-    fn is_ustar(&self) -> bool {
-        self.field(257, 6) == b"ustar\0"
+    /// GNU tar keeps times where ustar has the prefix. Go before 1.8, which wrote the layers of old Dockers, put a prefix
+    /// there all the same: what is no number is one.
+    fn has_prefix(&self) -> bool {
+        match self.field(257, 8) {
+            b"ustar  \0" => self.field(345, 155).is_ascii() && number(self.field(345, 12)).is_err(),
+            magic => magic.starts_with(b"ustar\0"),
+        }
     }
 
     fn field(&self, start: usize, length: usize) -> &'a [u8] {
@@ -104,12 +110,14 @@ fn text(field: &[u8]) -> &[u8] {
     &field[..end]
 }
 
-/// A number in octal digits or, when the top bit is set, in big-endian two's complement. A blank field is zero.
+/// A number in octal digits between blanks or, when the top bit is set, in big-endian two's complement. A blank field is
+/// zero.
 pub(super) fn number(field: &[u8]) -> Result<i64> {
     if field[0] & 0x80 != 0 {
         return base256(field);
     }
-    let digits = text(field).trim_ascii();
+    let start = field.iter().position(|byte| !b" \0".contains(byte)).unwrap_or(field.len());
+    let digits = text(&field[start..]).trim_ascii_end();
     let mut value: i64 = 0;
     for &digit in digits {
         if !(b'0'..=b'7').contains(&digit) {
@@ -147,6 +155,7 @@ mod tests {
     fn numbers_are_read_in_octal_and_base_256() {
         assert_eq!(number(b"0000644\0").unwrap(), 0o644);
         assert_eq!(number(b"   644 \0").unwrap(), 0o644);
+        assert_eq!(number(b"\0\0  644 ").unwrap(), 0o644);
         assert_eq!(number(&[0; 8]).unwrap(), 0);
         assert_eq!(number(&[0x80, 0, 0, 0, 0, 0, 1, 2]).unwrap(), 258);
         assert_eq!(number(&[0xff; 12]).unwrap(), -1);

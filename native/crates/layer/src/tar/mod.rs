@@ -16,8 +16,9 @@ pub(crate) struct Entry {
     pub kind: Kind,
     /// Permission bits with setuid, setgid and sticky.
     pub mode: u32,
-    pub uid: u32,
-    pub gid: u32,
+    /// `None` for the id -1, which chown(2) takes for "as it is".
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
     pub mtime: Timespec,
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }

@@ -1,6 +1,7 @@
 //! PAX extended headers: `length key=value\n` records.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use rustix::fs::Timespec;
 
@@ -13,8 +14,8 @@ pub(super) struct Pax {
     pub path: Option<Vec<u8>>,
     pub link_path: Option<Vec<u8>>,
     pub size: Option<u64>,
-    pub uid: Option<u64>,
-    pub gid: Option<u64>,
+    pub uid: Option<i64>,
+    pub gid: Option<i64>,
     pub mtime: Option<Timespec>,
     pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
     pub sparse: PaxSparse,
@@ -37,6 +38,9 @@ impl Pax {
     }
 
     fn apply(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        if let Some(name) = key.strip_prefix(XATTR) {
+            return self.set_xattr(name, value);
+        }
         if value.is_empty() {
             // An empty value takes back an earlier (global) record, and those are not honoured.
             return Ok(());
@@ -45,13 +49,10 @@ impl Pax {
             b"path" => self.path = Some(value.to_vec()),
             b"linkpath" => self.link_path = Some(value.to_vec()),
             b"size" => self.size = Some(decimal(value)?),
-            b"uid" => self.uid = Some(decimal(value)?),
-            b"gid" => self.gid = Some(decimal(value)?),
+            b"uid" => self.uid = Some(parsed(value)?),
+            b"gid" => self.gid = Some(parsed(value)?),
             b"mtime" => self.mtime = Some(time(value)?),
-            _ => match key.strip_prefix(XATTR) {
-                Some(name) => self.set_xattr(name, value)?,
-                None => self.sparse.apply(key, value)?,
-            },
+            _ => self.sparse.apply(key, value)?,
         }
         Ok(())
     }
@@ -85,6 +86,10 @@ fn record(data: &[u8]) -> Result<(&[u8], &[u8], &[u8])> {
 }
 
 pub(super) fn decimal(text: &[u8]) -> Result<u64> {
+    parsed(text)
+}
+
+fn parsed<Number: FromStr>(text: &[u8]) -> Result<Number> {
     let parsed = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     parsed.map_or_else(|| invalid(format!("the archive holds the malformed number {}", show(text))), Ok)
 }

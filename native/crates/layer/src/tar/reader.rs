@@ -36,10 +36,11 @@ impl<'a> Reader<'a> {
         let mut extensions = Extensions::default();
         loop {
             self.stream.skip(self.left)?;
-            self.stream.skip(self.padding)?;
+            // umoci and others leave the last member unpadded, and write no end mark.
+            let padded = self.stream.skip_some(self.padding)?;
             (self.left, self.padding) = (0, 0);
             let mut block = [0; BLOCK];
-            if !self.stream.read_exact(&mut block)? {
+            if !padded || !self.stream.read_exact(&mut block)? {
                 return Ok(None);
             }
             on_header()?;
@@ -84,8 +85,7 @@ impl<'a> Reader<'a> {
         match header.kind() {
             b'L' => extensions.long_name = Some(self.meta_text(header)?),
             b'K' => extensions.long_link = Some(self.meta_text(header)?),
-            // No writer makes a second one, and to some readers it would mean another entry than to others.
-            b'x' if extensions.pax.is_some() => return invalid("the archive holds two PAX headers for one entry"),
+            // Of two in a row the later one counts, alone, as for the field's reader.
             b'x' => extensions.pax = Some(Pax::parse(&self.meta(header)?)?),
             // Global headers carry comments (git's commit id); no writer of layers puts facts there.
             b'g' => drop(self.meta(header)?),
@@ -125,8 +125,8 @@ impl<'a> Reader<'a> {
         Ok(Entry {
             kind: self.kind(header, &pax, (&name, link))?,
             mode: (header.mode()? & 0o7777) as u32,
-            uid: id(pax.uid.map_or_else(|| header.uid(), Ok)?)?,
-            gid: id(pax.gid.map_or_else(|| header.gid(), Ok)?)?,
+            uid: owner(pax.uid.map_or_else(|| header.uid(), Ok)?)?,
+            gid: owner(pax.gid.map_or_else(|| header.gid(), Ok)?)?,
             mtime: pax.mtime.map_or_else(|| header_time(header), Ok)?,
             xattrs: pax.xattrs.into_iter().collect(),
             name,
@@ -201,11 +201,13 @@ fn padding(size: u64) -> u64 {
     size.wrapping_neg() % BLOCK as u64
 }
 
-fn id(id: u64) -> Result<u32> {
-    // The all-ones id means "no change" to chown(2), so it can own nothing.
-    match u32::try_from(id) {
-        Ok(id) if id != u32::MAX => Ok(id),
-        _ => invalid(format!("the archive holds the impossible owner {id}")),
+/// A negative id is what the same 32 bits mean without a sign. One that needs more bits is refused: cut to 32, as the
+/// kernel does, it would be someone else, perhaps root.
+fn owner(id: i64) -> Result<Option<u32>> {
+    let bits = u32::try_from(id).or_else(|_| i32::try_from(id).map(i32::cast_unsigned));
+    match bits {
+        Ok(id) => Ok((id != u32::MAX).then_some(id)),
+        Err(_) => invalid(format!("the archive holds the impossible owner {id}")),
     }
 }
 

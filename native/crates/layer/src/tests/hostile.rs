@@ -107,12 +107,10 @@ fn hard_links_through_or_to_links_stay_inside() {
 }
 
 #[test]
-fn whiteouts_of_dots_and_the_root_are_refused() {
+fn whiteouts_of_dots_are_refused() {
     for name in [".wh.", ".wh..", ".wh...", "a/.wh..."] {
         assert_refused(name, &Archive::new().file(name, ""));
     }
-    assert_refused("root as file", &Archive::new().file("/", "x"));
-    assert_refused("root as link", &Archive::new().symlink("./", "x"));
 }
 
 #[test]
@@ -182,17 +180,9 @@ fn claims_beyond_the_data_are_refused() {
     assert_refused("huge header", &Archive::new().append(meta.as_bytes()));
     assert_refused("huge size", &Archive::new().pax(&[("size", b"18446744073709551615")]).file("a", "x"));
     assert_refused("odd type", &Archive::new().raw(&mut header("a", EntryType::new(b'!')), b""));
-    assert_refused("no owner", &Archive::new().pax(&[("uid", b"4294967295")]).file("a", "x"));
-}
-
-#[test]
-fn a_header_that_describes_another_header_is_refused() {
-    let twice = Archive::new().pax(&[("path", b"a")]).pax(&[("uid", b"1")]).file("x", "");
-    assert_refused("two headers", &twice);
-    let each = Archive::new().pax(&[("path", b"a")]).file("x", "").pax(&[("path", b"b")]).file("x", "");
-    let scratch = Scratch::new();
-    scratch.unpack(&each).unwrap();
-    assert_eq!(names(&scratch.layer()), ["a", "b"]);
+    // Cut to 32 bits these would be root.
+    assert_refused("no owner", &Archive::new().pax(&[("uid", b"4294967296")]).file("a", "x"));
+    assert_refused("no owner", &Archive::new().pax(&[("gid", b"-4294967296")]).file("a", "x"));
 }
 
 #[test]
@@ -216,7 +206,7 @@ fn limits_are_enforced() {
             diff_id: &diff_id(&bytes),
             dir: &scratch.layer(),
             parents: &[],
-            limits: Limits { max_bytes, max_entries },
+            limits: Limits { max_bytes, max_entries, ..Limits::default() },
         })
     };
     let size = bytes.len() as u64;

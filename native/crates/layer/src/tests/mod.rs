@@ -3,6 +3,7 @@ mod features;
 mod fuzz;
 mod hostile;
 mod layers;
+mod odd;
 mod sparse;
 mod streams;
 mod trees;

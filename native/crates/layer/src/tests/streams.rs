@@ -5,8 +5,8 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::LayerError;
 use crate::testing::{Archive, Scratch, diff_id, names};
+use crate::{LayerError, Limits};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -80,12 +80,46 @@ fn an_empty_archive_is_an_empty_layer() {
 }
 
 #[test]
-fn a_compression_bomb_stops_at_the_ratio() {
-    let scratch = Scratch::new();
-    let zeros = vec![0; 80 << 20];
-    let bomb = zstd::encode_all(zeros.as_slice(), 1).unwrap();
-    let result = scratch.unpack_blob(&bomb, &diff_id(&zeros), &[]);
+fn a_compression_bomb_stops_at_the_ratio_and_preallocated_files_do_not() {
+    let tar = Archive::new().file("prealloc.log", &"\0".repeat(100 << 20)).bytes();
+    let blob = zstd::encode_all(tar.as_slice(), 1).unwrap();
+    assert!(tar.len() / blob.len() > 4096);
+    let scratch = Scratch::in_memory();
+    scratch.unpack_blob(&blob, &diff_id(&tar), &[]).unwrap();
+    assert_eq!(std::fs::metadata(scratch.layer().join("prealloc.log")).unwrap().len(), 100 << 20);
+    let scratch = Scratch::in_memory();
+    let limits = Limits { ratio_from: 64 << 20, ..Limits::default() };
+    let result = scratch.unpack_within(&blob, &diff_id(&tar), limits);
     assert!(matches!(result, Err(LayerError::Exhausted(_))), "{result:?}");
+    assert!(names(&scratch.layer()).is_empty());
+}
+
+#[test]
+fn zstd_that_begins_with_a_skippable_frame_unpacks() {
+    let tar = sample();
+    let frame = zstd::encode_all(tar.as_slice(), 1).unwrap();
+    for first in [0x50, 0x5f] {
+        let skippable = [&[first, 0x2a, 0x4d, 0x18, 4, 0, 0, 0], [1, 2, 3, 4].as_slice(), &frame, &frame[..0]].concat();
+        let scratch = Scratch::new();
+        scratch.unpack_blob(&skippable, &diff_id(&tar), &[]).unwrap();
+        assert_eq!(names(&scratch.layer()), ["a", "b"]);
+    }
+}
+
+#[test]
+fn the_last_member_may_lack_its_padding_and_the_archive_its_end_mark() {
+    let whole = Archive::new().file("a", "1").file("b", "22").bytes();
+    // Two blocks each; then no end mark, half of one, no padding, half of it.
+    for length in [2048, 2560, 1536 + 2, 1536 + 100] {
+        let scratch = Scratch::new();
+        scratch.unpack_blob(&whole[..length], &diff_id(&whole[..length]), &[]).unwrap();
+        assert_eq!(std::fs::read_to_string(scratch.layer().join("b")).unwrap(), "22", "{length}");
+    }
+    for length in [1536 + 1, 1536 - 1, 1024 + 200] {
+        let scratch = Scratch::new();
+        let result = scratch.unpack_blob(&whole[..length], &diff_id(&whole[..length]), &[]);
+        assert!(matches!(result, Err(LayerError::Invalid(_))), "{length}: {result:?}");
+    }
 }
 
 #[test]
