@@ -1,6 +1,7 @@
 import { BerthError } from '../lib/errors.ts';
 import type { Digest } from '../lib/ids.ts';
-import { objectField, parseJsonObject, stringField, stringMapField, stringsField, type JsonObject } from '../lib/json-fields.ts';
+import { asObject, listField, objectField, parseJsonObject, stringField, stringMapField, stringsField, type JsonObject } from '../lib/json-fields.ts';
+import { checkConfigLimits } from './config-limits.ts';
 import { parseDigest } from './digest.ts';
 import type { Platform } from './platform.ts';
 
@@ -37,6 +38,14 @@ export function userField(object: JsonObject, key: string, what: string): string
   throw new BerthError('invalid', `${what} is malformed: "${key}" has ${String(bytes)} bytes, more than ${String(maxUserBytes)}`);
 }
 
+/** The names of an object whose values say nothing, as VOLUME and EXPOSE are written. */
+function namesField(object: JsonObject, key: string, what: string): readonly string[] {
+  return Object.entries(objectField(object, key, what) ?? {}).map(([name, value]) => {
+    if (value !== null) asObject(value, `"${name}" in "${key}" of ${what}`);
+    return name;
+  });
+}
+
 function parseRuntime(config: JsonObject, what: string): ImageRuntimeConfig {
   return {
     user: userField(config, 'User', what),
@@ -44,17 +53,23 @@ function parseRuntime(config: JsonObject, what: string): ImageRuntimeConfig {
     entrypoint: stringsField(config, 'Entrypoint', what),
     cmd: stringsField(config, 'Cmd', what),
     workingDir: stringField(config, 'WorkingDir', what),
-    volumes: Object.keys(objectField(config, 'Volumes', what) ?? {}),
+    volumes: namesField(config, 'Volumes', what),
     stopSignal: stringField(config, 'StopSignal', what),
     labels: stringMapField(config, 'Labels', what),
   };
 }
 
-/** Reads an OCI image config or Docker's, which say the same in the same words. */
+/**
+ * Reads an OCI image config or Docker's, which say the same in the same words. Fails `invalid` when it is none, or says more
+ * than a container could be given.
+ */
 export function parseImageConfig(bytes: Uint8Array, what: string): ImageConfig {
   const object = parseJsonObject(bytes, what);
   const rootfs = objectField(object, 'rootfs', what);
   if (rootfs === undefined) throw new BerthError('invalid', `${what} is malformed: it has no "rootfs"`);
+  const config = objectField(object, 'config', what) ?? {};
+  const runtime = parseRuntime(config, what);
+  checkConfigLimits({ ...runtime, ports: namesField(config, 'ExposedPorts', what).length, steps: listField(object, 'history', what).length }, what);
   return {
     platform: {
       os: stringField(object, 'os', what),
@@ -62,6 +77,6 @@ export function parseImageConfig(bytes: Uint8Array, what: string): ImageConfig {
       variant: stringField(object, 'variant', what),
     },
     diffIds: stringsField(rootfs, 'diff_ids', what).map((id) => parseDigest(id, `diff id in ${what}`)),
-    runtime: parseRuntime(objectField(object, 'config', what) ?? {}, what),
+    runtime,
   };
 }

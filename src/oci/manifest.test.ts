@@ -22,9 +22,10 @@ test.each([
   ['both readings', { ...good, manifests: [] }, /both/],
   ['an index that calls itself a manifest', { mediaType: mediaTypes.ociManifest, manifests: [] }, /shape/],
   ['schema 1', { schemaVersion: 1, fsLayers: [] }, /schema 1/],
-  ['a foreign layer', { ...good, layers: [layerOf('application/vnd.docker.image.rootfs.foreign.diff.tar.gzip')] }, /foreign/],
   ['a layer of an unknown type', { ...good, layers: [layerOf('application/x-helm-chart')] }, /unknown type/],
-  ['an artifact', { ...good, config: { ...config, mediaType: 'application/vnd.oci.empty.v1+json' } }, /no container image/],
+  ['an encrypted layer', { ...good, layers: [layerOf('application/vnd.oci.image.layer.v1.tar+gzip+encrypted')] }, /unknown type/],
+  ['a manifest without a config', { ...good, config: undefined }, /config of the image.*object/],
+  ['an index with a digest that is a path', { manifests: [{ mediaType: mediaTypes.ociManifest, digest: 'sha256:../x', size: 1 }] }, /digest/],
   ['a digest that is a path', { ...good, config: { ...config, digest: 'sha256:../../x' } }, /digest/],
   ['a negative size', { ...good, config: { ...config, size: -1 } }, /whole number/],
   ['too many layers', { ...good, layers: Array.from({ length: 501 }, () => layerOf(mediaTypes.ociLayer)) }, /501/],
@@ -43,4 +44,30 @@ test('the entry for the node, passing over attestations', () => {
 test('a manifest that is written can be read', () => {
   const bytes = encodeManifest({ digest, size: 1 }, [{ mediaType: mediaTypes.ociLayer, digest, size: 9 }]);
   expect(parseManifest(bytes, '', 'x')).toMatchObject({ kind: 'manifest', layers: [{ size: 9 }] });
+});
+
+test.each(['oci.image.layer.v1.tar', 'oci.image.layer.v1.tar+zstd', 'oci.image.layer.nondistributable.v1.tar+gzip', 'docker.image.rootfs.foreign.diff.tar.gzip', 'docker.image.rootfs.foreign.diff.tar', 'docker.image.rootfs.diff.tar.zstd'])('a layer of the type %s', (name) => {
+  expect(parse({ ...good, layers: [layerOf(`application/vnd.${name}`)] })).toMatchObject({ layers: [{ size: 3 }] });
+});
+
+test('names of fields in any case', () => {
+  const text = JSON.stringify(good).replace('"mediaType"', '"MediaType"').replace('"config"', '"Config"').replaceAll('"digest"', '"DIGEST"').replace('"layers"', '"Layers"');
+  expect(parseManifest(Buffer.from(text), '', 'x')).toMatchObject({ kind: 'manifest', config: { digest }, layers: [{ digest }] });
+});
+
+test('entries that are no image here are passed over: other digests, other types, wanted features', () => {
+  const platform = { os: 'linux', architecture: 'amd64' };
+  const entry = { mediaType: mediaTypes.ociManifest, digest, size: 1, platform };
+  const index = parse({
+    manifests: [
+      { ...entry, digest: `sha512:${'a'.repeat(128)}` },
+      { ...entry, mediaType: 'application/vnd.oci.image.layer.v1.tar' },
+      { ...entry, digest: digestOf('features'), platform: { ...platform, 'os.features': ['erofs'] } },
+      { ...entry, digest: digestOf('windows'), platform: { ...platform, os: 'windows', 'os.version': '10.0.17763.1' } },
+      entry,
+    ],
+  });
+  if (index.kind !== 'index') throw new Error('expected an index');
+  expect(index.entries).toHaveLength(3);
+  expect(chooseEntry(index, platformOf('x64', ''), 'x').digest).toBe(digest);
 });

@@ -1,8 +1,8 @@
 import { BerthError } from '../lib/errors.ts';
 import type { Digest } from '../lib/ids.ts';
-import { asObject, countField, listField, objectField, parseJsonObject, stringField, stringMapField, type JsonObject } from '../lib/json-fields.ts';
-import { parseDigest } from './digest.ts';
-import { isConfigType, isIndexType, isManifestType, isSchemaOne, layerCompression, mediaTypes } from './media-type.ts';
+import { asObject, countField, fieldOf, listField, objectField, parseJsonObject, stringField, stringMapField, stringsField, type JsonObject } from '../lib/json-fields.ts';
+import { isDigest, parseDigest } from './digest.ts';
+import { isIndexType, isLayerType, isManifestType, isSchemaOne, mediaTypes } from './media-type.ts';
 import { formatPlatform, rankPlatform, type Platform } from './platform.ts';
 
 export interface Descriptor {
@@ -38,6 +38,7 @@ function parsePlatform(object: JsonObject | undefined, what: string): Platform |
     os: stringField(object, 'os', what),
     architecture: stringField(object, 'architecture', what),
     variant: stringField(object, 'variant', what),
+    osFeatures: stringsField(object, 'os.features', what),
   };
 }
 
@@ -53,32 +54,34 @@ function parseDescriptor(value: unknown, what: string): Descriptor {
 }
 
 function checkLayer(layer: Descriptor, what: string): Descriptor {
-  const compression = layerCompression(layer.mediaType);
-  if (compression === 'foreign') {
-    throw new BerthError('invalid', `${what} has a foreign layer ${layer.digest}`, { hint: 'its content lives outside of the registry; use an image without foreign layers' });
-  }
-  if (compression === 'other') {
-    throw new BerthError('invalid', `${what} has a layer of the unknown type "${layer.mediaType}"`, { hint: 'it may be an artifact rather than a container image' });
-  }
-  return layer;
+  if (isLayerType(layer.mediaType)) return layer;
+  throw new BerthError('invalid', `${what} has a layer of the unknown type "${layer.mediaType}"`, { hint: 'it may be an artifact rather than a container image' });
 }
 
 function parseImageManifest(object: JsonObject, what: string): ImageManifest {
-  const config = parseDescriptor(object['config'], `config of ${what}`);
-  if (!isConfigType(config.mediaType)) {
-    throw new BerthError('invalid', `${what} is no container image: its config is of type "${config.mediaType}"`);
-  }
+  const config = parseDescriptor(fieldOf(object, 'config'), `config of ${what}`);
   const layers = listField(object, 'layers', what).map((layer) => checkLayer(parseDescriptor(layer, `layer of ${what}`), what));
   if (layers.length > maxLayers) throw new BerthError('invalid', `${what} has ${String(layers.length)} layers, more than the kernel's ${String(maxLayers)}`);
   return { kind: 'manifest', config, layers };
 }
 
+const digestPattern = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/;
+
+/** An entry that berth cannot use, because it is no image or its digest is of another algorithm, is none; others may be. */
+function parseEntry(value: unknown, what: string): readonly Descriptor[] {
+  const object = asObject(value, what);
+  const mediaType = stringField(object, 'mediaType', what);
+  const digest = stringField(object, 'digest', what);
+  const isOther = mediaType !== '' && !isIndexType(mediaType) && !isManifestType(mediaType);
+  return isOther || (!isDigest(digest) && !digest.startsWith('sha256:') && digestPattern.test(digest)) ? [] : [parseDescriptor(object, what)];
+}
+
 function parseIndex(object: JsonObject, what: string): ImageIndex {
-  return { kind: 'index', entries: listField(object, 'manifests', what).map((entry) => parseDescriptor(entry, `entry of ${what}`)) };
+  return { kind: 'index', entries: listField(object, 'manifests', what).flatMap((entry) => parseEntry(entry, `entry of ${what}`)) };
 }
 
 function refuseSchemaOne(object: JsonObject, mediaType: string, what: string): void {
-  if (!isSchemaOne(mediaType) && object['schemaVersion'] !== 1 && object['fsLayers'] === undefined) return;
+  if (!isSchemaOne(mediaType) && fieldOf(object, 'schemaVersion') !== 1 && fieldOf(object, 'fsLayers') === undefined) return;
   throw new BerthError('invalid', `${what} has Docker's old manifest schema 1`, { hint: 'push the image again with a current tool' });
 }
 
@@ -92,9 +95,9 @@ export function parseManifest(bytes: Uint8Array, contentType: string, what: stri
   const object = parseJsonObject(bytes, what);
   const mediaType = stringField(object, 'mediaType', what);
   refuseSchemaOne(object, mediaType === '' ? contentType : mediaType, what);
-  const looksLikeIndex = object['manifests'] !== undefined;
+  const looksLikeIndex = fieldOf(object, 'manifests') !== undefined;
   // One document with both readings could be an image to the scanner and another one to us.
-  if (looksLikeIndex && (object['layers'] !== undefined || object['config'] !== undefined)) {
+  if (looksLikeIndex && (fieldOf(object, 'layers') !== undefined || fieldOf(object, 'config') !== undefined)) {
     throw new BerthError('invalid', `${what} is both an index and a manifest`);
   }
   const type = [mediaType, contentType].find((candidate) => isIndexType(candidate) || isManifestType(candidate));

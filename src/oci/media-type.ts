@@ -16,25 +16,16 @@ export const mediaTypes = {
 /** What a registry is asked for: everything that can lead to a runnable image. */
 export const acceptedManifests = [ociIndex, ociManifest, dockerList, dockerManifest].join(', ');
 
-/** `foreign`: a layer that its registry may not distribute; `other`: not a filesystem layer at all. */
-export type LayerCompression = 'none' | 'gzip' | 'zstd' | 'foreign' | 'other';
+const layerPattern = /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs\.(?:foreign\.)?diff\.tar(?:\.gzip|\.zstd)?)$/;
 
-const layers: Readonly<Record<string, LayerCompression>> = {
-  'application/vnd.oci.image.layer.v1.tar': 'none',
-  'application/vnd.oci.image.layer.v1.tar+gzip': 'gzip',
-  'application/vnd.oci.image.layer.v1.tar+zstd': 'zstd',
-  'application/vnd.docker.image.rootfs.diff.tar': 'none',
-  'application/vnd.docker.image.rootfs.diff.tar.gzip': 'gzip',
-  'application/vnd.docker.image.rootfs.diff.tar.zstd': 'zstd',
-  'application/vnd.docker.image.rootfs.foreign.diff.tar': 'foreign',
-  'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip': 'foreign',
-  'application/vnd.oci.image.layer.nondistributable.v1.tar': 'foreign',
-  'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip': 'foreign',
-  'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd': 'foreign',
-};
+/** A filesystem layer that berth unpacks; how it is packed its bytes say. */
+export function isLayerType(mediaType: string): boolean {
+  return layerPattern.test(mediaType);
+}
 
-export function layerCompression(mediaType: string): LayerCompression {
-  return layers[mediaType] ?? 'other';
+/** A layer that its registry may not hold, as its licence says where it has to come from. */
+export function isForeignLayer(mediaType: string): boolean {
+  return mediaType.includes('.layer.nondistributable.') || mediaType.includes('.rootfs.foreign.');
 }
 
 export function isIndexType(mediaType: string): boolean {

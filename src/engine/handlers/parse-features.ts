@@ -1,4 +1,4 @@
-import { objectField, parseJsonObject, stringMapField, stringsField } from '../../lib/json-fields.ts';
+import { fieldOf, objectField, parseJsonObject, stringMapField, stringsField } from '../../lib/json-fields.ts';
 import type { HandlerFeatures } from '../port.ts';
 
 /** Reads what an OCI runtime's `features` command prints. */
@@ -12,6 +12,6 @@ export function parseFeatures(output: Uint8Array): HandlerFeatures {
     recursiveReadOnlyMounts: stringsField(features, 'mountOptions', what).includes('rro'),
     // runc and crun each have an annotation of their own that ends so.
     checkpoints: Object.entries(stringMapField(features, 'annotations', what)).some(([name, value]) => name.endsWith('.checkpoint.enabled') && value === 'true'),
-    userNamespaces: stringsField(linux, 'namespaces', what).includes('user') && idmap['enabled'] === true,
+    userNamespaces: stringsField(linux, 'namespaces', what).includes('user') && fieldOf(idmap, 'enabled') === true,
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { BerthError } from '../../lib/errors.ts';
 import type { Digest } from '../../lib/ids.ts';
-import { asObject, stringField, stringsField } from '../../lib/json-fields.ts';
+import { asObject, parseJson, stringField, stringsField } from '../../lib/json-fields.ts';
 import { digestOf } from '../../oci/digest.ts';
 import { maxConfigBytes, parseImageConfig } from '../../oci/image-config.ts';
 import { encodeManifest, maxManifestBytes, type Descriptor } from '../../oci/manifest.ts';
@@ -92,12 +92,7 @@ async function readImage(files: ArchiveFiles, entry: unknown): Promise<ArchivedI
 /** The images of what `docker save` wrote before it wrote OCI layouts. */
 export async function readDockerArchive(files: ArchiveFiles): Promise<readonly ArchivedImage[]> {
   const bytes = await readSmall(files, listName, maxManifestBytes);
-  let list: unknown;
-  try {
-    list = JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw new BerthError('invalid', `${listName} of the image archive is not JSON`, { cause });
-  }
+  const list = parseJson(bytes, `${listName} of the image archive`);
   if (!Array.isArray(list)) throw new BerthError('invalid', `${listName} of the image archive is no list`);
   return Promise.all(list.map((entry: unknown) => readImage(files, entry)));
 }

@@ -1,9 +1,10 @@
-import { BerthError } from '../../lib/errors.ts';
+import { BerthError, messageOf } from '../../lib/errors.ts';
 import type { Digest, ImageId, SnapshotKey } from '../../lib/ids.ts';
 import { chainIds } from '../../oci/digest.ts';
 import { parseImageConfig, type ImageConfig } from '../../oci/image-config.ts';
 import type { Descriptor, ImageManifest } from '../../oci/manifest.ts';
-import { formatPlatform, rankPlatform, type Platform } from '../../oci/platform.ts';
+import { isConfigType } from '../../oci/media-type.ts';
+import { formatPlatform, isForNode, type Platform } from '../../oci/platform.ts';
 import type { Needs } from '../records/unfinished-pulls.ts';
 
 export interface LayerPlan {
@@ -54,10 +55,20 @@ export interface PlanInput {
   readonly what: string;
 }
 
+/** A config is what can be read as one: old Dockers pushed them as application/octet-stream, and some tools say nothing. */
+function readConfig({ config: { mediaType } }: ImageManifest, bytes: Uint8Array, what: string): ImageConfig {
+  try {
+    return parseImageConfig(bytes, `config of ${what}`);
+  } catch (cause) {
+    if (isConfigType(mediaType)) throw cause;
+    throw new BerthError('invalid', `${what} is no container image: its config is of type "${mediaType}"; ${messageOf(cause)}`, { cause });
+  }
+}
+
 /** Puts an image's documents together; fails `invalid` when they contradict each other, `not-found` when it is for another platform. */
 export function planImage({ manifests, manifest, configBytes, node, what }: PlanInput): ImagePlan {
-  const config = parseImageConfig(configBytes, `config of ${what}`);
-  if (rankPlatform(node, config.platform) === 0) {
+  const config = readConfig(manifest, configBytes, what);
+  if (!isForNode(node, config.platform)) {
     throw new BerthError('not-found', `${what} is for ${formatPlatform(config.platform)} but this node is ${formatPlatform(node)}`);
   }
   const own = manifests.at(-1) ?? manifests[0];

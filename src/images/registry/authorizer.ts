@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import { BerthError } from '../../lib/errors.ts';
-import { parseJsonObject, stringField } from '../../lib/json-fields.ts';
+import { fieldOf, parseJsonObject, stringField } from '../../lib/json-fields.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import { basicHeader, fingerprint, type Credentials } from './credentials.ts';
 import type { Connection, Endpoint } from './endpoint.ts';
@@ -107,7 +107,8 @@ export class Authorizer {
     const object = parseJsonObject(body, `token from ${host}`);
     const token = stringField(object, 'token', 'token') || stringField(object, 'access_token', 'token');
     if (token === '' || /[^\x21-\x7e]/.test(token)) throw new BerthError('registry', `the token service ${host} gave no usable token`);
-    const seconds = typeof object['expires_in'] === 'number' ? object['expires_in'] : defaultTokenSeconds;
+    const lifetime = fieldOf(object, 'expires_in');
+    const seconds = typeof lifetime === 'number' ? lifetime : defaultTokenSeconds;
     const lifeMs = Math.min(Math.max(seconds * 1000 - leewayMs, leewayMs), longestLifeMs);
     return { header: `Bearer ${token}`, expiresAtMs: this.#parts.clock.monotonicMs() + lifeMs };
   }
