@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ImageStore } from '../../src/images/image-service.ts';
 import { layoutEntries, writeDockerArchive, writeLayoutDir, writeLayoutTar } from '../fixtures/archive.ts';
@@ -96,6 +97,22 @@ test('an archive of more names than an operator gives', async () => {
   expect(await store.importArchive(archive, { reference: 'registry.example/app:1' })).toMatchObject([{ repoTags: ['registry.example/app:1'] }]);
 });
 
+const skippable = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4]);
+
+test.each([
+  ['gzip', (bytes: Buffer) => gzipSync(bytes)],
+  ['gzip of several members', (bytes: Buffer) => Buffer.concat([gzipSync(bytes.subarray(0, 700)), gzipSync(bytes.subarray(700))])],
+  ['zstd that begins with a skippable frame', (bytes: Buffer) => Buffer.concat([skippable, zstdCompressSync(bytes)])],
+])('archives that are packed with %s', async (_name, pack) => {
+  writeLayoutTar(archive, { 'registry.example/layout:1': image('layout') });
+  writeFileSync(archive, pack(readFileSync(archive)));
+  expect(await store.importArchive(archive, {})).toMatchObject([{ repoTags: ['registry.example/layout:1'] }]);
+  writeDockerArchive(archive, { 'registry.example/saved:1': plain('saved') });
+  writeFileSync(archive, pack(readFileSync(archive)));
+  expect(await store.importArchive(archive, {})).toMatchObject([{ repoTags: ['registry.example/saved:1'] }]);
+  expect(readdirSync(join(fixture.directory, 'content')).toSorted()).toEqual(['blobs', 'ingest']);
+});
+
 test('an archive that tar(1) packed of a directory', async () => {
   const layout = join(fixture.directory, 'layout');
   mkdirSync(layout);
@@ -124,7 +141,9 @@ test('a layer of a docker archive that does not match its diff id', async () => 
 
 test.each([
   ['a file that is no archive', Buffer.from('hello'.repeat(200)), /tar archive/],
-  ['a compressed archive', Buffer.from([0x1f, 0x8b, 8, 0]), /gzip/],
+  ['a packed archive that was cut', gzipSync(Buffer.alloc(4096, 'x')).subarray(0, 20), /damaged.*gzip/],
+  ['a packed file that is no archive', zstdCompressSync(Buffer.alloc(4096, 'x')), /tar archive/],
+  ['an archive that is packed with xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 0]), /xz/],
   ['an archive of something else', writeTar([file('readme', 'hi')]), /neither/],
 ])('%s', async (_name, bytes, message) => {
   writeFileSync(archive, bytes);

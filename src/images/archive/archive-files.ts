@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { stat, type FileHandle } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import { readTarIndex, type TarMember } from '../../lib/tar-index.ts';
+import { openUnpacked } from './unpacked-archive.ts';
 
 export interface ArchiveFile {
   readonly size: number;
@@ -19,12 +20,12 @@ export interface ArchiveFiles {
 const maxLinks = 8;
 const chunkBytes = 1024 * 1024;
 
-/** Opens a tar file or a directory. */
-export async function openArchive(path: string): Promise<ArchiveFiles> {
+/** Opens a tar file, which may be packed with gzip or zstd, or a directory. `scratch` has room for what is in a packed one. */
+export async function openArchive(path: string, scratch: string, signal: AbortSignal): Promise<ArchiveFiles> {
   const stats = await stat(path).catch((cause: unknown) => {
     throw new BerthError('not-found', `cannot read the image archive ${path}`, { cause });
   });
-  return stats.isDirectory() ? new DirectoryFiles(path) : TarFiles.open(path);
+  return stats.isDirectory() ? new DirectoryFiles(path) : TarFiles.open(await openUnpacked(path, scratch, signal), path);
 }
 
 class DirectoryFiles implements ArchiveFiles {
@@ -48,20 +49,6 @@ class DirectoryFiles implements ArchiveFiles {
   }
 }
 
-const compressed: readonly (readonly [string, readonly number[]])[] = [
-  ['gzip', [0x1f, 0x8b]],
-  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
-  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
-];
-
-/** Members have to be reached in any order, which compression does not allow. */
-async function refuseCompressed(handle: FileHandle, path: string): Promise<void> {
-  const start = Buffer.alloc(8);
-  await handle.read(start, 0, start.byteLength, 0);
-  const found = compressed.find(([, magic]) => magic.every((byte, index) => start[index] === byte));
-  if (found !== undefined) throw new BerthError('invalid', `the image archive ${path} is compressed with ${found[0]}`, { hint: 'decompress it first' });
-}
-
 class TarFiles implements ArchiveFiles {
   readonly #handle: FileHandle;
   readonly #members: ReadonlyMap<string, TarMember>;
@@ -71,10 +58,8 @@ class TarFiles implements ArchiveFiles {
     this.#members = members;
   }
 
-  static async open(path: string): Promise<TarFiles> {
-    const handle = await open(path, 'r');
+  static async open(handle: FileHandle, path: string): Promise<TarFiles> {
     try {
-      await refuseCompressed(handle, path);
       return new TarFiles(handle, await readTarIndex(handle, `the image archive ${path}`));
     } catch (error) {
       await handle.close();

@@ -9,6 +9,7 @@ import { mediaTypes } from '../../oci/media-type.ts';
 import type { BlobSource, FetchedManifest, OpenBlob } from '../content/blob-source.ts';
 import { readSmall, type ArchiveFile, type ArchiveFiles } from './archive-files.ts';
 import type { ArchivedImage } from './archived-image.ts';
+import { compressionOf } from './compression.ts';
 import { openFile } from './oci-layout.ts';
 
 const listName = 'manifest.json';
@@ -48,11 +49,6 @@ async function firstBytes(file: ArchiveFile): Promise<Uint8Array> {
   return new Uint8Array();
 }
 
-function compressionOf(start: Uint8Array): string {
-  if (start[0] === 0x1f && start[1] === 0x8b) return '+gzip';
-  return start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd ? '+zstd' : '';
-}
-
 async function hashFile(file: ArchiveFile): Promise<Digest> {
   const hash = createHash('sha256');
   for await (const chunk of file.stream(0)) hash.update(chunk);
@@ -64,8 +60,8 @@ async function describeLayer(files: ArchiveFiles, name: string, diffId: Digest |
   const file = await files.find(name);
   if (file === undefined || diffId === undefined) throw new BerthError('invalid', `the image archive lacks layer ${name} or its diff id`);
   const compression = compressionOf(await firstBytes(file));
-  const digest = compression === '' ? diffId : await hashFile(file);
-  return { mediaType: `${mediaTypes.ociLayer}${compression}`, digest, size: file.size, file };
+  const digest = compression === 'none' ? diffId : await hashFile(file);
+  return { mediaType: compression === 'none' ? mediaTypes.ociLayer : `${mediaTypes.ociLayer}+${compression}`, digest, size: file.size, file };
 }
 
 async function fileOf(files: ArchiveFiles, name: string): Promise<ArchiveFile> {

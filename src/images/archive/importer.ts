@@ -33,7 +33,7 @@ export class Importer {
 
   /** @param reference replaces the names in the archive, which must hold one image then */
   async import(path: string, reference: string | undefined, signal: AbortSignal): Promise<readonly Image[]> {
-    const files = await openArchive(path);
+    const files = await openArchive(path, this.#parts.components.content.root, signal);
     try {
       const archived = await readArchive(files, this.#parts.components, path);
       const images: Image[] = [];
