@@ -24,6 +24,7 @@ import { Selinux } from './selinux/selinux.ts';
 import { SharedAttempts } from './shared-attempts.ts';
 import { CpuRates } from './stats/cpu-rates.ts';
 import { LayerUsages } from './stats/layer-usages.ts';
+import { writtenUsage } from './stats/written-usage.ts';
 
 /** What every verb works with. */
 export interface EngineParts extends EngineComponents {
@@ -60,10 +61,11 @@ export interface EngineParts extends EngineComponents {
 
 export function createParts(components: EngineComponents, config: EngineConfig): EngineParts {
   const background = new Background(components.log);
+  const paths = new EnginePaths(config);
   return {
     ...components,
     config: { ...config, host: { ...config.host, minOomScoreAdj: oomFloor(config.restrictOomScoreAdj, config.host) } },
-    paths: new EnginePaths(config),
+    paths,
     pods: new PodStore(components.state),
     containers: new ContainerStore(components.state),
     tasks: new TaskTable(),
@@ -76,7 +78,7 @@ export function createParts(components: EngineComponents, config: EngineConfig):
     collector: new ImageCollector(components.images, background),
     health: new AgentHealth(components.agent, background),
     cpuRates: new CpuRates(),
-    layerUsages: new LayerUsages(components.snapshotter, background, components.log),
+    layerUsages: new LayerUsages((id, signal) => writtenUsage(components, paths, id, signal), background, components.log),
     podLocks: new KeyedMutex(),
     containerLocks: new KeyedMutex(),
     ledger: new PluginLedger(),

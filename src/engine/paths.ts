@@ -61,8 +61,12 @@ export class EnginePaths {
     return join(this.containers, id, 'restore');
   }
 
-  /** The copy of an image's VOLUME, by its place in the image's list. */
+  /** The copies of an image's VOLUMEs, by number. */
+  volumes(id: ContainerId): string {
+    return join(this.containers, id, 'volumes');
+  }
+
   volume(id: ContainerId, index: number): string {
-    return join(this.containers, id, 'volumes', String(index));
+    return join(this.volumes(id), String(index));
   }
 }

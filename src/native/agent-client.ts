@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { BerthError } from '../lib/errors.ts';
 import type { Method } from '../lib/ttrpc/method.ts';
 import type { TtrpcClient } from '../lib/ttrpc/client.ts';
 import { cgroupReading } from './cgroup-reading.ts';
@@ -25,6 +26,8 @@ import type {
 
 /** Longer than any of these calls should take; those that depend on the size of data have none. */
 const shortCallMs = 30_000;
+/** Account files are a few kilobytes; whoever has more than this in them wants to fill our memory. */
+const maxSnapshotFileBytes = 10 * 1024 * 1024;
 /** What the agent is given on top of a child's own timeout. */
 const execMarginMs = 2000;
 
@@ -131,8 +134,30 @@ export class AgentClient implements Agent {
   }
 
   async readSnapshotFiles(mounts: readonly FilesystemMount[], paths: readonly string[], signal?: AbortSignal): Promise<readonly (Uint8Array | undefined)[]> {
-    const { files } = await this.#short(this.#methods.readSnapshotFiles, { mounts, paths }, signal);
-    return files.map(({ found, content }) => (found ? content : undefined));
+    const { files } = await this.#short(this.#methods.readSnapshotFiles, { mounts, paths, offset: 0 }, signal);
+    return Promise.all(
+      files.map(({ found, content, size }, index) => {
+        const path = paths[index] ?? '';
+        if (size > maxSnapshotFileBytes) throw new BerthError('invalid', `${path} of the image has ${size} bytes, more than ${maxSnapshotFileBytes}`);
+        return found ? this.#readRest({ mounts, path, begin: content, size: Number(size) }, signal) : undefined;
+      }),
+    );
+  }
+
+  /** An answer has room for some megabytes only. */
+  async #readRest({ mounts, path, begin, size }: { mounts: readonly FilesystemMount[]; path: string; begin: Uint8Array; size: number }, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const pieces = [begin];
+    for (let offset = begin.byteLength; offset < size; ) {
+      const { files: [piece] } = await this.#short(this.#methods.readSnapshotFiles, { mounts, paths: [path], offset }, signal);
+      if (piece === undefined || piece.content.byteLength === 0) break;
+      pieces.push(piece.content);
+      offset += piece.content.byteLength;
+    }
+    return pieces.length === 1 ? begin : Buffer.concat(pieces);
+  }
+
+  async resolveInSnapshot(mounts: readonly FilesystemMount[], paths: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
+    return (await this.#short(this.#methods.resolveInSnapshot, { mounts, paths }, signal)).paths;
   }
 
   async copySnapshotTree(mounts: readonly FilesystemMount[], from: { readonly path: string; readonly target: string }, signal?: AbortSignal): Promise<void> {

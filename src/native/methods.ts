@@ -93,9 +93,10 @@ export interface AgentMethods {
   readonly removeTree: Method<{ readonly path: string }, Empty>;
   readonly diskUsage: Method<{ readonly paths: readonly string[] }, { readonly usage: readonly { readonly bytes: bigint; readonly inodes: bigint }[] }>;
   readonly readSnapshotFiles: Method<
-    SnapshotMessage & { readonly paths: readonly string[] },
-    { readonly files: readonly { readonly found: boolean; readonly content: Uint8Array }[] }
+    SnapshotMessage & { readonly paths: readonly string[]; readonly offset: number },
+    { readonly files: readonly { readonly found: boolean; readonly content: Uint8Array; readonly size: bigint }[] }
   >;
+  readonly resolveInSnapshot: Method<SnapshotMessage & { readonly paths: readonly string[] }, { readonly paths: readonly string[] }>;
   readonly copySnapshotTree: Method<SnapshotMessage & { readonly path: string; readonly target: string }, Empty>;
 }
 
@@ -124,6 +125,7 @@ export function agentMethods(): AgentMethods {
     removeTree: of('RemoveTree'),
     diskUsage: of('DiskUsage'),
     readSnapshotFiles: of('ReadSnapshotFiles'),
+    resolveInSnapshot: of('ResolveInSnapshot'),
     copySnapshotTree: of('CopySnapshotTree'),
   };
 }

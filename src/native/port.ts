@@ -237,11 +237,13 @@ export interface Agent {
   mergeLayer(layer: string, target: string, signal?: AbortSignal): Promise<void>;
   removeTree(path: string, signal?: AbortSignal): Promise<void>;
   diskUsage(paths: readonly string[], signal?: AbortSignal): Promise<readonly Usage[]>;
-  /** `undefined` for a path that is absent or not a regular file. */
+  /** `undefined` for a path that is absent or not a regular file. Fails `invalid` on one of more than 10 MiB. */
   readSnapshotFiles(
     mounts: readonly FilesystemMount[],
     paths: readonly string[],
     signal?: AbortSignal,
   ): Promise<readonly (Uint8Array | undefined)[]>;
+  /** Where paths lead inside of a snapshot: absolute and free of links. What is absent leads to itself. */
+  resolveInSnapshot(mounts: readonly FilesystemMount[], paths: readonly string[], signal?: AbortSignal): Promise<readonly string[]>;
   copySnapshotTree(mounts: readonly FilesystemMount[], from: { readonly path: string; readonly target: string }, signal?: AbortSignal): Promise<void>;
 }

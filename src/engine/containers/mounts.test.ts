@@ -44,6 +44,15 @@ test('volumes of the image begin with its content; a mount of the request replac
   expect(fixture.world.leftovers()).toEqual([]);
 });
 
+test('an image\'s VOLUME goes where its path leads, once, and never where berth mounts', async () => {
+  fixture.world.images.images.push(fakeImage('odd', { volumes: ['/proc', '/kernel', '/sys/fs/cgroup', '/dev/shm', '/etc/hosts', '/', '/var/run', '/run', '/run/lock'] }));
+  const { id } = await create({ image: 'registry.test/odd:1' });
+  expect(fixture.world.agent.copied).toEqual(['/run']);
+  const places = specOf(id).mounts.map(({ destination }) => destination);
+  for (const own of ['/proc', '/sys', '/sys/fs/cgroup', '/dev', '/dev/shm', '/etc/hosts', '/run']) expect(places.filter((path) => path === own)).toEqual([own]);
+  expect(specOf(id).mounts.find(({ destination }) => destination === '/proc')?.type).toBe('proc');
+});
+
 test('an image volume is mounted read-only once for the pod, keeps its image, and goes with the pod', async () => {
   fixture.world.images.images.push(fakeImage('data'));
   const mounts = [{ ...mount, readonly: true, image: 'registry.test/data:1' }];

@@ -5,19 +5,27 @@ import type { BindInput } from '../../oci/spec/input.ts';
 import type { EngineParts } from '../parts.ts';
 import { makePrivateDirectory } from '../private-directory.ts';
 import type { Creation } from './compose-spec.ts';
+import { volumePlaces } from './volume-places.ts';
 
 const normal = (path: string): string => posix.resolve('/', path);
 
+/** Where the image's VOLUMEs go in this container. */
+async function placesOf({ agent }: EngineParts, { config, image }: Creation, rootfs: readonly FilesystemMount[], signal: AbortSignal): Promise<readonly string[]> {
+  const wanted = image.config.volumes.map(normal);
+  if (wanted.length === 0) return [];
+  const requested = config.mounts.map(({ containerPath }) => normal(containerPath));
+  const real = await agent.resolveInSnapshot(rootfs, [...wanted, ...requested], signal);
+  return volumePlaces(real.slice(0, wanted.length), real.slice(wanted.length));
+}
+
 /** Gives each VOLUME of the image a directory of the container's own that begins with what the image has there. */
 export async function copyVolumes(parts: EngineParts, creation: Creation, rootfs: readonly FilesystemMount[], signal: AbortSignal): Promise<readonly BindInput[]> {
-  const { id, config, image } = creation;
-  const taken = new Set(config.mounts.map(({ containerPath }) => normal(containerPath)));
-  const wanted = image.config.volumes.map(normal).filter((path) => !taken.has(path));
+  const { id } = creation;
   const { user } = creation.pod.config.security.namespaces;
   // The copy keeps the owners that the image has; the mount shows them as the container's users.
   const mappings = user?.mode === 'pod' ? user : { uidMappings: [], gidMappings: [] };
   const binds: BindInput[] = [];
-  for (const [index, path] of wanted.entries()) {
+  for (const [index, path] of (await placesOf(parts, creation, rootfs, signal)).entries()) {
     const target = parts.paths.volume(id, index);
     makePrivateDirectory(parts.paths.container(id), creation.pod);
     mkdirSync(target, { recursive: true });

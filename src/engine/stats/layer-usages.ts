@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ContainerId, SnapshotKey } from '../../lib/ids.ts';
+import type { ContainerId } from '../../lib/ids.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Usage } from '../../native/port.ts';
-import type { Snapshotter } from '../../snapshotter/port.ts';
 import type { Background } from '../background.ts';
 
 /** A big layer takes longer to walk than anybody should wait for its container's CPU and memory. */
@@ -13,15 +12,15 @@ const patienceMs = 500;
  * that fails costs nobody the other statistics.
  */
 export class LayerUsages {
-  readonly #snapshotter: Pick<Snapshotter, 'usage'>;
+  readonly #usage: (id: ContainerId, signal: AbortSignal) => Promise<Usage>;
   readonly #background: Background;
   readonly #last = new Map<ContainerId, Usage>();
   readonly #running = new Map<ContainerId, Promise<Usage | undefined>>();
   readonly #warned = new Set<ContainerId>();
   readonly #log: Log;
 
-  constructor(snapshotter: Pick<Snapshotter, 'usage'>, background: Background, log: Log) {
-    this.#snapshotter = snapshotter;
+  constructor(usage: (id: ContainerId, signal: AbortSignal) => Promise<Usage>, background: Background, log: Log) {
+    this.#usage = usage;
     this.#background = background;
     this.#log = log;
   }
@@ -57,7 +56,7 @@ export class LayerUsages {
 
   async #read(id: ContainerId): Promise<Usage | undefined> {
     try {
-      return await this.#snapshotter.usage(id as string as SnapshotKey, this.#background.signal);
+      return await this.#usage(id, this.#background.signal);
     } catch (error) {
       this.#warn(id, error);
       return undefined;

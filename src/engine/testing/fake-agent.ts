@@ -21,6 +21,8 @@ export class FakeAgent implements Agent {
     ['/etc/passwd', 'root:x:0:0::/root:/bin/sh\nweb:x:1000:1000::/:/bin/sh\n'],
     ['/etc/group', 'root:x:0:\nweb:x:1000:\nextra:x:50000:web\n'],
   ]);
+  /** Links that every image has, and where they lead. */
+  readonly links = new Map([['/var/run', '/run'], ['/kernel', '/proc/sys']]);
   features = '{}';
   idmappedMounts = true;
   answers = true;
@@ -125,6 +127,10 @@ export class FakeAgent implements Agent {
       const content = this.files.get(path);
       return content === undefined ? undefined : text(content);
     });
+  }
+
+  async resolveInSnapshot(_mounts: readonly FilesystemMount[], paths: readonly string[]): Promise<readonly string[]> {
+    return paths.map((path) => this.links.get(path) ?? path);
   }
 
   async copySnapshotTree(_mounts: readonly FilesystemMount[], from: { readonly path: string; readonly target: string }): Promise<void> {

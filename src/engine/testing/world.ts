@@ -52,7 +52,7 @@ export class World {
       containerExited: (reason: string) => this.exits.push(reason),
     };
     const components = {
-      agent: faults.wrap('agent', agent, ['createNamespaces', 'releaseNamespaces', 'mount', 'unmount', 'removeTree', 'readSnapshotFiles', 'copySnapshotTree', 'archive', 'extract']),
+      agent: faults.wrap('agent', agent, ['createNamespaces', 'releaseNamespaces', 'mount', 'unmount', 'removeTree', 'readSnapshotFiles', 'resolveInSnapshot', 'copySnapshotTree', 'archive', 'extract']),
       network: faults.wrap('network', network, ['attach', 'detach']),
       snapshotter: faults.wrap('snapshotter', snapshotter, ['prepare', 'remove']),
       shims: faults.wrap('shims', shims, ['launch']),

@@ -12,7 +12,7 @@ const input: SpecInput = {
     workingDir: '',
     envs: [{ key: 'A', value: '2' }],
     tty: false,
-    image: { entrypoint: ['/entry'], cmd: ['run'], env: ['A=1', 'PATH=/bin'], workingDir: '/srv' },
+    image: { entrypoint: ['/entry'], cmd: ['run'], env: ['A=1', 'A', 'NOTHING', '', 'PATH=/bin'], workingDir: '/srv' },
     hostname: 'web-0',
     user: { uid: 1000, gid: 1000, groups: [1000, 2000] },
   },

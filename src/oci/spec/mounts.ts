@@ -67,6 +67,18 @@ export function byDepth<Mount extends { readonly destination: string }>(unsorted
   return unsorted.toSorted((a, b) => depth(a.destination) - depth(b.destination));
 }
 
+const ownTrees = ['/proc', '/sys', '/dev', '/etc/hostname', '/etc/hosts', '/etc/resolv.conf'];
+
+/** Whether berth itself mounts something at `path`, above or below it: nothing that an image wants may go there. */
+export function isOwnPlace(path: string): boolean {
+  return path === '/' || ownTrees.some((own) => isWithin(path, own));
+}
+
+/** `path` is `tree` or below it; both absolute and without a slash at the end. */
+export function isWithin(path: string, tree: string): boolean {
+  return path === tree || path.startsWith(`${tree}/`);
+}
+
 /** A request's mount replaces a default one on the same path; one on /dev also replaces what berth would put below it. */
 function without(defaults: readonly OciMount[], binds: readonly BindInput[]): readonly OciMount[] {
   const taken = new Set(binds.map((bind) => normal(bind.destination)));

@@ -23,11 +23,15 @@ export function processArgs(input: Pick<ProcessInput, 'command' | 'args' | 'imag
   return argv;
 }
 
-/** The image's variables, HOSTNAME, then the request's; a later value replaces an earlier one in its place. */
+/**
+ * The image's variables, HOSTNAME, then the request's; a later value replaces an earlier one in its place. What an image
+ * names without a value is left out, as in containerd: OCI runtimes refuse it.
+ */
 export function processEnv(input: Pick<ProcessInput, 'envs' | 'image' | 'hostname' | 'tty'>): readonly string[] {
   const entries = new Map<string, string>();
   const set = (entry: string): void => {
-    entries.set(entry.slice(0, entry.includes('=') ? entry.indexOf('=') : entry.length), entry);
+    const end = entry.indexOf('=');
+    if (end >= 0) entries.set(entry.slice(0, end), entry);
   };
   set(defaultPath);
   if (input.tty) set('TERM=xterm');

@@ -19,6 +19,12 @@ test('username wins over uid, uid over the image', () => {
   expect(resolve({}, 'app:extra')).toEqual({ uid: 1000, gid: 50000, groups: [50000] });
 });
 
+test('blanks around lines, comments and ids with zeros in front', () => {
+  const odd = { passwd: '# app:x:0:0::/:/bin/sh\r\n\t app:x:01000:1001::/:/bin/sh \r\n#app:x:0:0::\n', group: '  # extra:x:1:app\n  extra:x:50000:other,app\r\n' };
+  expect(resolveUser(request, 'app', odd)).toEqual({ uid: 1000, gid: 1001, groups: [1001, 50000] });
+  expect(resolveUser(request, '1000:extra', odd)).toEqual({ uid: 1000, gid: 50000, groups: [50000] });
+});
+
 test('merge adds the groups of /etc/group, strict only what was asked', () => {
   const asked = { runAsUser: 1000, supplementalGroups: [1234] };
   expect(resolve(asked)).toEqual({ uid: 1000, gid: 1000, groups: [1000, 1234, 50000] });

@@ -34,19 +34,25 @@ interface GroupEntry {
   readonly members: readonly string[];
 }
 
-const fields = (text: string): string[][] =>
-  text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.split(':'));
+/**
+ * The entries that hold one of these words somewhere: the files may have megabytes. As for glibc, blanks around a line and
+ * comments do not count.
+ */
+function entriesWith(words: readonly string[], text: string): readonly string[][] {
+  const lines = text.split('\n').filter((line) => words.some((word) => line.includes(word)));
+  return lines.map((line) => line.trim()).filter((line) => !line.startsWith('#')).map((line) => line.split(':'));
+}
 
 const isId = (text: string): boolean => /^\d{1,10}$/.test(text) && Number(text) < 2 ** 32 - 1;
 
-function parsePasswd(text: string): readonly PasswdEntry[] {
-  return fields(text).flatMap(([name = '', , uid = '', gid = '']) =>
+function parsePasswd(text: string, word: string): readonly PasswdEntry[] {
+  return entriesWith([isId(word) ? String(Number(word)) : word], text).flatMap(([name = '', , uid = '', gid = '']) =>
     name !== '' && isId(uid) && isId(gid) ? [{ name, uid: Number(uid), gid: Number(gid) }] : [],
   );
 }
 
-function parseGroup(text: string): readonly GroupEntry[] {
-  return fields(text).flatMap(([name = '', , gid = '', members = '']) =>
+function parseGroup(text: string, words: readonly string[]): readonly GroupEntry[] {
+  return entriesWith(words, text).flatMap(([name = '', , gid = '', members = '']) =>
     name !== '' && isId(gid) ? [{ name, gid: Number(gid), members: members.split(',').filter((m) => m !== '') }] : [],
   );
 }
@@ -84,8 +90,9 @@ export function resolveUser(request: UserRequest, imageUser: string, files: Acco
     throw new BerthError('invalid', 'run_as_group is set without run_as_user', { hint: 'set run_as_user or run_as_username too' });
   }
   const [userPart = '', groupPart = ''] = userWord(request, imageUser).split(':');
-  const groups = parseGroup(files.group);
-  const user = findUser(userPart === '' ? '0' : userPart, parsePasswd(files.passwd));
+  const word = userPart === '' ? '0' : userPart;
+  const user = findUser(word, parsePasswd(files.passwd, word));
+  const groups = parseGroup(files.group, [groupPart, user.name ?? ''].filter((name) => name !== ''));
   const imageGid = groupPart === '' ? user.gid : findGroup(groupPart, groups);
   const gid = request.runAsGroup ?? imageGid;
   const fromImage =

@@ -57,6 +57,7 @@ impl Service {
             "RemoveTree" => run(call, |request| layers::remove_tree(&request)),
             "DiskUsage" => run(call, |request| layers::disk_usage(&request)),
             "ReadSnapshotFiles" => run(call, |request| snapshot::read_files(&request)),
+            "ResolveInSnapshot" => run(call, |request| snapshot::resolve(&request)),
             "CopySnapshotTree" => run(call, |request| snapshot::copy_tree(&request)),
             _ => Err(Status::unimplemented(&call.service, &call.method)),
         }

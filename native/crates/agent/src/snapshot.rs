@@ -1,38 +1,92 @@
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2, readlinkat};
 use rustix::io::Errno;
 use ttrpc::Status;
 
-use crate::proto::{CopySnapshotTreeRequest, Empty, ReadSnapshotFilesRequest, ReadSnapshotFilesResponse, SnapshotFile};
+use crate::proto::{
+    CopySnapshotTreeRequest, Empty, ReadSnapshotFilesRequest, ReadSnapshotFilesResponse, ResolveInSnapshotRequest,
+    ResolveInSnapshotResponse, SnapshotFile,
+};
 use crate::{failure, mounts};
 
 const DEFAULT_MAX_BYTES: u32 = 1 << 20;
 /// Links are followed as after a chroot, but never onto another mount or through /proc's magic ones.
 const INSIDE: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_XDEV);
 
-/// Reads small files of a snapshot.
+/// As the kernel's limit on links in one path.
+const MAX_LINKS: usize = 40;
+
+/// Reads files of a snapshot, or pieces of them.
 pub fn read_files(request: &ReadSnapshotFilesRequest) -> Result<ReadSnapshotFilesResponse, Status> {
     let root = mounts::root_of(&request.mounts)?;
     let max = if request.max_bytes == 0 { DEFAULT_MAX_BYTES } else { request.max_bytes };
-    let files = request.paths.iter().map(|path| read_file(&root, path, max)).collect::<Result<_, _>>()?;
+    let piece = (request.offset, u64::from(max));
+    let files = request.paths.iter().map(|path| read_file(&root, path, piece)).collect::<Result<_, _>>()?;
     Ok(ReadSnapshotFilesResponse { files })
 }
 
-fn read_file(root: &OwnedFd, path: &str, max: u32) -> Result<SnapshotFile, Status> {
+fn read_file(root: &OwnedFd, path: &str, (offset, max): (u64, u64)) -> Result<SnapshotFile, Status> {
     let failed = |errno| failure::errno("read from the snapshot", path, errno);
-    let Some(file) = open_file(root, path).map_err(failed)? else {
+    let Some(mut file) = open_file(root, path).map_err(failed)? else {
         return Ok(SnapshotFile::default());
     };
+    let size = u64::try_from(fstat(&file).map_err(failed)?.st_size).unwrap_or(0);
     let mut content = Vec::new();
-    let read = file.take(u64::from(max) + 1).read_to_end(&mut content);
+    let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.take(max).read_to_end(&mut content));
     read.map_err(failure::io("read from the snapshot", path))?;
-    if content.len() > max as usize {
-        return Err(failure::invalid(format!("{path} of the snapshot is larger than {max} bytes")));
+    Ok(SnapshotFile { found: true, content, size })
+}
+
+/// Where paths lead in a snapshot.
+pub fn resolve(request: &ResolveInSnapshotRequest) -> Result<ResolveInSnapshotResponse, Status> {
+    let root = mounts::root_of(&request.mounts)?;
+    let paths = request.paths.iter().map(|path| real_path(&root, path)).collect::<Result<_, _>>()?;
+    Ok(ResolveInSnapshotResponse { paths })
+}
+
+/// One name at a time, as the kernel walks; only the text of links is taken from it.
+fn real_path(root: &OwnedFd, path: &str) -> Result<String, Status> {
+    let names = |path: &str| path.split('/').rev().map(str::to_owned).collect::<Vec<_>>();
+    let (mut todo, mut done, mut links) = (names(path), Vec::new(), 0);
+    while let Some(name) = todo.pop() {
+        match name.as_str() {
+            "" | "." => continue,
+            ".." => drop(done.pop()),
+            _ => done.push(name),
+        }
+        let here = done.join("/");
+        let target = link_target(root, &here).map_err(failure::on("look at in the snapshot", &here))?;
+        let Some(target) = target else { continue };
+        links += 1;
+        if links > MAX_LINKS {
+            return Err(failure::invalid(format!("{path} of the snapshot leads through too many links")));
+        }
+        done.pop();
+        if target.starts_with('/') {
+            done.clear();
+        }
+        todo.extend(names(&target));
     }
-    Ok(SnapshotFile { found: true, content })
+    Ok(format!("/{}", done.join("/")))
+}
+
+/// `None` for what is absent or no link.
+fn link_target(root: &OwnedFd, path: &str) -> rustix::io::Result<Option<String>> {
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let node = match open_inside(root, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::XDEV) => return Ok(None),
+        other => other?,
+    };
+    if FileType::from_raw_mode(fstat(&node)?.st_mode) != FileType::Symlink {
+        return Ok(None);
+    }
+    let target = readlinkat(&node, "", Vec::new())?;
+    target.into_string().map(Some).map_err(|_| Errno::ILSEQ)
 }
 
 /// `None` for what is absent or no regular file. Looked at before it is opened: opening a pipe waits, opening a device

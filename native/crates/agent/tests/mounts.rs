@@ -10,7 +10,8 @@ use std::path::Path;
 
 use support::proto::{
     CopySnapshotTreeRequest, DiskUsageRequest, DiskUsageResponse, Empty, FilesystemMount, InfoRequest, InfoResponse,
-    MountRequest, ReadSnapshotFilesRequest, ReadSnapshotFilesResponse, RemoveTreeRequest, UnmountRequest,
+    MountRequest, ReadSnapshotFilesRequest, ReadSnapshotFilesResponse, RemoveTreeRequest, ResolveInSnapshotRequest,
+    ResolveInSnapshotResponse, UnmountRequest,
 };
 use support::{Agent, Scratch, assert_fails, mounts_below, output, text};
 use ttrpc::Code;
@@ -125,24 +126,50 @@ fn files_of_a_snapshot_are_read_as_inside_of_it() {
     symlink("/proc/self/root/etc/passwd", upper.join("magic")).unwrap();
     symlink("loop", upper.join("loop")).unwrap();
     output("mkfifo", &[&text(&upper.join("pipe"))]);
-    fs::write(upper.join("big"), vec![0; 2000]).unwrap();
-    let mut read = |mount: &FilesystemMount, paths: &[&str], max_bytes| {
+    fs::write(upper.join("big"), [vec![b'a'; 1999], vec![b'z']].concat()).unwrap();
+    let mut read = |mount: &FilesystemMount, paths: &[&str], (offset, max_bytes)| {
         let paths = paths.iter().map(|&path| path.to_owned()).collect();
-        let request = ReadSnapshotFilesRequest { mounts: vec![mount.clone()], paths, max_bytes };
+        let request = ReadSnapshotFilesRequest { mounts: vec![mount.clone()], paths, max_bytes, offset };
         agent.try_call::<_, ReadSnapshotFilesResponse>("ReadSnapshotFiles", &request)
     };
     let paths = ["/file59", "link", "magic", "loop", "pipe", "/shared", "absent", "file3/x"];
-    let files = read(&mount, &paths, 0).unwrap().files;
+    let files = read(&mount, &paths, (0, 0)).unwrap().files;
     let found: Vec<Option<&str>> =
         files.iter().map(|file| file.found.then(|| std::str::from_utf8(&file.content).unwrap())).collect();
     assert_eq!(found, [Some("59"), Some("7"), None, None, None, None, None, None]);
-    assert_fails(read(&mount, &["big"], 1999), Code::InvalidArgument, "big");
-    assert_eq!(read(&mount, &["big"], 2000).unwrap().files[0].content.len(), 2000);
+    for (piece, length) in [((0, 1999), 1999), ((0, 2001), 2000), ((1999, 10), 1), ((2000, 10), 0)] {
+        let big = read(&mount, &["big"], piece).unwrap().files.remove(0);
+        assert_eq!((big.content.len(), big.size), (length, 2000), "{piece:?}");
+    }
+    assert_eq!(read(&mount, &["big"], (1999, 10)).unwrap().files[0].content, b"z");
     let bind = fs_mount("bind", &text(&upper), &["rbind", "ro"]);
-    assert_eq!(read(&bind, &["/file0"], 0).unwrap().files[0].content, b"0");
+    assert_eq!(read(&bind, &["/file0"], (0, 0)).unwrap().files[0].content, b"0");
     let single = fs_mount("overlay", "overlay", &[&format!("lowerdir={}", text(&upper))]);
-    assert_eq!(read(&single, &["/file0"], 0).unwrap().files[0].content, b"0");
+    assert_eq!(read(&single, &["/file0"], (0, 0)).unwrap().files[0].content, b"0");
     assert!(mounts_below(&scratch.path("")).is_empty());
+}
+
+#[test]
+fn paths_are_resolved_as_inside_of_a_snapshot() {
+    let scratch = Scratch::new();
+    let mut agent = Agent::start();
+    let mount = tall_overlay(&scratch, 3, 10);
+    let upper = scratch.path("0000000000");
+    fs::create_dir_all(upper.join("data/sub")).unwrap();
+    for (name, target) in [("a", "/data"), ("b", "a/sub"), ("up", "../../../../data/./.."), ("gone", "/proc/self/x")] {
+        symlink(target, upper.join(name)).unwrap();
+    }
+    symlink("loop", upper.join("loop")).unwrap();
+    let mut resolve = |paths: &[&str]| {
+        let paths = paths.iter().map(|&path| path.to_owned()).collect();
+        let request = ResolveInSnapshotRequest { mounts: vec![mount.clone()], paths };
+        agent.try_call::<_, ResolveInSnapshotResponse>("ResolveInSnapshot", &request)
+    };
+    let paths = ["/", "data/", "/a", "/b/../x", "/up/b/new/y", "/../../etc", "/gone", "/gone/z", "/file0/x"];
+    let real =
+        ["/", "/data", "/data", "/data/x", "/data/sub/new/y", "/etc", "/proc/self/x", "/proc/self/x/z", "/file0/x"];
+    assert_eq!(resolve(&paths).unwrap().paths, real);
+    assert_fails(resolve(&["/loop"]), Code::InvalidArgument, "/loop");
 }
 
 #[test]
