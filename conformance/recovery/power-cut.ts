@@ -7,8 +7,8 @@ import { removeRulesOf } from '../fixtures/iptables.ts';
 import { holdings } from '../fixtures/leaks.ts';
 import type { NodeDaemon } from '../fixtures/node-daemon.ts';
 
-/** Leaves the node as a power cut does: no process, mount, cgroup, rule or volatile file; and the kernel has booted anew. */
-export async function cutPower(node: NodeDaemon): Promise<void> {
+/** Leaves the node as a power cut does: no process, mount, cgroup, rule or volatile file; and the kernel has booted anew. A run directory on a disk stays. */
+export async function cutPower(node: NodeDaemon, { runStays = false } = {}): Promise<void> {
   const { scratch, namespace } = node;
   await node.kill();
   await killRest(node);
@@ -20,7 +20,7 @@ export async function cutPower(node: NodeDaemon): Promise<void> {
   }
   removeCgroup(scratch.cgroup);
   removeRulesOf(scratch);
-  rmSync(join(scratch.dir, 'run'), { recursive: true });
+  if (!runStays) rmSync(join(scratch.dir, 'run'), { recursive: true });
   bootAnew(join(scratch.dir, 'state/meta.db'));
 }
 

@@ -1,6 +1,6 @@
 import { adoptTask } from '../containers/adopt-task.ts';
 import { endTask } from '../containers/end-task.ts';
-import { recordExit } from '../containers/record-exit.ts';
+import { recordExit, recordTaskExit } from '../containers/record-exit.ts';
 import { removeContainer } from '../containers/remove-container.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import type { Container } from '../model/container.ts';
@@ -32,9 +32,12 @@ export async function recoverContainers(parts: EngineParts): Promise<void> {
   });
 }
 
+/** Its shim may have recorded an end that came before that of the node, in a run directory that is on a disk. */
 async function endWithNode(parts: EngineParts, { id }: Container): Promise<void> {
+  const exit = parts.shims.exitRecord(parts.paths.bundle(id));
   parts.containers.update(id, { task: undefined });
-  recordExit(parts, id, { exitCode: rebootedCode, finishedAtNs: parts.clock.nowNs(), reason: 'NodeRebooted', message: 'the node was rebooted while the container ran' });
+  if (exit === undefined) recordExit(parts, id, { exitCode: rebootedCode, finishedAtNs: parts.clock.nowNs(), reason: 'NodeRebooted', message: 'the node was rebooted while the container ran' });
+  else recordTaskExit(parts, id, exit);
 }
 
 async function takeOver(parts: EngineParts, container: Container): Promise<void> {

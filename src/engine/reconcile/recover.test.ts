@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { BerthError } from '../../lib/errors.ts';
+import type { TaskExit } from '../../shim/port.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { RunningEngine } from '../engine.ts';
 import { containerConfig, kubeNamespaces, podConfig, security } from '../testing/configs.ts';
@@ -69,6 +70,21 @@ test('after a reboot: containers have ended with the node, pods are notready, an
   await expect(engine.containers.start(created, signal())).rejects.toMatchObject({ kind: 'precondition' });
   await engine.pods.remove(fixture.pod.id, signal());
   expect(fixture.world.leftovers()).toEqual([]);
+});
+
+test('after a reboot with a run directory that stayed, the end that a shim recorded before is what counts', async () => {
+  const [known, killed, id] = [await running('known'), await running('killed'), await running()];
+  await fixture.first.close();
+  const exitedAtNs = BigInt(Date.now() + 1) * 1_000_000n;
+  const record = (of: string, exit: TaskExit): unknown => fixture.world.shims.records.set(fixture.world.shims.get(of).handle.bundle, exit);
+  record(known, { exitCode: 7, exitedAtNs, oomKilled: false });
+  record(killed, { exitCode: 137, exitedAtNs, oomKilled: true });
+  fixture.world.agent.reboot();
+  fixture.world.state.rebooted = true;
+  const engine = await restart();
+  expect(engine.containers.get(known).exit).toMatchObject({ exitCode: 7, reason: 'Error', finishedAtNs: exitedAtNs });
+  expect(engine.containers.get(killed).exit).toMatchObject({ exitCode: 137, reason: 'OOMKilled' });
+  expect(engine.containers.get(id).exit).toMatchObject({ exitCode: 255, reason: 'NodeRebooted' });
 });
 
 test('of a pod that did not survive clients hear at once, and plugins when it is stopped', async () => {
