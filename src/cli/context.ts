@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { printable, visibleJson } from '../lib/clean-text.ts';
 import { CriClient, type Message } from './cri-client.ts';
 import { DebugClient } from './debug-client.ts';
 
@@ -26,9 +27,9 @@ export class Context {
     return new DebugClient(join(dirname(this.#socket()), 'debug.sock'));
   }
 
-  /** Prints the value as JSON when asked for, else the text made from it. */
+  /** Prints the value as JSON when asked for, else the text made from it; neither can steer the terminal. */
   print<Value>(value: Value, text: (value: Value) => string): void {
-    process.stdout.write(this.#options.json ? `${JSON.stringify(value, undefined, 2)}\n` : `${text(value)}\n`);
+    process.stdout.write(this.#options.json ? `${visibleJson(JSON.stringify(value, undefined, 2))}\n` : `${text(value).split('\n').map(printable).join('\n')}\n`);
   }
 
   get json(): boolean {

@@ -1,7 +1,10 @@
+import { printable } from '../lib/clean-text.ts';
+
 export type Row = readonly string[];
 
-/** Prints aligned columns under a header, as kubectl and crictl do. */
-export function table(header: Row, rows: readonly Row[]): string {
+/** Prints aligned columns under a header, as kubectl and crictl do. A cell's text cannot leave its line. */
+export function table(header: Row, given: readonly Row[]): string {
+  const rows = given.map((row) => row.map(printable));
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: Row): string => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('   ').trimEnd();
   return [header, ...rows].map(line).join('\n');

@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js';
+import { cleanText } from '../lib/clean-text.ts';
 import { BerthError, type ErrorKind } from '../lib/errors.ts';
 
 /** Every kind has its code. UNKNOWN is on purpose where the kubelet looks at the message: it sees it unprefixed only then. */
@@ -28,8 +29,9 @@ export interface GrpcStatus {
 
 /** The status a client sees. Of an unknown throwable it sees no detail: that is for the log. */
 export function grpcStatus(error: unknown, method: string): GrpcStatus {
-  // Half a surrogate pair, which a cut or a plugin can leave, would make grpc-js throw where nobody catches it.
-  if (error instanceof BerthError) return { code: codes[error.kind], details: `${prefixes[error.kind] ?? ''}${error.text}`.toWellFormed() };
+  // The details travel in a header, and clients end the whole connection over one that is too long. Half a surrogate pair
+  // would make grpc-js throw where nobody catches it.
+  if (error instanceof BerthError) return { code: codes[error.kind], details: cleanText(`${prefixes[error.kind] ?? ''}${error.text}`) };
   return { code: status.INTERNAL, details: `${method} failed inside berthd; its log has the cause` };
 }
 

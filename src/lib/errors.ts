@@ -1,3 +1,5 @@
+import { cleanText } from './clean-text.ts';
+
 /**
  * The closed set of failure kinds. Each door maps all of them, and nothing else, to its own codes.
  */
@@ -25,16 +27,23 @@ export interface BerthErrorOptions {
   readonly cause?: unknown;
 }
 
-/** The only error that crosses a folder boundary on purpose. `message` says what failed and on which object. */
+/** Bytes of an error's words; both together fit in what a door passes on. */
+const maxMessageBytes = 3072;
+const maxHintBytes = 960;
+
+/**
+ * The only error that crosses a folder boundary on purpose. `message` says what failed and on which object. What an image,
+ * a registry, a runtime or a plugin said may stand in it as it came: it is cleaned and cut here, for whoever reads it.
+ */
 export class BerthError extends Error {
   override readonly name = 'BerthError';
   readonly kind: ErrorKind;
   readonly hint: string | undefined;
 
   constructor(kind: ErrorKind, message: string, options: BerthErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(cleanText(message, maxMessageBytes), options.cause === undefined ? undefined : { cause: options.cause });
     this.kind = kind;
-    this.hint = options.hint;
+    this.hint = options.hint === undefined ? undefined : cleanText(options.hint, maxHintBytes);
   }
 
   /** The message with its hint, as a client should see it. */
@@ -47,8 +56,8 @@ export function isKind(error: unknown, kind: ErrorKind): boolean {
   return error instanceof BerthError && error.kind === kind;
 }
 
-/** What was thrown, in words. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** What was thrown, in words; see cleanText(). */
+export const messageOf = (error: unknown): string => cleanText(error instanceof Error ? error.message : String(error), maxMessageBytes);
 
 /** Leaves a BerthError as it is and wraps anything else as `internal`, keeping it as the cause. */
 export function asBerthError(error: unknown, doing: string): BerthError {

@@ -27,6 +27,14 @@ test('fields that hold secrets are hidden, also one level down', () => {
   expect(line).not.toContain('hunter2');
 });
 
+test.each(['json', 'text'] as const)('nothing that an image or a registry said steers a terminal or fills the disk (%s)', (format) => {
+  const said = '\u001b[31m \u009b \u202e\nlevel=error';
+  const err = new Error(said, { cause: new Error('x'.repeat(10_000_000)) });
+  const [line = ''] = lines({ format }, (log) => { log.info({ said, err, long: 'y'.repeat(10_000_000) }, 'pulled'); });
+  expect(line).toMatch(/^[\x20-\x7e…]*\n$/);
+  expect(line.length).toBeLessThan(50_000);
+});
+
 test('text is for people', () => {
   const [line] = lines({ format: 'text' }, (log) => { log.info({ pid: 7, why: 'two words', err: new Error('broken') }, 'agent ended'); });
   expect(line).toMatch(/^\S+Z INFO {2}agent ended pid=7 why="two words" err="broken"\n$/);

@@ -1,4 +1,5 @@
 import { pino, stdSerializers, type DestinationStream } from 'pino';
+import { cutText, visibleJson } from '../lib/clean-text.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
@@ -22,16 +23,24 @@ export interface LogOptions {
 
 const secretNames = ['password', 'auth', 'identityToken', 'registryToken', 'authorization', 'env', 'envs'];
 
-/** Logs to stderr, one line a message. `write` is where lines go instead, for tests. */
+/** Bytes of one value, a stack say. */
+const maxValueBytes = 8192;
+
+/** Long texts cut: what failed may have come from anywhere. */
+function cutValues(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? cutText(value, maxValueBytes) : value]));
+}
+
+/** Logs to stderr, one line a message, in which nothing can steer a terminal. `write` is where lines go instead, for tests. */
 export function createLogger(options: LogOptions, write: (line: string) => void = (line) => process.stderr.write(line)): Logger {
-  const destination: DestinationStream = { write: options.format === 'json' ? write : (line) => { write(asText(line)); } };
+  const destination: DestinationStream = { write: (line) => { write(visibleJson(options.format === 'json' ? line : asText(line))); } };
   return pino(
     {
       level: options.level,
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: stdSerializers.err },
+      formatters: { level: (label) => ({ level: label }), log: cutValues },
+      serializers: { err: (error: Error) => cutValues(stdSerializers.err(error)) },
       redact: { paths: secretNames.flatMap((name) => [name, `*.${name}`]), censor: '[secret]' },
     },
     destination,

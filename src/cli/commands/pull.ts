@@ -1,3 +1,4 @@
+import { printable } from '../../lib/clean-text.ts';
 import type { Context } from '../context.ts';
 import { bytes, shortId } from '../output.ts';
 
@@ -31,7 +32,7 @@ function progressPrinter(): (progress: Progress) => void {
       phase = progress.phase;
       return;
     }
-    const lines = [progress.phase, ...progress.layers.map(layerLine)];
+    const lines = [progress.phase, ...progress.layers.map(layerLine)].map(printable);
     process.stderr.write(`${drawn > 0 ? `\u001B[${drawn}A` : ''}${lines.map((line) => `\u001B[2K${line}\n`).join('')}`);
     drawn = lines.length;
   };
