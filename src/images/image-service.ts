@@ -77,7 +77,7 @@ function createComponents({ stateRoot, snapshotters, agent, state, clock, log, o
 /** Opens repositories; where they are is looked up at each opening. */
 function createRemote({ clock, log, config }: ImageServiceInit, transport: HttpTransport): PullerParts['open'] {
   const resolver = new HostsEndpoints(new HostsDirectory(config.certsDirs), new ConfiguredEndpoints(config.hosts));
-  const authorizer = new Authorizer({ transport, clock, connection: (url, endpoint) => resolver.connection(url, endpoint) });
+  const authorizer = new Authorizer({ transport, clock, elsewhere: (url, endpoint) => resolver.elsewhere(url, endpoint) });
   const parts = { client: new RegistryClient(transport, authorizer), log };
   return async (reference, auth) => new RemoteRepository(parts, { reference, auth, endpoints: await resolver.endpoints(reference.host) });
 }

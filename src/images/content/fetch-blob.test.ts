@@ -8,6 +8,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { digestOf } from '../../oci/digest.ts';
 import { parseReference } from '../../oci/reference.ts';
 import { Authorizer } from '../registry/authorizer.ts';
+import { anonymous } from '../registry/credentials.ts';
 import { ConfiguredEndpoints } from '../registry/configured-endpoints.ts';
 import { UndiciTransport } from '../registry/http-transport.ts';
 import { RegistryClient } from '../registry/registry-client.ts';
@@ -53,7 +54,7 @@ afterEach(async () => {
 async function fetchIt(): Promise<void> {
   const host = `127.0.0.1:${String((server.address() as AddressInfo).port)}`;
   const endpoints = new ConfiguredEndpoints({ [host]: plainHttp });
-  const authorizer = new Authorizer({ transport, clock: systemClock, connection: (_url, endpoint) => endpoint.connection });
+  const authorizer = new Authorizer({ transport, clock: systemClock, elsewhere: (_url, endpoint) => ({ ...endpoint, credentials: anonymous }) });
   const client = new RegistryClient(transport, authorizer);
   const source = new RemoteRepository({ client, log: { warn: () => undefined } }, { reference: parseReference(`${host}/app:tag`, ''), auth: undefined, endpoints: endpoints.endpoints(host) });
   await fetchBlob({ source, content, clock: systemClock, observer, onProgress: () => undefined, signal: AbortSignal.timeout(10_000) }, descriptor);

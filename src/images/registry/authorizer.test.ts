@@ -35,7 +35,7 @@ beforeEach(async () => {
     server.listen(0, '127.0.0.1', resolve);
   });
   transport = new UndiciTransport(2000);
-  authorizer = new Authorizer({ transport, clock: { nowNs: () => 0n, monotonicMs: () => nowMs }, connection: () => plainConnection });
+  authorizer = new Authorizer({ transport, clock: { nowNs: () => 0n, monotonicMs: () => nowMs }, elsewhere: (_url, endpoint) => endpoint });
 });
 afterEach(async () => {
   await transport.close();

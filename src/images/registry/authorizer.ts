@@ -2,9 +2,10 @@ import type { Clock } from '../../lib/clock.ts';
 import { BerthError } from '../../lib/errors.ts';
 import { fieldOf, parseJsonObject, stringField } from '../../lib/json-fields.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
-import { basicHeader, fingerprint, type Credentials } from './credentials.ts';
-import type { Connection, Endpoint } from './endpoint.ts';
+import { anonymous, basicHeader, fingerprint, type Credentials } from './credentials.ts';
+import type { Endpoint, EndpointResolver } from './endpoint.ts';
 import type { HttpResponse, HttpTransport } from './http-transport.ts';
+import { followRedirects, isSameServer, type Arrival } from './redirects.ts';
 import { readBody, refusal, unreachable } from './registry-error.ts';
 
 /** Who asks for what: the smallest thing a token is good for. */
@@ -18,7 +19,7 @@ export interface Access {
 export interface AuthorizerParts {
   readonly transport: HttpTransport;
   readonly clock: Clock;
-  readonly connection: (url: URL, endpoint: Endpoint) => Connection;
+  readonly elsewhere: EndpointResolver['elsewhere'];
 }
 
 interface Grant {
@@ -43,9 +44,9 @@ export class Authorizer {
     this.#parts = parts;
   }
 
-  /** For a host that the endpoint sends us to: a token service, or storage behind a redirect. */
-  connection(url: URL, endpoint: Endpoint): Connection {
-    return this.#parts.connection(url, endpoint);
+  /** See EndpointResolver.elsewhere. */
+  elsewhere(url: URL, endpoint: Endpoint): Endpoint {
+    return this.#parts.elsewhere(url, endpoint);
   }
 
   /** The header that worked before, or that needs no asking. */
@@ -67,9 +68,11 @@ export class Authorizer {
 
   async #grant(challenges: readonly Challenge[], access: Access, signal: AbortSignal): Promise<Grant | undefined> {
     const { credentials } = access;
-    const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
-    if (bearer !== undefined && credentials.kind !== 'bearer') return this.#fetchToken(bearer, access, signal);
     const takesBasic = challenges.some(({ scheme }) => scheme === 'basic');
+    const bearers = challenges.filter(({ scheme }) => scheme === 'bearer');
+    // One that names no token service is a fault of the registry's, unless it has another way.
+    const bearer = bearers.find(({ parameters }) => parameters.has('realm')) ?? (takesBasic ? undefined : bearers[0]);
+    if (bearer !== undefined && credentials.kind !== 'bearer') return this.#fetchToken(bearer, access, signal);
     if (!takesBasic || credentials.kind !== 'password') return undefined;
     return { header: basicHeader(credentials.username, credentials.password), expiresAtMs: this.#parts.clock.monotonicMs() + longestLifeMs };
   }
@@ -78,29 +81,31 @@ export class Authorizer {
     const realm = checkRealm(challenge.parameters.get('realm') ?? '', access.endpoint);
     const doing = `get a token for ${access.endpoint.host}/${access.path}`;
     try {
-      const response = await this.#ask(realm, { challenge, access, signal });
-      if (response.status !== 200) throw await refusal(doing, realm.host, response);
-      return this.#readToken(await readBody(response, maxTokenBytes, 'token'), realm.host);
+      const { response, url } = await this.#ask(realm, { challenge, access, signal });
+      if (response.status < 200 || response.status > 299) throw await refusal(doing, url.host, response);
+      return this.#readToken(await readBody(response, maxTokenBytes, 'token'), url.host);
     } catch (error) {
       signal.throwIfAborted();
       throw unreachable(doing, realm.host, error);
     }
   }
 
-  #ask(realm: URL, { challenge, access, signal }: { challenge: Challenge; access: Access; signal: AbortSignal }): Promise<HttpResponse> {
-    const fields = new URLSearchParams({ service: challenge.parameters.get('service') ?? '', scope: challenge.parameters.get('scope') ?? `repository:${access.path}:pull` });
-    const common = { connection: this.connection(realm, access.endpoint), signal };
-    const { credentials } = access;
-    if (credentials.kind === 'identity') {
-      const form = { grant_type: 'refresh_token', client_id: clientId, refresh_token: credentials.token };
-      for (const [name, value] of Object.entries(form)) fields.set(name, value);
-      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-      return this.#parts.transport.send({ method: 'POST', url: realm, headers, body: fields.toString(), ...common });
-    }
+  /** An identity token goes by POST, all else by GET. */
+  #ask(realm: URL, { challenge, access, signal }: { challenge: Challenge; access: Access; signal: AbortSignal }): Promise<Arrival> {
+    const fields = fieldsOf(challenge, access);
+    const { credentials, endpoint } = access;
     const url = new URL(realm);
-    for (const [name, value] of fields) url.searchParams.set(name, value);
-    const headers: Record<string, string> = credentials.kind === 'password' ? { authorization: basicHeader(credentials.username, credentials.password) } : {};
-    return this.#parts.transport.send({ method: 'GET', url, headers, ...common });
+    if (credentials.kind !== 'identity') {
+      for (const [name] of fields) url.searchParams.delete(name);
+      for (const [name, value] of fields) url.searchParams.append(name, value);
+    }
+    return followRedirects(url, (to, status) => {
+      const shown = isSameServer(url, to) ? credentials : anonymous;
+      const common = { url: to, connection: this.elsewhere(to, endpoint).connection, signal };
+      if (credentials.kind !== 'identity' || (status !== undefined && status <= 303)) return this.#parts.transport.send({ method: 'GET', headers: basicOf(shown), ...common });
+      if (shown.kind !== 'identity') throw new BerthError('registry', `the token service ${url.host} would have an identity token sent to ${to.host}`);
+      return this.#parts.transport.send({ method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: refreshForm(fields, shown.token), ...common });
+    });
   }
 
   #readToken(body: Uint8Array, host: string): Grant {
@@ -117,6 +122,23 @@ export class Authorizer {
     const now = this.#parts.clock.monotonicMs();
     for (const [key, { expiresAtMs }] of this.#grants) if (expiresAtMs <= now) this.#grants.delete(key);
   }
+}
+
+const basicOf = (credentials: Credentials): Record<string, string> => (credentials.kind === 'password' ? { authorization: basicHeader(credentials.username, credentials.password) } : {});
+
+/** What the registry wants its token service to be asked, and no more: some refuse a field that they do not know. A scope of several words is as many fields. */
+function fieldsOf({ parameters }: Challenge, { path }: Access): readonly (readonly [string, string])[] {
+  const service = parameters.get('service') ?? '';
+  const scopes = (parameters.get('scope') ?? '').split(' ').filter((scope) => scope !== '');
+  const wanted = scopes.length > 0 ? scopes : [`repository:${path}:pull`];
+  return [...(service === '' ? [] : [['service', service] as const]), ...wanted.map((scope) => ['scope', scope] as const)];
+}
+
+/** RFC 6749, section 6: there scopes are one field again. */
+function refreshForm(fields: readonly (readonly [string, string])[], token: string): string {
+  const form = new URLSearchParams({ grant_type: 'refresh_token', client_id: clientId, refresh_token: token });
+  for (const [name, value] of fields) form.set(name, name === 'scope' && form.has(name) ? `${form.get(name) ?? ''} ${value}` : value);
+  return form.toString();
 }
 
 function keyOf({ endpoint, path, credentials }: Access): string {

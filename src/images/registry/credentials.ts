@@ -11,6 +11,8 @@ export type Credentials =
   | { readonly kind: 'identity'; readonly token: string }
   | { readonly kind: 'bearer'; readonly token: string };
 
+export const anonymous: Credentials = { kind: 'anonymous' };
+
 /** `https://host/v1/`, `host:port` and the like → `host[:port]`, without a port that the scheme has by itself. */
 function hostOf(serverAddress: string): string {
   const withScheme = serverAddress.includes('://') ? serverAddress : `https://${serverAddress}`;
@@ -30,7 +32,7 @@ function isFor(auth: RegistryAuth, endpoint: Endpoint, registry: string): boolea
 export function choose({ username, password, identityToken, registryToken }: Omit<RegistryAuth, 'serverAddress'>): Credentials {
   if (registryToken !== '') return { kind: 'bearer', token: registryToken };
   if (identityToken !== '') return { kind: 'identity', token: identityToken };
-  return username === '' ? { kind: 'anonymous' } : { kind: 'password', username, password };
+  return username === '' ? anonymous : { kind: 'password', username, password };
 }
 
 /** What `endpoint` may see: the credentials given for a reference on `registry` if they are for it, else those of the settings. */

@@ -37,10 +37,10 @@ export interface Endpoint {
   readonly credentials: Credentials;
 }
 
-/** Which servers to ask for a registry, and how to connect to any other host that they send us to. */
+/** Which servers to ask for a registry, and how to speak to any other host that they send us to. */
 export interface EndpointResolver {
   /** In the order in which to ask. Looks at the settings anew; fails `precondition` when they cannot be used. */
   endpoints(host: string): Promise<readonly [Endpoint, ...Endpoint[]]>;
-  /** For a token service or storage that `endpoint` names. */
-  connection(url: URL, endpoint: Endpoint): Connection;
+  /** A token service, storage or another registry that `endpoint` sends us to. Its credentials are those that the settings have for it by name. */
+  elsewhere(url: URL, endpoint: Endpoint): Endpoint;
 }

@@ -113,9 +113,18 @@ test('another host of the registry is trusted with its authorities, and shown no
   write('one/r.example/hosts.toml', 'ca = "/ca.crt"\nclient = "/node.pem"\nskip_verify = true');
   const all = resolver({ 'set.example': { ...plain, ca: '/set.crt' } });
   const [endpoint] = await all.endpoints('r.example');
-  expect(all.connection(new URL('https://r.example:8443/token'), endpoint)).toBe(endpoint.connection);
-  expect(all.connection(new URL('https://other.example/token'), endpoint)).toMatchObject({ ca: ['/ca.crt'], clients: [], skipVerify: false });
-  expect(all.connection(new URL('https://set.example/token'), endpoint)).toMatchObject({ ca: ['/set.crt'] });
+  expect(all.elsewhere(new URL('https://r.example:8443/token'), endpoint).connection).toBe(endpoint.connection);
+  expect(all.elsewhere(new URL('https://other.example/token'), endpoint).connection).toMatchObject({ ca: ['/ca.crt'], clients: [], skipVerify: false });
+  expect(all.elsewhere(new URL('https://set.example/token'), endpoint).connection).toMatchObject({ ca: ['/set.crt'] });
+});
+
+test('another host is shown what the settings have for it, and never in the clear unless they say so', async () => {
+  const set = { ...plain, username: 'o', password: 'o' };
+  const all = resolver({ 'r.example': { ...plain, username: 'r', password: 'r', insecure: true }, 'other.example': set, 'plain.example': { ...set, insecure: true } });
+  const [endpoint] = await all.endpoints('r.example');
+  const shown = (url: string): string => all.elsewhere(new URL(url), endpoint).credentials.kind;
+  expect(['https://other.example/v2/', 'http://plain.example/v2/'].map(shown)).toEqual(['password', 'password']);
+  expect(['http://other.example/v2/', 'https://plain.example/', 'https://none.example/', 'http://r.example:5000/'].map(shown)).toEqual(['anonymous', 'anonymous', 'anonymous', 'anonymous']);
 });
 
 test('another host of the registry is reached by the same way', async () => {
@@ -123,8 +132,8 @@ test('another host of the registry is reached by the same way', async () => {
   const all = resolver({ 'set.example': { ...plain, clientCert: '/set.pem' } });
   const [endpoint] = await all.endpoints('r.example');
   const way = { proxy: 'http://proxy.example:3128/', dialTimeoutMs: 1000 };
-  expect(all.connection(new URL('https://other.example/token'), endpoint)).toMatchObject({ ...way, clients: [] });
-  expect(all.connection(new URL('https://set.example/token'), endpoint)).toMatchObject({ ...way, clients: [{ cert: '/set.pem' }] });
+  expect(all.elsewhere(new URL('https://other.example/token'), endpoint).connection).toMatchObject({ ...way, clients: [] });
+  expect(all.elsewhere(new URL('https://set.example/token'), endpoint).connection).toMatchObject({ ...way, clients: [{ cert: '/set.pem' }] });
 });
 
 test('a file that cannot be used is named, and so is what to do', async () => {

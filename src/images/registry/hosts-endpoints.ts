@@ -1,6 +1,7 @@
 import { isSameRegistry, registryServer } from '../../oci/docker-hub.ts';
 import type { HostFields, HostsFile } from '../../config/hosts-file.ts';
 import type { ConfiguredEndpoints } from './configured-endpoints.ts';
+import { anonymous } from './credentials.ts';
 import { plainConnection, type Connection, type Endpoint, type EndpointResolver } from './endpoint.ts';
 import type { HostsDirectory } from './hosts-directory.ts';
 
@@ -25,8 +26,16 @@ export class HostsEndpoints implements EndpointResolver {
     return fallback === undefined ? this.#configured.endpoints(host) : this.#listed(fallback, host, false);
   }
 
+  elsewhere(url: URL, endpoint: Endpoint): Endpoint {
+    const { host, origin } = url;
+    const connection = this.#connection(url, endpoint);
+    // What the settings have for a host that speaks TLS must not travel in the clear because someone says so.
+    const credentials = this.#configured.registry(host).origin === origin ? this.#configured.credentials(host) : anonymous;
+    return { host, origin, path: '/v2', connection, headers: {}, capabilities: endpoint.capabilities, isRegistry: false, namespace: undefined, credentials };
+  }
+
   /** Whatever a registry runs on its own host is reached as it is; others learn no client certificate, but the way to them is the same. */
-  connection(url: URL, { origin, connection }: Endpoint): Connection {
+  #connection(url: URL, { origin, connection }: Endpoint): Connection {
     if (url.hostname === new URL(origin).hostname) return connection;
     const { ca, dialTimeoutMs, proxy } = connection;
     // The settings have neither a proxy nor a timeout for one host.

@@ -1,5 +1,6 @@
 import { Authorizer, type Access } from './authorizer.ts';
 import type { HttpResponse, HttpTransport } from './http-transport.ts';
+import { followRedirects, isSameServer, type Arrival } from './redirects.ts';
 import { refusal, unreachable } from './registry-error.ts';
 
 export interface RegistryCall {
@@ -13,7 +14,8 @@ export interface RegistryCall {
   readonly signal: AbortSignal;
 }
 
-const maxRedirects = 5;
+/** What each server was shown, by origin. */
+type Shown = Map<string, string | undefined>;
 
 /** Sends authorized calls of the OCI distribution API to one server and follows its redirects. */
 export class RegistryClient {
@@ -29,8 +31,8 @@ export class RegistryClient {
   async call(call: RegistryCall, expected: readonly number[]): Promise<HttpResponse> {
     const { host } = call.access.endpoint;
     try {
-      const response = await this.#authorized(call);
-      if (!expected.includes(response.status)) throw await refusal(call.doing, host, response);
+      const { response, url } = await this.#authorized(call);
+      if (!expected.includes(response.status)) throw await refusal(call.doing, isSameServer(homeOf(call), url) ? host : `${host} redirects to ${url.host}, which`, response);
       return response;
     } catch (error) {
       call.signal.throwIfAborted();
@@ -38,54 +40,48 @@ export class RegistryClient {
     }
   }
 
-  async #authorized(call: RegistryCall): Promise<HttpResponse> {
-    const known = this.#authorizer.known(call.access);
-    const { response, isHome } = await this.#follow(call, known);
-    // Storage behind a redirect has no say in where credentials go.
-    if (response.status !== 401 || !isHome) return response;
-    const header = await this.#authorizer.answer(response, call.access, call.signal);
-    if (header === undefined || header === known) return response;
-    await response.discard();
-    return (await this.#follow(call, header)).response;
-  }
-
-  async #follow(call: RegistryCall, authorization: string | undefined): Promise<Followed> {
-    const { endpoint, path } = call.access;
-    let url = new URL(`${endpoint.origin}${endpoint.path}/${path}/${call.resource}`);
-    if (endpoint.namespace !== undefined) url.searchParams.set('ns', endpoint.namespace);
-    const authorized = { ...endpoint.headers, ...call.headers, ...(authorization === undefined ? {} : { authorization }) };
-    for (let hops = 0; ; hops += 1) {
-      // Storage behind a redirect has its own signature in the URL; it must not learn the registry's token.
-      const isHome = url.origin === new URL(endpoint.origin).origin;
-      const response = await this.#send(call, url, isHome ? authorized : call.headers);
-      const location = redirectOf(response);
-      if (location === undefined) return { response, isHome };
+  /** Each server on the way may demand authorization once: the registry, and another one that it redirects to. */
+  async #authorized(call: RegistryCall): Promise<Arrival> {
+    const answered = new Set<string>();
+    for (;;) {
+      const shown: Shown = new Map();
+      const arrival = await followRedirects(firstUrl(call), (url) => this.#send(call, url, shown));
+      const { response, url } = arrival;
+      if (response.status !== 401 || answered.has(url.origin)) return arrival;
+      answered.add(url.origin);
+      const header = await this.#authorizer.answer(response, this.#accessAt(call, url), call.signal);
+      if (header === undefined || header === shown.get(url.origin)) return arrival;
       await response.discard();
-      if (hops === maxRedirects) throw new Error('too many redirects');
-      url = nextUrl(url, location);
     }
   }
 
-  #send(call: RegistryCall, url: URL, headers: Readonly<Record<string, string>>): Promise<HttpResponse> {
-    const { endpoint } = call.access;
-    const connection = url.origin === new URL(endpoint.origin).origin ? endpoint.connection : this.#authorizer.connection(url, endpoint);
-    return this.#transport.send({ method: call.method, url, headers, connection, signal: call.signal });
+  #send(call: RegistryCall, url: URL, shown: Shown): Promise<HttpResponse> {
+    const access = this.#accessAt(call, url);
+    // Storage behind a redirect has its own signature in the URL; it must not learn the registry's token.
+    const authorization = this.#authorizer.known(access);
+    shown.set(url.origin, authorization);
+    const headers = { ...access.endpoint.headers, ...call.headers, ...(authorization === undefined ? {} : { authorization }) };
+    return this.#transport.send({ method: call.method, url, headers, connection: access.endpoint.connection, signal: call.signal });
+  }
+
+  /** Elsewhere nothing counts that was given for the registry: only what the settings have for that host. */
+  #accessAt(call: RegistryCall, url: URL): Access {
+    const { endpoint, path } = call.access;
+    if (isSameServer(homeOf(call), url)) return call.access;
+    const elsewhere = this.#authorizer.elsewhere(url, endpoint);
+    return { endpoint: elsewhere, path: repositoryIn(url) ?? path, credentials: elsewhere.credentials };
   }
 }
 
-interface Followed {
-  readonly response: HttpResponse;
-  /** The registry itself answered, and not a server that it redirects to. */
-  readonly isHome: boolean;
+const homeOf = ({ access }: RegistryCall): URL => new URL(access.endpoint.origin);
+
+function firstUrl({ access: { endpoint, path }, resource }: RegistryCall): URL {
+  const url = new URL(`${endpoint.origin}${endpoint.path}/${path}/${resource}`);
+  if (endpoint.namespace !== undefined) url.searchParams.set('ns', endpoint.namespace);
+  return url;
 }
 
-function redirectOf(response: HttpResponse): string | undefined {
-  return [301, 302, 303, 307, 308].includes(response.status) ? response.headers('location')[0] : undefined;
-}
-
-function nextUrl(from: URL, location: string): URL {
-  const to = new URL(location, from);
-  const isSafe = to.protocol === 'https:' || (to.protocol === 'http:' && from.protocol === 'http:');
-  if (!isSafe) throw new Error(`it redirects to an insecure address on ${to.host}`);
-  return to;
+/** Where another registry has the repository, by its API's addresses. */
+function repositoryIn({ pathname }: URL): string | undefined {
+  return /^\/v2\/(.+)\/(?:manifests|blobs)\/[^/]+$/.exec(pathname)?.[1];
 }

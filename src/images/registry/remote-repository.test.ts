@@ -9,6 +9,7 @@ import { parseReference } from '../../oci/reference.ts';
 import { Authorizer } from './authorizer.ts';
 import { ConfiguredEndpoints } from './configured-endpoints.ts';
 import { UndiciTransport } from './http-transport.ts';
+import { anonymous } from './credentials.ts';
 import { RegistryClient } from './registry-client.ts';
 import { RemoteRepository } from './remote-repository.ts';
 
@@ -36,7 +37,7 @@ beforeEach(async () => {
   transport = new UndiciTransport(2000);
   const insecure = { server: '', mirrors: [], insecure: true, ca: '', clientCert: '', clientKey: '', skipVerify: false, username: '', password: '', identityToken: '' };
   const endpoints = new ConfiguredEndpoints({ [host()]: insecure });
-  const authorizer = new Authorizer({ transport, clock: systemClock, connection: (_url, endpoint) => endpoint.connection });
+  const authorizer = new Authorizer({ transport, clock: systemClock, elsewhere: (_url, endpoint) => ({ ...endpoint, credentials: anonymous }) });
   const log = { warn: () => undefined };
   repository = new RemoteRepository({ client: new RegistryClient(transport, authorizer), log }, { reference: parseReference(`${host()}/app:tag`, ''), auth, endpoints: endpoints.endpoints(host()) });
 });
