@@ -77,7 +77,7 @@ test('folders form no cycle', () => {
   expect(cycles).toEqual([]);
 });
 
-const oneSite = ['@grpc/grpc-js', '@grpc/proto-loader', 'prom-client', 'bottleneck', '@opentelemetry/api', 'undici', 'ws', 'pino', 'smol-toml'];
+const oneSite = ['@grpc/grpc-js', '@grpc/proto-loader', 'prom-client', '@opentelemetry/api', 'undici', 'ws', 'pino', 'smol-toml'];
 
 test.each(oneSite)('%s is imported in at most one folder of the daemon', (name) => {
   const sites = new Set(sources.filter((file) => !clients.has(folderOf(file)) && specifiers(file).includes(name)).map(folderOf));

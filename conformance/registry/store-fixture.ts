@@ -69,6 +69,7 @@ export class StoreFixture {
         maxConcurrentDownloads: 3,
         maxConcurrentPulls: 5,
         progressTimeoutMs: 5000,
+        minRate: 1024,
         discardUnpackedLayers: true,
         pinned: [],
         ...change,

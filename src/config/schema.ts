@@ -57,6 +57,7 @@ export const schema = table({
     maxConcurrentDownloads: integer(4, { min: 1, max: 64 }),
     maxConcurrentPulls: integer(8, { min: 1, max: 256 }),
     progressTimeout: duration(300_000),
+    minRate: integer(1024, { min: 0, max: 1 << 30 }),
     discardUnpackedLayers: flag(false),
     pinned: listOf(text(''), []),
   }),

@@ -17,7 +17,7 @@ import type { Container } from './model/container.ts';
 import type { Pod } from './model/pod.ts';
 import { oomFloor } from './oom-floor.ts';
 import { EnginePaths } from './paths.ts';
-import { Places } from './places.ts';
+import { Places } from '../lib/places.ts';
 import { PluginLedger } from './plugins/plugin-ledger.ts';
 import { PodStore } from './pods/pod-store.ts';
 import { Selinux } from './selinux/selinux.ts';

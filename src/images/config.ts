@@ -34,6 +34,8 @@ export interface ImagesConfig {
   readonly maxConcurrentDownloads: number;
   /** Pulls that work at the same time; the others wait. */
   readonly maxConcurrentPulls: number;
+  /** Bytes a second below which a download is given up, over the progress timeout; 0: never. */
+  readonly minRate: number;
   /** A request in which no byte moves for this long is given up and tried again. */
   readonly progressTimeoutMs: number;
   /** Drop layer blobs once they are unpacked. */

@@ -43,7 +43,7 @@ export interface ImageServiceInit {
 /** Opens the image store under the state root and reads what it holds. */
 export async function openImageService(init: ImageServiceInit): Promise<ImageStore> {
   const components = createComponents(init);
-  const transport = new UndiciTransport(init.config.progressTimeoutMs);
+  const transport = new UndiciTransport({ bytesPerSecond: init.config.minRate, windowMs: init.config.progressTimeoutMs });
   const open = createRemote(init, transport);
   const collector = new Collector(components);
   const puller = new Puller({ components, collector, config: init.config, open });

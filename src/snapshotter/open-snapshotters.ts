@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
-import { createLimit, type Limit } from '../lib/limit.ts';
+import { Places } from '../lib/places.ts';
 import type { Log } from '../lib/log.ts';
 import type { Agent } from '../native/port.ts';
 import type { StateStore } from '../state/port.ts';
@@ -51,15 +51,15 @@ export function openNative(components: SnapshotterComponents, { stateRoot }: Pic
 }
 
 /** Deleting is disk work that nobody waits for: it leaves the agent's other workers for trees to those who do wait. */
-function oneRemoval(): Limit {
-  return createLimit(1);
+function oneRemoval(): Places {
+  return new Places(1);
 }
 
-function openStore({ state, agent, clock, log }: StoreComponents, { root, prefix }: { readonly root: string; readonly prefix: string }, removal: Limit): StoredParts {
+function openStore({ state, agent, clock, log }: StoreComponents, { root, prefix }: { readonly root: string; readonly prefix: string }, removal: Places): StoredParts {
   const dirs = new SnapshotDirs(root);
   const table = new SnapshotTable(state, prefix);
   table.load(new Set(dirs.numbers()));
-  return { table, dirs, removals: new Removals({ agent, log, dirs, limit: removal }), agent, clock, log };
+  return { table, dirs, removals: new Removals({ agent, log, dirs, places: removal }), agent, clock, log };
 }
 
 function mountOptions(volatile: boolean): OverlayOptions {

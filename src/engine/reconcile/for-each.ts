@@ -1,5 +1,5 @@
 import type { EngineParts } from '../parts.ts';
-import { Places } from '../places.ts';
+import { Places } from '../../lib/places.ts';
 
 const atOnce = 32;
 

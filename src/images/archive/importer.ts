@@ -1,5 +1,5 @@
 import { BerthError } from '../../lib/errors.ts';
-import { createLimit } from '../../lib/limit.ts';
+import { Places } from '../../lib/places.ts';
 import { formatReference, parseReference, repositoryOf, type Reference } from '../../oci/reference.ts';
 import type { SnapshotterName } from '../../snapshotter/port.ts';
 import type { Collector } from '../collect/collector.ts';
@@ -51,7 +51,7 @@ export class Importer {
     const what = names[0] === undefined ? `${name} in ${path}` : formatReference(names[0]);
     const plan = await resolveImage({ source, content: parts.content, node: parts.node, what, signal }, name);
     // One file is read at a time anyway.
-    const context = { parts, snapshotter: parts.snapshotters.of(defaultSnapshotter), source, downloads: createLimit(1), progress: new ProgressTracker(parts.clock), signal };
+    const context = { parts, snapshotter: parts.snapshotters.of(defaultSnapshotter), source, downloads: new Places(1), progress: new ProgressTracker(parts.clock), signal };
     return installImage(context, plan, {
       tags: names.flatMap((reference) => (reference.tag === undefined ? [] : [formatReference(reference)])),
       digests: digestNames(names, plan.target),

@@ -42,7 +42,7 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
-  transport = new UndiciTransport(2000);
+  transport = new UndiciTransport({ bytesPerSecond: 0, windowMs: 2000 });
 });
 afterEach(async () => {
   await transport.close();

@@ -1,5 +1,5 @@
 import { BerthError } from '../../lib/errors.ts';
-import type { Limit } from '../../lib/limit.ts';
+import type { Places } from '../../lib/places.ts';
 import type { ImageComponents } from '../components.ts';
 import type { BlobSource } from '../content/blob-source.ts';
 import { fetchBlob } from '../content/fetch-blob.ts';
@@ -13,7 +13,7 @@ export interface InstallContext {
   /** Where the layers' snapshots are made. */
   readonly snapshotter: Snapshotter;
   readonly source: BlobSource;
-  readonly downloads: Limit;
+  readonly downloads: Places;
   readonly progress: ProgressTracker;
   readonly signal: AbortSignal;
 }

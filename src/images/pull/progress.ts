@@ -34,6 +34,11 @@ export class ProgressTracker {
     return { phase: this.#phase, layers: this.#layers.map((layer) => ({ ...layer })) };
   }
 
+  /** Of all layers together. */
+  get doneBytes(): number {
+    return this.#layers.reduce((sum, { doneBytes }) => sum + doneBytes, 0);
+  }
+
   enter(phase: PullProgress['phase']): void {
     if (this.#phase === phase) return;
     this.#phase = phase;

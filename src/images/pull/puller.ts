@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError, isKind } from '../../lib/errors.ts';
-import { createLimit, type Limit } from '../../lib/limit.ts';
+import { Places } from '../../lib/places.ts';
 import { formatReference, parseReference, repositoryOf, type Reference } from '../../oci/reference.ts';
 import type { SnapshotterName } from '../../snapshotter/port.ts';
 import type { Collector } from '../collect/collector.ts';
@@ -14,6 +14,7 @@ import { RegistryError } from '../registry/registry-error.ts';
 import type { RemoteRepository } from '../registry/remote-repository.ts';
 import { installImage } from './install-image.ts';
 import { ProgressTracker } from './progress.ts';
+import { PullPlaces } from './pull-places.ts';
 import { resolveImage } from './resolve-image.ts';
 import { SharedWork } from './shared-work.ts';
 
@@ -21,7 +22,7 @@ export interface PullerParts {
   readonly components: ImageComponents;
   readonly collector: Collector;
   readonly open: (reference: Reference, auth: RegistryAuth | undefined) => Promise<RemoteRepository>;
-  readonly config: Pick<ImagesConfig, 'defaultRegistry' | 'defaultSnapshotter' | 'maxConcurrentDownloads' | 'maxConcurrentPulls'>;
+  readonly config: Pick<ImagesConfig, 'defaultRegistry' | 'defaultSnapshotter' | 'maxConcurrentDownloads' | 'maxConcurrentPulls' | 'minRate'>;
 }
 
 interface RunningPull {
@@ -35,13 +36,13 @@ const shutdownMs = 2000;
 /** Pulls images from registries. */
 export class Puller {
   readonly #parts: PullerParts;
-  readonly #places: Limit;
+  readonly #places: PullPlaces;
   readonly #shared = new SharedWork<Image>();
   readonly #running = new Map<string, RunningPull>();
 
   constructor(parts: PullerParts) {
     this.#parts = parts;
-    this.#places = createLimit(parts.config.maxConcurrentPulls);
+    this.#places = new PullPlaces({ places: parts.config.maxConcurrentPulls, minRate: parts.config.minRate });
   }
 
   async pull({ reference: text, auth, snapshotter = this.#parts.config.defaultSnapshotter, onProgress }: PullRequest, signal: AbortSignal | undefined): Promise<Image> {
@@ -75,7 +76,7 @@ export class Puller {
     let outcome: PullOutcome = 'failed';
     this.#running.set(key, entry);
     try {
-      const image = await this.#places.run(() => this.#work(job, signal), signal);
+      const image = await this.#places.run({ registry: job.reference.host, tracker: job.tracker }, () => this.#work(job, signal), signal);
       outcome = 'ok';
       return image;
     } catch (error) {
@@ -113,7 +114,7 @@ export class Puller {
     const { components: parts, collector, config } = this.#parts;
     const what = formatReference(reference);
     const plan = await resolveImage({ source, content: parts.content, node: parts.node, what, signal }, reference.digest ?? reference.tag);
-    const [downloads, snapshotter] = [createLimit(config.maxConcurrentDownloads), parts.snapshotters.of(unpackWith)];
+    const [downloads, snapshotter] = [new Places(config.maxConcurrentDownloads), parts.snapshotters.of(unpackWith)];
     const names = {
       tags: reference.tag === undefined ? [] : [what],
       digests: [`${repositoryOf(reference)}@${plan.target}`],
@@ -144,14 +145,14 @@ function withName(error: unknown, what: string): unknown {
   return new BerthError(error.kind, `cannot pull ${what}: ${error.message}`, { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
 }
 
-/** Statuses of servers that have no HEAD; others are real answers. */
-const withoutHead = new Set([400, 405, 501]);
+/** Servers that have no HEAD refuse it in several ways, and none says why: the answer to GET counts. What another try may mend is no refusal. */
+const isRefusal = (error: unknown): boolean => error instanceof RegistryError && error.status !== 0 && (!error.transient || error.status === 501);
 
 async function headOf(repository: RemoteRepository, reference: Reference, signal: AbortSignal): Promise<string | undefined> {
   try {
     return await repository.headManifest(reference.digest ?? reference.tag, signal);
   } catch (error) {
-    if (error instanceof RegistryError && withoutHead.has(error.status)) return undefined;
+    if (isRefusal(error)) return undefined;
     throw error;
   }
 }

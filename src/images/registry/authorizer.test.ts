@@ -34,7 +34,7 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
-  transport = new UndiciTransport(2000);
+  transport = new UndiciTransport({ bytesPerSecond: 0, windowMs: 2000 });
   authorizer = new Authorizer({ transport, clock: { nowNs: () => 0n, monotonicMs: () => nowMs }, elsewhere: (_url, endpoint) => endpoint });
 });
 afterEach(async () => {

@@ -1,6 +1,7 @@
 import { request } from 'undici';
 import { Dispatchers } from './dispatchers.ts';
 import type { Connection } from './endpoint.ts';
+import { atLeast, type LeastRate } from './least-rate.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST';
@@ -15,7 +16,7 @@ export interface HttpResponse {
   readonly status: number;
   /** Repeated headers come as one entry each. */
   headers(name: string): readonly string[];
-  /** Must be read to its end, left by `break`, or given to discard(). */
+  /** Must be read to its end, left by `break`, or given to discard(). Fails TooSlow when it drips. */
   readonly body: AsyncIterable<Uint8Array>;
   discard(): Promise<void>;
 }
@@ -27,6 +28,8 @@ export interface HttpTransport {
 }
 
 const userAgent = 'berth';
+const maxUnwantedBytes = 64 * 1024;
+const maxUnwantedMs = 1000;
 
 function valuesOf(header: string | string[] | undefined): readonly string[] {
   if (header === undefined) return [];
@@ -36,9 +39,12 @@ function valuesOf(header: string | string[] | undefined): readonly string[] {
 /** Speaks HTTP with undici, one connection pool per way to connect. */
 export class UndiciTransport implements HttpTransport {
   readonly #dispatchers: Dispatchers;
+  readonly #leastRate: LeastRate;
 
-  constructor(progressTimeoutMs: number, environment: Readonly<Record<string, string | undefined>> = process.env) {
-    this.#dispatchers = new Dispatchers(progressTimeoutMs, environment);
+  /** A peer that sends nothing at all for the window is given up, too. */
+  constructor(leastRate: LeastRate, environment: Readonly<Record<string, string | undefined>> = process.env) {
+    this.#leastRate = leastRate;
+    this.#dispatchers = new Dispatchers(leastRate.windowMs, environment);
   }
 
   async send({ url, method, headers, body, connection, signal }: HttpRequest): Promise<HttpResponse> {
@@ -47,8 +53,9 @@ export class UndiciTransport implements HttpTransport {
     return {
       status: response.statusCode,
       headers: (name) => valuesOf(response.headers[name]),
-      body: response.body,
-      discard: () => response.body.dump(),
+      body: atLeast(response.body, this.#leastRate),
+      // What nobody wants is not waited for: past these the connection is closed instead.
+      discard: () => response.body.dump({ limit: maxUnwantedBytes, signal: AbortSignal.timeout(maxUnwantedMs) }).catch(() => undefined),
     };
   }
 

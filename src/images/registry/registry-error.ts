@@ -100,9 +100,11 @@ async function describeBody(response: HttpResponse): Promise<string> {
   }
 }
 
+/** Seconds, or the date at which to come again (RFC 9110, section 10.2.3). */
 function retryAfter(response: HttpResponse): number {
-  const seconds = Number(response.headers('retry-after')[0] ?? '0');
-  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0;
+  const given = response.headers('retry-after')[0] ?? '';
+  const delayMs = /^\d+$/.test(given) ? Number(given) * 1000 : Date.parse(given) - Date.now();
+  return Number.isFinite(delayMs) && delayMs > 0 ? delayMs : 0;
 }
 
 const hints: Readonly<Record<number, string>> = {

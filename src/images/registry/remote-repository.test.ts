@@ -34,7 +34,7 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
-  transport = new UndiciTransport(2000);
+  transport = new UndiciTransport({ bytesPerSecond: 0, windowMs: 2000 });
   const insecure = { server: '', mirrors: [], insecure: true, ca: '', clientCert: '', clientKey: '', skipVerify: false, username: '', password: '', identityToken: '' };
   const endpoints = new ConfiguredEndpoints({ [host()]: insecure });
   const authorizer = new Authorizer({ transport, clock: systemClock, elsewhere: (_url, endpoint) => ({ ...endpoint, credentials: anonymous }) });

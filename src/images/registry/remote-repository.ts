@@ -10,6 +10,7 @@ import type { RegistryAuth } from '../port.ts';
 import { credentialsFor } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HttpResponse } from './http-transport.ts';
+import { TooSlow } from './least-rate.ts';
 import type { RegistryCall, RegistryClient } from './registry-client.ts';
 import { alsoTried, readBody, RegistryError, unreachable } from './registry-error.ts';
 
@@ -96,7 +97,7 @@ export class RemoteRepository implements BlobSource {
       return await readBody(response, maxManifestBytes, `manifest of ${reference}`);
     } catch (error) {
       signal.throwIfAborted();
-      throw unreachable(this.#doing, endpoint.host, error);
+      throw this.#broken(error, endpoint);
     }
   }
 
@@ -106,8 +107,15 @@ export class RemoteRepository implements BlobSource {
       yield* response.body;
     } catch (error) {
       signal.throwIfAborted();
-      throw unreachable(this.#doing, endpoint.host, error);
+      throw this.#broken(error, endpoint);
     }
+  }
+
+  /** A mirror that drips is not asked again: the next server goes on where it was. */
+  #broken(error: unknown, endpoint: Endpoint): BerthError {
+    if (!(error instanceof TooSlow) || endpoint === this.#endpoints.at(-1)) return unreachable(this.#doing, endpoint.host, error);
+    this.#down.add(endpoint);
+    return new RegistryError(`cannot ${this.#doing}: ${endpoint.host}: ${error.message}`, { status: 0, cause: error });
   }
 
   async #ask(ask: Ask): Promise<{ readonly response: HttpResponse; readonly endpoint: Endpoint }> {

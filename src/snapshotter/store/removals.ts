@@ -1,4 +1,4 @@
-import type { Limit } from '../../lib/limit.ts';
+import type { Places } from '../../lib/places.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Agent } from '../../native/port.ts';
 import type { SnapshotDirs } from './snapshot-dirs.ts';
@@ -8,14 +8,14 @@ export class Removals {
   readonly #agent: Pick<Agent, 'removeTree'>;
   readonly #log: Pick<Log, 'warn'>;
   readonly #dirs: SnapshotDirs;
-  readonly #limit: Limit;
+  readonly #places: Places;
   readonly #running = new Map<number, Promise<void>>();
 
-  constructor(components: { readonly agent: Pick<Agent, 'removeTree'>; readonly log: Pick<Log, 'warn'>; readonly dirs: SnapshotDirs; readonly limit: Limit }) {
+  constructor(components: { readonly agent: Pick<Agent, 'removeTree'>; readonly log: Pick<Log, 'warn'>; readonly dirs: SnapshotDirs; readonly places: Places }) {
     this.#agent = components.agent;
     this.#log = components.log;
     this.#dirs = components.dirs;
-    this.#limit = components.limit;
+    this.#places = components.places;
   }
 
   start(dir: number): void {
@@ -35,7 +35,7 @@ export class Removals {
   async #remove(dir: number): Promise<void> {
     const path = this.#dirs.path(dir);
     try {
-      await this.#limit.run(() => this.#agent.removeTree(path));
+      await this.#places.run(() => this.#agent.removeTree(path));
     } catch (err) {
       this.#log.warn({ path, err }, 'a removed snapshot still has its files; the next cleanup tries again');
     }

@@ -1,8 +1,8 @@
-import { abortable } from '../lib/keyed-mutex.ts';
+import { abortable } from './keyed-mutex.ts';
 
 /**
  * A fixed number of places for work, taken first come, first served. A free one is taken without a turn of the event loop,
- * which is what a start pays for lib's Limit.
+ * which a container's start would pay for.
  */
 export class Places {
   readonly #waiting = new Set<PromiseWithResolvers<void>>();
@@ -12,15 +12,23 @@ export class Places {
     this.#free = count;
   }
 
-  /** Rejects with the signal's reason if it aborts while waiting; running work has to heed the signal itself. */
-  async run<Result>(work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+  /**
+   * Rejects with the signal's reason if it aborts while waiting; running work has to heed the signal itself, and may give
+   * its place up before it ends.
+   */
+  async run<Result>(work: (giveUp: () => void) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     signal?.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
     else await this.#turn(signal);
+    let held = true;
+    const giveUp = (): void => {
+      if (held) this.#pass();
+      held = false;
+    };
     try {
-      return await work();
+      return await work(giveUp);
     } finally {
-      this.#pass();
+      giveUp();
     }
   }
 
