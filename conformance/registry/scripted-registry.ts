@@ -73,9 +73,14 @@ export class ScriptedRegistry implements AsyncDisposable {
     if (!(await this.#quirk(visit, response))) this.#serve(visit, response);
   }
 
-  #serve({ path }: Visit, response: ServerResponse): void {
+  /** What it has at a path of the API. */
+  at(path: string): Blob | undefined {
     const [, repository = '', kind = '', name = ''] = /^\/v2\/(.+)\/(manifests|blobs)\/([^?]+)/.exec(path) ?? [];
-    const found = kind === 'blobs' ? this.#blobs.get(name) : this.#manifests.get(`${repository} ${name}`);
+    return kind === 'blobs' ? this.#blobs.get(name) : this.#manifests.get(`${repository} ${name}`);
+  }
+
+  #serve({ path }: Visit, response: ServerResponse): void {
+    const found = this.at(path);
     if (found === undefined) response.writeHead(404, { 'content-type': 'application/json' }).end('{"errors":[{"code":"UNKNOWN"}]}');
     else response.writeHead(200, { 'content-type': found.descriptor.mediaType, 'content-length': found.bytes.byteLength, 'docker-content-digest': found.descriptor.digest }).end(found.bytes);
   }

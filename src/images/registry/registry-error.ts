@@ -1,6 +1,7 @@
 import { BerthError, type ErrorKind } from '../../lib/errors.ts';
 import { asObject, listField, parseJsonObject, stringField } from '../../lib/json-fields.ts';
 import type { HttpResponse } from './http-transport.ts';
+import { TooSlow } from './least-rate.ts';
 
 export interface RegistryErrorDetail {
   /** HTTP status; 0 when there was no answer. */
@@ -54,9 +55,9 @@ function hintFor(code: string, host: string): string | undefined {
 
 /** No answer came, or the answer broke off. `doing` reads as in "cannot <doing>". */
 export function unreachable(doing: string, host: string, cause: unknown): BerthError {
-  if (cause instanceof BerthError) return cause;
+  if (cause instanceof BerthError && !(cause instanceof TooSlow)) return cause;
   const text = `cannot ${doing}: ${host}: ${describeCause(cause)}`;
-  const hint = hintFor(codeOf(cause), host);
+  const hint = cause instanceof TooSlow ? cause.hint : hintFor(codeOf(cause), host);
   if (hint !== undefined) return new BerthError('registry', text, { cause, hint });
   return new RegistryError(text, { status: 0, cause });
 }

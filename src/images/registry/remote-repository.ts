@@ -115,7 +115,7 @@ export class RemoteRepository implements BlobSource {
   #broken(error: unknown, endpoint: Endpoint): BerthError {
     if (!(error instanceof TooSlow) || endpoint === this.#endpoints.at(-1)) return unreachable(this.#doing, endpoint.host, error);
     this.#down.add(endpoint);
-    return new RegistryError(`cannot ${this.#doing}: ${endpoint.host}: ${error.message}`, { status: 0, cause: error });
+    return new RegistryError(error.message, { status: 0, cause: error });
   }
 
   async #ask(ask: Ask): Promise<{ readonly response: HttpResponse; readonly endpoint: Endpoint }> {
