@@ -61,7 +61,7 @@ export interface ImageService {
   find(reference: string): Image | undefined;
   /** An image's whole config as its author wrote it: JSON. undefined when it is not on disk any more. */
   configDocument(id: ImageId): Promise<Uint8Array | undefined>;
-  /** Makes the image's layers there for a snapshotter, from kept blobs where it was pulled for another; fails `precondition` without those. */
+  /** Makes the image's layers there for a snapshotter, from kept blobs where it was pulled for another or has lost some; fails `precondition` without those. */
   unpack(id: ImageId, snapshotter: SnapshotterName, signal?: AbortSignal): Promise<void>;
   /** Removes the image with all its tags. Unknown is success. Snapshots in use stay until they are free. */
   remove(reference: string): Promise<void>;

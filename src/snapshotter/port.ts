@@ -33,10 +33,12 @@ export interface Snapshotter {
   prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, idShift?: number): Promise<readonly FilesystemMount[]>;
   /** The directory that unpack writes into, and those of the parents, topmost first. Only for active snapshots. */
   layerDirs(key: SnapshotKey): { readonly dir: string; readonly parents: readonly string[] };
-  /** Turns the active snapshot `from` into the committed one `key`. `usage` is what unpack measured. */
+  /** Turns the active snapshot `from` into the committed one `key`, or into what `key` should be if that has lost its files. `usage` is what unpack measured. */
   commit(from: SnapshotKey, key: SnapshotKey, usage: Usage): Promise<void>;
   mounts(key: SnapshotKey): readonly FilesystemMount[];
   stat(key: SnapshotKey): SnapshotInfo | undefined;
+  /** Whether the snapshot is there and its own files are, as far as a look at its directory shows; those of its parents are not looked at. */
+  isWhole(key: SnapshotKey): boolean;
   list(): readonly SnapshotInfo[];
   /** Active snapshots are walked; the answer may be a few seconds old. */
   usage(key: SnapshotKey, signal?: AbortSignal): Promise<Usage>;

@@ -42,6 +42,10 @@ export class SnapshotterSet implements Snapshotters {
     return this.#with(key).stat(key);
   }
 
+  isWhole(key: SnapshotKey): boolean {
+    return this.all.some((each) => each.isWhole(key));
+  }
+
   list(): readonly SnapshotInfo[] {
     return this.all.flatMap((each) => each.list());
   }

@@ -41,6 +41,10 @@ export class FakeSnapshotter implements Snapshotters {
     return this.snapshots.get(key);
   }
 
+  isWhole(key: SnapshotKey): boolean {
+    return this.snapshots.has(key);
+  }
+
   list(): readonly SnapshotInfo[] {
     return [...this.snapshots.values()];
   }

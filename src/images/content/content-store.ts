@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
@@ -52,6 +54,17 @@ export class ContentStore {
     if (bytes === undefined || digestOf(bytes) === digest) return bytes;
     await this.remove(digest);
     return undefined;
+  }
+
+  /** Looks whether content is what its name says, and removes it if not. Returns whether it was. */
+  async verify(digest: Digest): Promise<boolean> {
+    const path = await this.locate(digest);
+    if (path === undefined) return false;
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Uint8Array);
+    if (`sha256:${hash.digest('hex')}` === digest) return true;
+    await this.remove(digest);
+    return false;
   }
 
   /** Writes small content durably. */

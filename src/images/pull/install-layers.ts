@@ -48,7 +48,7 @@ class LayerWork {
 
   async run(): Promise<void> {
     const { snapshotter, parts } = this.#context;
-    const wanted = this.#plan.layers.filter(({ snapshot }) => !parts.discardUnpackedLayers || snapshotter.stat(snapshot) === undefined);
+    const wanted = this.#plan.layers.filter(({ snapshot }) => !parts.discardUnpackedLayers || !snapshotter.isWhole(snapshot));
     if (wanted.length > 0) this.#context.progress.enter('downloading');
     this.#unpacked = this.#unpackAll();
     await Promise.all([...wanted.map((layer) => this.#fetch(layer)), this.#unpacked]);
@@ -67,13 +67,27 @@ class LayerWork {
     }
   }
 
+  /** A layer that was kept may have rotted on disk: then, and only then, it comes once more. */
+  async #unpack(layer: LayerPlan): Promise<void> {
+    const { parts: { content, blobLocks }, signal } = this.#context;
+    const { digest } = layer.descriptor;
+    try {
+      await this.#make(layer);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!this.#fetches.has(layer) || (await blobLocks.run(digest, () => content.verify(digest), signal))) throw error;
+      this.#fetches.delete(layer);
+      await this.#make(layer);
+    }
+  }
+
   /**
    * Whoever comes second finds the snapshot made. The layer comes before its lock is taken: a server that sends it slowly
    * must not hold up those who have it from another.
    */
-  async #unpack(layer: LayerPlan): Promise<void> {
+  async #make(layer: LayerPlan): Promise<void> {
     const { parts, snapshotter, progress, signal } = this.#context;
-    const isMade = (): boolean => snapshotter.stat(layer.snapshot) !== undefined;
+    const isMade = (): boolean => snapshotter.isWhole(layer.snapshot);
     if (await parts.layerLocks.run(layer.snapshot, async () => isMade(), signal)) return;
     const blob = await this.#fetch(layer);
     const make = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError, isKind } from '../../lib/errors.ts';
 import { Places } from '../../lib/places.ts';
+import { chainIds } from '../../oci/digest.ts';
 import { formatReference, parseReference, repositoryOf, type Reference } from '../../oci/reference.ts';
 import type { SnapshotterName } from '../../snapshotter/port.ts';
 import type { Collector } from '../collect/collector.ts';
@@ -101,13 +102,20 @@ export class Puller {
    * asked in any case, since the caller's credentials may not be good for the image.
    */
   async #ifUnchanged({ reference, snapshotter }: PullJob, repository: RemoteRepository, signal: AbortSignal): Promise<Image | undefined> {
-    const { catalog, snapshotters } = this.#parts.components;
+    const { catalog } = this.#parts.components;
     if (catalog.find(formatReference(reference)) === undefined) return undefined;
     const digest = await withRetry(() => headOf(repository, reference, signal), signal);
     const image = digest === undefined ? undefined : catalog.find(`${repositoryOf(reference)}@${digest}`);
     const isTagged = reference.tag === undefined || image?.repoTags.includes(formatReference(reference)) === true;
-    const isUnpacked = image?.topSnapshot === undefined || snapshotters.of(snapshotter).stat(image.topSnapshot) !== undefined;
-    return isTagged && isUnpacked ? image : undefined;
+    return isTagged && image !== undefined && (await this.#isWhole(image, snapshotter)) ? image : undefined;
+  }
+
+  /** Whether all is still there that the image was made of; what is not comes with the pull. */
+  async #isWhole({ id, layers }: Image, name: SnapshotterName): Promise<boolean> {
+    const { catalog, content, snapshotters, discardUnpackedLayers } = this.#parts.components;
+    const kept = [...(catalog.record(id)?.documents ?? []), ...(discardUnpackedLayers ? [] : layers.map(({ digest }) => digest))];
+    const blobs = await Promise.all(kept.map((digest) => content.locate(digest)));
+    return !blobs.includes(undefined) && chainIds(layers.map(({ diffId }) => diffId)).every((key) => snapshotters.of(name).isWhole(key));
   }
 
   async #install({ reference, auth, snapshotter: unpackWith, tracker }: PullJob, source: RemoteRepository, signal: AbortSignal): Promise<Image> {

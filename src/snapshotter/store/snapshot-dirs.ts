@@ -31,6 +31,15 @@ export class SnapshotDirs {
     return join(this.root, String(dir), 'work');
   }
 
+  /** Whether nothing is in `fs`, or no such directory is there. */
+  isEmpty(dir: number): boolean {
+    try {
+      return readdirSync(this.fs(dir)).length === 0;
+    } catch {
+      return true;
+    }
+  }
+
   /** Where a layer is unpacked that is not to be seen yet. */
   layer(dir: number): string {
     return join(this.root, String(dir), 'layer');

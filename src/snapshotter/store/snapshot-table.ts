@@ -70,13 +70,15 @@ export class SnapshotTable {
     this.#remember(snapshot);
   }
 
-  /** Puts `next` in the place of `previous`. */
+  /** Puts `next` in the place of `previous`, and of the one that had its key. */
   replace(previous: Snapshot, next: Snapshot): void {
     this.#state.transaction(() => {
       this.#state.delete('snapshot', this.#id(previous.info.key), durabilityOf(previous));
       this.#state.put('snapshot', this.#id(next.info.key), toRecord(next), durabilityOf(next));
     });
     this.#forget(previous);
+    const replaced = this.get(next.info.key);
+    if (replaced !== undefined) this.#forget(replaced);
     this.#remember(next);
   }
 

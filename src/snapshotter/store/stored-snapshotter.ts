@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Clock } from '../../lib/clock.ts';
 import { BerthError } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
@@ -38,6 +39,15 @@ export abstract class StoredSnapshotter<Parts extends StoredParts = StoredParts>
 
   stat(key: SnapshotKey): SnapshotInfo | undefined {
     return this.parts.table.get(key)?.info;
+  }
+
+  isWhole(key: SnapshotKey): boolean {
+    const { table, dirs } = this.parts;
+    const snapshot = table.get(key);
+    if (snapshot === undefined) return false;
+    // The root is an inode, too; a layer of nothing else is whole without a file.
+    const hasFiles = (snapshot.info.usage?.inodes ?? 0) > 1;
+    return hasFiles ? !dirs.isEmpty(snapshot.dir) : existsSync(dirs.fs(snapshot.dir));
   }
 
   list(): readonly SnapshotInfo[] {
@@ -100,14 +110,20 @@ export abstract class StoredSnapshotter<Parts extends StoredParts = StoredParts>
   /** Makes the active snapshot a committed one once `finish` has readied its directory. */
   protected async commitAfter(from: SnapshotKey, key: SnapshotKey, finish: (snapshot: Snapshot) => Promise<Usage>): Promise<void> {
     const { table, dirs } = this.parts;
-    table.requireFree(key);
+    this.#requireRoom(key);
     const usage = await finish(this.active(from));
     await dirs.sync(this.active(from).dir);
     // Both may have changed while the disk was waited for.
-    table.requireFree(key);
+    this.#requireRoom(key);
     const snapshot = this.active(from);
+    // The directory of one that had lost its files may still be mounted somewhere; cleanup() looks.
     table.replace(snapshot, { dir: snapshot.dir, info: { ...snapshot.info, key, kind: 'committed', usage } });
     this.#usage.forget(from);
+  }
+
+  /** @throws BerthError `already-exists` unless the key is free, or that of a snapshot that has lost its files. */
+  #requireRoom(key: SnapshotKey): void {
+    if (this.stat(key)?.kind !== 'committed' || this.isWhole(key)) this.parts.table.requireFree(key);
   }
 
   /** @throws BerthError `not-found`, or `precondition` for a committed one. */
