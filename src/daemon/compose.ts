@@ -7,8 +7,7 @@ import { ReadyGate } from '../cri/ready-gate.ts';
 import { CriServer } from '../cri/server.ts';
 import { DebugServer } from '../debug/debug-server.ts';
 import { createEngine, type RunningEngine } from '../engine/engine.ts';
-import { openImageService } from '../images/image-service.ts';
-import type { ImageService } from '../images/port.ts';
+import { openImageService, type ImageStore } from '../images/image-service.ts';
 import { systemClock as clock } from '../lib/clock.ts';
 import { readHostFacts } from '../lib/host-facts.ts';
 import { collectFrom } from '../metrics/collect.ts';
@@ -51,7 +50,7 @@ interface Drivers {
   readonly agent: Agent;
   readonly state: StateStore;
   readonly snapshotter: Snapshotters;
-  readonly images: ImageService;
+  readonly images: ImageStore;
   readonly shims: ShimLauncher;
   readonly network: Network;
 }
@@ -62,6 +61,8 @@ export interface Composition {
   readonly metrics: Metrics;
   /** Closed at first. */
   readonly gate: ReadyGate;
+  readonly images: ImageStore;
+  readonly streaming: StreamingServer;
 }
 
 /** Constructs every part of the daemon and opens its sockets, which answer "unavailable" until the gate is opened. */
@@ -78,8 +79,8 @@ export async function compose(config: Config, log: Logger, shutdown: Shutdown): 
   shutdown.add('engine', async () => engine.close());
   shutdown.add('NRI plugins', async () => nri.close());
   const gate = new ReadyGate();
-  await openDoors(base, { ...drivers, engine, gate });
-  return { agent: drivers.agent, engine, metrics: base.metrics, gate };
+  const streaming = await openDoors(base, { ...drivers, engine, gate });
+  return { agent: drivers.agent, engine, metrics: base.metrics, gate, images: drivers.images, streaming };
 }
 
 /** Two daemons on one root would undo each other's work, so both roots are locked before anything in them is touched. */
@@ -124,7 +125,7 @@ interface Served extends Drivers {
   readonly gate: ReadyGate;
 }
 
-async function openDoors(base: Base, { engine, gate, snapshotter, supervisor }: Served): Promise<void> {
+async function openDoors(base: Base, { engine, gate, snapshotter, supervisor }: Served): Promise<StreamingServer> {
   const { config, log, shutdown, metrics } = base;
   const version = packageVersion();
   const streaming = await openStreaming(base, engine);
@@ -142,6 +143,7 @@ async function openDoors(base: Base, { engine, gate, snapshotter, supervisor }: 
   collectFrom(metrics.registry, scrapeSource({ engine, snapshotter, agent: supervisor }));
   collectProcess(metrics.registry);
   if (config.metrics.listen !== '') await serveMetrics(base, gate);
+  return streaming;
 }
 
 /** Sessions of people end when they like; a restart waits no longer for them than a person would notice. */

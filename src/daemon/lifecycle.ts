@@ -1,13 +1,16 @@
 import { flushCompileCache } from 'node:module';
 import type { Config } from '../config/schema.ts';
-import type { Logger } from '../telemetry/log.ts';
+import type { RootLogger } from '../telemetry/log.ts';
 import { compose } from './compose.ts';
 import { notifySystemd } from './notify.ts';
+import { reload } from './reload.ts';
 import { Shutdown } from './shutdown.ts';
 
 export interface Daemon {
   /** Takes no more calls, lets running ones end, and leaves containers running. Idempotent. */
   stop(why: string): Promise<void>;
+  /** Takes over what may change while it runs, and says in the log what may not. Fails `invalid`, and then goes on as before. */
+  reload(config: Config): void;
 }
 
 /**
@@ -15,7 +18,7 @@ export interface Daemon {
  *
  * Fails when a part cannot be started; what was started until then is stopped again.
  */
-export async function startDaemon(config: Config, log: Logger): Promise<Daemon> {
+export async function startDaemon(config: Config, log: RootLogger): Promise<Daemon> {
   const shutdown = new Shutdown(log);
   try {
     const parts = await compose(config, log, shutdown);
@@ -34,6 +37,9 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
         log.info({ why }, 'berthd stops; containers go on');
         parts.gate.close('berthd is shutting down');
         await shutdown.run();
+      },
+      reload: (next) => {
+        reload({ ...parts, log }, config, next);
       },
     };
   } catch (error) {

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { defaultConfigPath, loadConfig } from '../config/load-config.ts';
 import { BerthError, messageOf } from '../lib/errors.ts';
-import { createLogger } from '../telemetry/log.ts';
+import { createLogger, type Logger } from '../telemetry/log.ts';
+import type { Daemon } from './lifecycle.ts';
 import { packageVersion } from './version.ts';
 
 const usage = `usage: berthd [--config FILE]
@@ -35,11 +36,27 @@ async function main(): Promise<void> {
   process.on('uncaughtException', die);
   // Loaded late, so that a version or a mistake is told without it.
   const { startDaemon } = await import('./lifecycle.ts');
-  const daemon = await startDaemon(config, log);
-  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+  const starting = startDaemon(config, log);
+  // From the beginning: its default would end berthd half way through its start.
+  process.on('SIGHUP', () => {
+    starting.then((daemon) => { reloadFrom(file, daemon, log); }, () => undefined);
+  });
+  // Node would open its debugger on the first, and end on the second.
+  for (const name of ['SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => undefined);
+  const daemon = await starting;
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
     process.once(name, () => {
       daemon.stop(`${name} came`).then(() => process.exit(0), die);
     });
+  }
+}
+
+/** Reads the settings again; with ones that cannot be used, berthd goes on as it is. */
+function reloadFrom(file: string, daemon: Daemon, log: Logger): void {
+  try {
+    daemon.reload(loadConfig(file));
+  } catch (err) {
+    log.error({ err }, 'the configuration cannot be used; berthd goes on with the one it has');
   }
 }
 

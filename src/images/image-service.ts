@@ -44,11 +44,12 @@ export interface ImageServiceInit {
 export async function openImageService(init: ImageServiceInit): Promise<ImageStore> {
   const components = createComponents(init);
   const transport = new UndiciTransport({ bytesPerSecond: init.config.minRate, windowMs: init.config.progressTimeoutMs });
-  const open = createRemote(init, transport);
+  const configured = new ConfiguredEndpoints(init.config.hosts);
+  const open = createRemote(init, transport, configured);
   const collector = new Collector(components);
   const puller = new Puller({ components, collector, config: init.config, open });
   const importer = new Importer({ components, collector, defaultRegistry: init.config.defaultRegistry, defaultSnapshotter: init.config.defaultSnapshotter });
-  const store = new ImageStore({ components, collector, puller, importer, transport });
+  const store = new ImageStore({ components, collector, puller, importer, transport, configured });
   await store.open();
   return store;
 }
@@ -75,8 +76,8 @@ function createComponents({ stateRoot, snapshotters, agent, state, clock, log, o
 }
 
 /** Opens repositories; where they are is looked up at each opening. */
-function createRemote({ clock, log, config }: ImageServiceInit, transport: HttpTransport): PullerParts['open'] {
-  const resolver = new HostsEndpoints(new HostsDirectory(config.certsDirs), new ConfiguredEndpoints(config.hosts));
+function createRemote({ clock, log, config }: ImageServiceInit, transport: HttpTransport, configured: ConfiguredEndpoints): PullerParts['open'] {
+  const resolver = new HostsEndpoints(new HostsDirectory(config.certsDirs), configured);
   const authorizer = new Authorizer({ transport, clock, elsewhere: (url, endpoint) => resolver.elsewhere(url, endpoint) });
   const parts = { client: new RegistryClient(transport, authorizer), log };
   return async (reference, auth) => new RemoteRepository(parts, { reference, auth, endpoints: await resolver.endpoints(reference.host) });
@@ -88,6 +89,7 @@ export interface ImageStoreParts {
   readonly puller: Puller;
   readonly importer: Importer;
   readonly transport: HttpTransport;
+  readonly configured: ConfiguredEndpoints;
 }
 
 /** The images of this node. */
@@ -107,6 +109,12 @@ export class ImageStore implements ImageService {
     components.unfinished.load();
     await collector.dropHalfUnpacked();
     await collector.collect();
+  }
+
+  /** Takes over what may change while the daemon runs. Pulls under way go on as they began. Fails `invalid`, and then changes nothing. */
+  reload({ hosts, pinned }: Pick<ImagesConfig, 'hosts' | 'pinned'>): void {
+    this.#parts.components.catalog.pin(pinned);
+    this.#parts.configured.replace(hosts);
   }
 
   async pull(request: PullRequest, signal?: AbortSignal): Promise<Image> {

@@ -14,7 +14,8 @@ export class AgentProcess {
   readonly #exited = Promise.withResolvers<string>();
 
   constructor(init: { readonly path: string; readonly root: string }, log: AgentLog) {
-    const child = spawn(init.path, ['--fd', '3', '--root', init.root], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } });
+    // In a session of its own, so that what a terminal sends to berthd's does not end it first.
+    const child = spawn(init.path, ['--fd', '3', '--root', init.root], { detached: true, stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } });
     this.#child = child;
     this.client = new TtrpcClient(child.stdio[3] as Duplex, 'berth-agent');
     if (child.stderr !== null) {

@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { Clock } from '../lib/clock.ts';
 import { BerthError, messageOf } from '../lib/errors.ts';
 import { listen } from '../lib/listen.ts';
@@ -50,8 +51,9 @@ function transportOf({ headers }: IncomingMessage): Arrival['transport'] | undef
   return upgrade.includes('spdy/3.1') ? 'spdy' : undefined;
 }
 
-function createHttpServer({ tlsCert, tlsKey, clientCa }: StreamingConfig): Server {
-  if (tlsCert === '' && tlsKey === '' && clientCa === '') return createServer();
+/** What the certificates' files say now; undefined without TLS. */
+function readTls({ tlsCert, tlsKey, clientCa }: StreamingConfig): SecureContextOptions | undefined {
+  if (tlsCert === '' && tlsKey === '' && clientCa === '') return undefined;
   // Whoever set one of them counts on TLS.
   if (tlsCert === '' || tlsKey === '') throw new BerthError('invalid', 'TLS needs both a certificate and its key', { hint: 'set [streaming] tls_cert and tls_key, or neither of them nor client_ca' });
   const read = (path: string, key: string): Buffer => {
@@ -61,11 +63,11 @@ function createHttpServer({ tlsCert, tlsKey, clientCa }: StreamingConfig): Serve
       throw new BerthError('invalid', `cannot read ${path}`, { hint: `see [streaming] ${key}`, cause });
     }
   };
-  const verify = clientCa === '' ? {} : { ca: read(clientCa, 'client_ca'), requestCert: true, rejectUnauthorized: true };
+  const options: SecureContextOptions = { cert: read(tlsCert, 'tls_cert'), key: read(tlsKey, 'tls_key'), minVersion: 'TLSv1.2', ...(clientCa === '' ? {} : { ca: read(clientCa, 'client_ca') }) };
   try {
-    return createTlsServer({ cert: read(tlsCert, 'tls_cert'), key: read(tlsKey, 'tls_key'), minVersion: 'TLSv1.2', ...verify });
+    createSecureContext(options);
+    return options;
   } catch (error) {
-    if (error instanceof BerthError) throw error;
     throw new BerthError('invalid', `${tlsCert} and ${tlsKey} are no certificate and key that belong together`, { hint: 'see [streaming] tls_cert and tls_key', cause: error });
   }
 }
@@ -88,7 +90,8 @@ export class StreamingServer implements StreamingUrls {
     this.#parts = parts;
     this.#config = config;
     this.#tickets = new Tickets(parts.clock);
-    this.#server = createHttpServer(config);
+    const tls = readTls(config);
+    this.#server = tls === undefined ? createServer() : createTlsServer({ ...tls, requestCert: config.clientCa !== '' });
     this.#server.on('request', (_request, response) => {
       response.writeHead(400, { 'content-type': 'text/plain', connection: 'close' }).end('streams need an upgrade to SPDY/3.1 or websocket\n');
     });
@@ -97,6 +100,12 @@ export class StreamingServer implements StreamingUrls {
       socket.once('close', () => this.#sockets.delete(socket));
     });
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => { this.#upgrade(request, socket, head); });
+  }
+
+  /** Reads the certificates' files again, for connections to come. Fails `invalid` and goes on with the old ones when the new ones cannot be used. */
+  reload(): void {
+    const tls = readTls(this.#config);
+    if (tls !== undefined && this.#server instanceof TlsServer) this.#server.setSecureContext(tls);
   }
 
   async listen(): Promise<void> {

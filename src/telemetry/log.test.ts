@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createLogger, type LogOptions } from './log.ts';
+import { createLogger, type LogOptions, type RootLogger } from './log.ts';
 
 function lines(options: Partial<LogOptions>, use: (log: ReturnType<typeof createLogger>) => void): readonly string[] {
   const written: string[] = [];
@@ -14,6 +14,19 @@ test('a line is JSON with level, time, message and fields', () => {
 
 test('levels below the configured one are silent', () => {
   expect(lines({ level: 'warn' }, (log) => { log.info({}, 'no'); log.debug({}, 'no'); log.error({}, 'yes'); })).toHaveLength(1);
+});
+
+test('a level that is changed counts at once, also for loggers that are there', () => {
+  const written = lines({ level: 'warn' }, (log) => {
+    const child = log.child({ part: 'cri' });
+    child.info({}, 'before');
+    const root = log as RootLogger;
+    root.setLevel('debug');
+    child.debug({}, 'between');
+    root.setLevel('error');
+    child.warn({}, 'after');
+  });
+  expect(written.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(['between']);
 });
 
 test('an error is written with its cause', () => {

@@ -16,6 +16,12 @@ export interface Logger {
   child(fields: LogFields): Logger;
 }
 
+/** The logger that all others of the process come from. */
+export interface RootLogger extends Logger {
+  /** Counts for it and for all that come from it, from now on. */
+  setLevel(level: LogLevel): void;
+}
+
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: 'json' | 'text';
@@ -32,11 +38,18 @@ function cutValues(fields: Readonly<Record<string, unknown>>): Record<string, un
 }
 
 /** Logs to stderr, one line a message, in which nothing can steer a terminal. `write` is where lines go instead, for tests. */
-export function createLogger(options: LogOptions, write: (line: string) => void = (line) => process.stderr.write(line)): Logger {
+export function createLogger(options: LogOptions, write: (line: string) => void = (line) => process.stderr.write(line)): RootLogger {
   const destination: DestinationStream = { write: (line) => { write(visibleJson(options.format === 'json' ? line : asText(line))); } };
-  return pino(
+  let threshold = pino.levels.values[options.level] ?? 0;
+  const logger = pino(
     {
-      level: options.level,
+      // Children have levels of their own, so the one that counts is looked at line by line.
+      level: 'trace',
+      hooks: {
+        logMethod(args, method, level) {
+          if (level >= threshold) method.apply(this, args);
+        },
+      },
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }), log: cutValues },
@@ -45,6 +58,11 @@ export function createLogger(options: LogOptions, write: (line: string) => void 
     },
     destination,
   );
+  return Object.assign(logger, {
+    setLevel: (level: LogLevel) => {
+      threshold = pino.levels.values[level] ?? 0;
+    },
+  });
 }
 
 /** A JSON line as people read it: time, level, message, then fields. */

@@ -19,14 +19,20 @@ const hexPattern = /^[0-9a-f]{1,64}$/;
 /** All images, in memory for readers, and in the state store. A name points to at most one image. */
 export class ImageCatalog {
   readonly #parts: CatalogParts;
-  readonly #pinned: ReadonlySet<string>;
+  #pinned: ReadonlySet<string> = new Set();
   readonly #records = new Map<ImageId, ImageRecord>();
   readonly #images = new Map<ImageId, Image>();
   readonly #byName = new Map<string, ImageId>();
 
   constructor(parts: CatalogParts) {
     this.#parts = parts;
-    this.#pinned = new Set(parts.pinned.map((name) => formatReference(parseReference(name, parts.defaultRegistry))));
+    this.pin(parts.pinned);
+  }
+
+  /** Pins these and no others. Fails `invalid` on what is no reference, and then changes nothing. */
+  pin(references: readonly string[]): void {
+    this.#pinned = new Set(references.map((name) => formatReference(parseReference(name, this.#parts.defaultRegistry))));
+    for (const [id, record] of this.#records) this.#images.set(id, this.#toImage(record));
   }
 
   /** Reads the store; what is unreadable or has lost its layers is quarantined. */

@@ -7,9 +7,14 @@ const plain: RegistryHostConfig = { server: '', mirrors: [], insecure: false, ca
 
 /** What the settings' `registries` tables say about servers. */
 export class ConfiguredEndpoints {
-  readonly #hosts: Readonly<Record<string, RegistryHostConfig>>;
+  #hosts: Readonly<Record<string, RegistryHostConfig>>;
 
   constructor(hosts: Readonly<Record<string, RegistryHostConfig>>) {
+    this.#hosts = hosts;
+  }
+
+  /** Other settings, from the next pull on. */
+  replace(hosts: Readonly<Record<string, RegistryHostConfig>>): void {
     this.#hosts = hosts;
   }
 
