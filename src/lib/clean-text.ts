@@ -1,10 +1,13 @@
 /** What a terminal obeys or a reader does not see: control characters, of which escape sequences are made, marks that turn the direction of writing, separators of lines, halves of surrogate pairs. */
 const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+/** What nearly every text is; classes of Unicode cost many times more to look for. */
+const plain = /^[\x20-\x7e]*\n?$/;
 const blanks = /[\t\n\r]+/g;
 const gap = ' … ';
 
 /** Text on one line in which every character is one that is seen; those that are not become U+FFFD. */
 export function printable(text: string): string {
+  if (plain.test(text) && !text.endsWith('\n')) return text;
   return text.replaceAll(blanks, ' ').replaceAll(unsafe, '\ufffd');
 }
 
@@ -36,5 +39,6 @@ export function cleanText(text: string, maxBytes = 4096): string {
 
 /** JSON in which characters that cannot be seen are written as escapes. It means the same. */
 export function visibleJson(json: string): string {
+  if (plain.test(json)) return json;
   return json.replaceAll(unsafe, (character) => (character === '\n' ? character : [...Array(character.length).keys()].map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join('')));
 }

@@ -33,7 +33,8 @@ const secretNames = ['password', 'auth', 'identityToken', 'registryToken', 'auth
 const maxValueBytes = 8192;
 
 /** Long texts cut: what failed may have come from anywhere. */
-function cutValues(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function cutValues(fields: Record<string, unknown>): Record<string, unknown> {
+  if (!Object.values(fields).some((value) => typeof value === 'string' && value.length > maxValueBytes / 4)) return fields;
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? cutText(value, maxValueBytes) : value]));
 }
 
