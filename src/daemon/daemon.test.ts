@@ -58,7 +58,9 @@ test('handlers take what they leave open from other settings', () => {
 
 test('the default cgroup parent is spelt as the driver wants it', () => {
   const parent = (source: string) => engineSettings(config(source), {} as never).defaultCgroupParent;
-  expect([parent('[cgroup]\ndriver = "cgroupfs"'), parent('[cgroup]\ndriver = "systemd"'), parent('[cgroup]\nparent = "/mine"')]).toEqual(['/berth', 'berth.slice', '/mine']);
+  expect([parent('[cgroup]\ndriver = "cgroupfs"'), parent('[cgroup]\ndriver = "systemd"'), parent('[cgroup]\ndriver = "cgroupfs"\nparent = "/mine"')]).toEqual(['/berth', 'berth.slice', '/mine']);
+  expect(() => parent('[cgroup]\ndriver = "systemd"\nparent = "/mine"')).toThrow('[cgroup] parent "/mine"');
+  expect(() => parent('[cgroup]\ndriver = "cgroupfs"\nparent = "mine.slice"')).toThrow('[cgroup] parent "mine.slice"');
 });
 
 test('registry credentials reach the image service', () => {

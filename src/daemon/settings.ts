@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import type { EngineConfig } from '../engine/config.ts';
 import type { ImagesConfig } from '../images/config.ts';
+import { BerthError } from '../lib/errors.ts';
+import { type CgroupDriver, parentProblem } from '../oci/spec/cgroups-path.ts';
 import type { NriSettings } from '../nri/nri-plugins.ts';
 import type { RuntimeHandler } from '../shim/port.ts';
 import type { StreamingConfig } from '../streaming/streaming-server.ts';
-
-export type CgroupDriver = 'cgroupfs' | 'systemd';
 
 /** The configured cgroup driver; auto means systemd where systemd is the init of this machine, as sd_booted(3) tells. */
 export function cgroupDriver({ cgroup }: Config): CgroupDriver {
@@ -43,11 +43,19 @@ export function streamingSettings({ streaming: { idleTimeout, creationTimeout, .
   return { ...rest, idleTimeoutMs: idleTimeout, creationTimeoutMs: creationTimeout };
 }
 
-/** Where pods that name no cgroup parent go, in the spelling of the driver. */
+/** In the spelling of the driver. */
 const defaultParent: Readonly<Record<CgroupDriver, string>> = { cgroupfs: '/berth', systemd: 'berth.slice' };
 
 export function nriSettings({ nri }: Config, version: string): NriSettings {
   return { socket: nri.enable ? nri.socket : '', version, registrationTimeoutMs: nri.registrationTimeout, requestTimeoutMs: nri.requestTimeout };
+}
+
+/** Where pods that name no cgroup parent go. @throws BerthError `invalid` for one in the other driver's spelling. */
+function podParent({ cgroup }: Config, driver: CgroupDriver): string {
+  if (cgroup.parent === '') return defaultParent[driver];
+  const problem = parentProblem(driver, cgroup.parent);
+  if (problem !== undefined) throw new BerthError('invalid', `[cgroup] parent "${cgroup.parent}" cannot be used: ${problem}`, { hint: 'set [cgroup] driver and parent to what belongs together' });
+  return cgroup.parent;
 }
 
 export function engineSettings(config: Config, host: EngineConfig['host']): EngineConfig {
@@ -59,7 +67,7 @@ export function engineSettings(config: Config, host: EngineConfig['host']): Engi
     defaultHandler: config.defaultRuntime,
     snapshotters: Object.fromEntries(Object.entries(config.runtimes).map(([name, { snapshotter }]) => [name, snapshotter])),
     cgroupDriver: driver,
-    defaultCgroupParent: config.cgroup.parent === '' ? defaultParent[driver] : config.cgroup.parent,
+    defaultCgroupParent: podParent(config, driver),
     ...containers,
     shmSizeBytes: shmSize,
     startConcurrency: config.limits.startConcurrency === 0 ? 2 * availableParallelism() : config.limits.startConcurrency,
