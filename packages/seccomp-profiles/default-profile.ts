@@ -1,4 +1,4 @@
-import { allowedSyscalls, capabilitySyscalls } from './syscalls.ts';
+import { allowedSyscalls, architectureSyscalls, capabilitySyscalls } from './syscalls.ts';
 
 /** One rule in the form of the OCI runtime spec (linux.seccomp.syscalls). */
 export interface SyscallRule {
@@ -31,12 +31,22 @@ const namespaceFlags = 0x7e020000;
 /** personality(2) values that only change what programs see: Linux, 32-bit, UNAME26 and both, and the query. */
 const personalities = [0x0, 0x8, 0x20000, 0x20008, 0xffffffff];
 
-/** AF_VSOCK reaches the hypervisor past every network policy. */
-const afVsock = 40;
+/**
+ * Address families that programs in containers use: UNIX and INET (with UNSPEC below 3), BRIDGE, ATMPVC, X25, INET6, KEY,
+ * NETLINK, PACKET and the like. Not AF_ALG (38), whose code in the kernel let everyone write to cached files
+ * (CVE-2026-31431), not AF_VSOCK (40), which reaches the hypervisor past every network policy, and none that is as good as
+ * dead. socketcall(2), whose arguments a filter cannot see, is closed for that: 32-bit programs have socket(2) since
+ * Linux 4.3, but those of glibc and Go do not use it.
+ */
+const families = [7, 8, 9, 10, 13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45];
+const commonFamilies = 3;
+
+const when = (name: string, value: number, op: string): SyscallRule => ({ names: [name], action: allow, args: [{ index: 0, value, op }] });
 
 const conditionalRules: readonly SyscallRule[] = [
-  ...personalities.map((value) => ({ names: ['personality'], action: allow, args: [{ index: 0, value, op: 'SCMP_CMP_EQ' }] })),
-  { names: ['socket'], action: allow, args: [{ index: 0, value: afVsock, op: 'SCMP_CMP_NE' }] },
+  ...personalities.map((value) => when('personality', value, 'SCMP_CMP_EQ')),
+  when('socket', commonFamilies, 'SCMP_CMP_LT'),
+  ...families.map((family) => when('socket', family, 'SCMP_CMP_EQ')),
 ];
 
 /** Without CAP_SYS_ADMIN: clone without new namespaces; clone3 hides its flags in memory, so programs must fall back. */
@@ -56,7 +66,7 @@ export function defaultProfile(capabilities: readonly string[], arch: string): S
     defaultErrnoRet: EPERM,
     architectures: architectures[arch] ?? [],
     syscalls: [
-      { names: [...new Set([...allowedSyscalls, ...unlocked])], action: allow },
+      { names: [...new Set([...allowedSyscalls, ...(architectureSyscalls[arch] ?? []), ...unlocked])], action: allow },
       ...conditionalRules,
       ...(capabilities.includes('CAP_SYS_ADMIN') ? [] : confinedClone),
     ],

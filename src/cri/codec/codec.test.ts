@@ -79,7 +79,11 @@ test.each([
   [{ seccomp: { profileType: 0, localhostRef: '/p.json' } }, 'seccomp.localhost_ref is only for profile type Localhost'],
   [{ seccomp: { profileType: 7 } }, 'seccomp has the unknown value 7'],
   [{ apparmorProfile: 'odd' }, 'apparmor has the unknown profile "odd"'],
-  [{ runAsUser: { value: -1 } }, 'run_as_user must be from 0 to 4294967295, not -1'],
+  [{ runAsUser: { value: -1 } }, 'run_as_user must be from 0 to 4294967294, not -1'],
+  // The kernel takes it for no id at all, and setuid(2) with it changes nothing.
+  [{ runAsUser: { value: 4294967295 } }, 'run_as_user must be from 0 to 4294967294, not 4294967295'],
+  [{ runAsUser: { value: 1 }, runAsGroup: { value: 4294967296 } }, 'run_as_group must be from 0 to 4294967294, not 4294967296'],
+  [{ supplementalGroups: [1, 4294967295] }, 'supplemental_groups must be from 0 to 4294967294, not 4294967295'],
   [{ supplementalGroupsPolicy: 2 }, 'supplemental_groups_policy has the unknown value 2'],
 ])('a security context with %j is refused', (securityContext, message) => {
   expect(() => decodeContainerConfig(containerMessage({ linux: { securityContext } }))).toThrow(expect.objectContaining({ kind: 'invalid', message }));

@@ -1,4 +1,5 @@
 import { BerthError } from '../../lib/errors.ts';
+import { maxId } from '../../oci/spec/user.ts';
 
 /** The name that an enum number stands for; a number outside the contract fails `invalid`. */
 export function pick<Name>(names: readonly Name[], number: number, field: string): Name {
@@ -18,8 +19,6 @@ export function nonEmpty(value: string, field: string): string {
   if (value === '') throw new BerthError('invalid', `${field} is empty`);
   return value;
 }
-
-const maxId = 2 ** 32 - 1;
 
 /** A user or group id. */
 export function userId(value: bigint, field: string): number {

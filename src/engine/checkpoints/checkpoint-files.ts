@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import { stringifyExactly } from '../../lib/exact-json.ts';
@@ -29,10 +29,26 @@ export function writeJson(directory: string, name: string, value: object): void 
   writeFileSync(join(directory, name), stringifyExactly(value), { mode: 0o600 });
 }
 
+/** A hundred times what any container needs. */
+const maxJsonBytes = 4 << 20;
+
 /** Fails `invalid` on what is no checkpoint; a link is none either, since it may lead anywhere. */
 export function readJson(directory: string, name: string, what: string): JsonObject {
   if (!isFile(directory, name)) throw new BerthError('invalid', `${what} is no checkpoint: it has no file ${name}`);
-  return parseJsonObject(readFileSync(join(directory, name)), `${name} of ${what}`);
+  return parseJsonObject(readAtMost(join(directory, name), `${name} of ${what}`), `${name} of ${what}`);
+}
+
+/** The file may be swapped or grow meanwhile, so it is the reading that is bounded. */
+function readAtMost(path: string, what: string): Buffer {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const bytes = Buffer.alloc(Math.min(fstatSync(file).size, maxJsonBytes) + 1);
+    const length = readSync(file, bytes);
+    if (length > maxJsonBytes) throw new BerthError('invalid', `${what} is larger than ${maxJsonBytes} bytes`);
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
 }
 
 export function isFile(directory: string, name: string): boolean {

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { BerthError } from '../../lib/errors.ts';
@@ -283,4 +283,21 @@ test('memory of one image is not put over the files of another', async () => {
   await running('one');
   await checkpointPod();
   await expect(restorePod(['one'], { image: 'registry.test/db:1' })).rejects.toMatchObject({ kind: 'precondition', message: expect.stringContaining('registry.test/db:1') });
+});
+
+test.each(['pod.options', 'one.tar/config.dump'])('of a %s without an end no more is read than one may have', async (name) => {
+  await running('one');
+  await checkpointPod();
+  truncateSync(join(output, 'pod', name), 300_000_000);
+  await expect(restorePod(['one'])).rejects.toMatchObject({ kind: 'invalid', message: expect.stringMatching(/is larger than 4194304 bytes/) });
+});
+
+test('a restored log is not written through a link that lies in its place', async () => {
+  await running('one', { logPath: 'one.log' });
+  await checkpointPod();
+  writeFileSync(join(output, 'pod/one.tar/container.log'), 'what it said\n');
+  mkdirSync(join(world.root, 'again'));
+  symlinkSync(join(world.root, 'elsewhere'), join(world.root, 'again/one.log'));
+  await restorePod(['one'], { logPath: 'one.log' });
+  expect(existsSync(join(world.root, 'elsewhere'))).toBe(false);
 });

@@ -1,4 +1,5 @@
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { constants, mkdirSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
@@ -25,7 +26,7 @@ export async function restoreContainer(parts: EngineParts, pod: Pod, { directory
   checkArchive(restoreFrom, archive, container);
   const { dir, parents } = parts.snapshotter.layerDirs(container.id as string as SnapshotKey);
   await parts.agent.extract({ archive: join(restoreFrom, containerFiles.rootfs), dir, parents }, signal);
-  restoreLog(restoreFrom, container);
+  await restoreLog(restoreFrom, container);
   return parts.containers.update(container.id, { restoreFrom });
 }
 
@@ -40,9 +41,13 @@ function checkArchive(directory: string, archive: string, { config, imageId }: C
   throw new BerthError('precondition', `${what} is of a container of the image ${taken}, but "${config.image}" is ${imageId}`, { hint: 'restore it with the image that it ran from' });
 }
 
-/** The log goes on where it was, unless there is one already. */
-function restoreLog(directory: string, { logPath }: Container): void {
-  if (logPath === '' || existsSync(logPath) || !isFile(directory, containerFiles.log)) return;
+/** The log goes on where it was, unless there is something already, be it a link. */
+async function restoreLog(directory: string, { logPath }: Container): Promise<void> {
+  if (logPath === '' || !isFile(directory, containerFiles.log)) return;
   mkdirSync(dirname(logPath), { recursive: true, mode: 0o755 });
-  copyFileSync(join(directory, containerFiles.log), logPath);
+  try {
+    await copyFile(join(directory, containerFiles.log), logPath, constants.COPYFILE_EXCL);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }

@@ -37,6 +37,20 @@ test('a number is an id, whatever the image calls its accounts', () => {
   expect(resolveUser(request, '1000:2000', traps)).toMatchObject({ uid: 1000, gid: 2000 });
 });
 
+const noIds = ['4294967295', '4294967296', '100000000000', '18446744073709551616', '00004294967295', '-1', '+5', '0x0', '0XFf'];
+
+test.each(noIds)('%s is no id, and no name either, even if the image has an account of that name', (word) => {
+  const traps = { passwd: `root:x:0:0::/:/bin/sh\n${word}:x:0:0::/:/bin/sh\n`, group: `root:x:0:\n${word}:x:0:\n` };
+  const outOfRange = expect.objectContaining({ kind: 'invalid', message: expect.stringContaining(`"${word}" is out of range`) });
+  for (const user of [word, `${word}:1000`, `1000:${word}`, `root:${word}`]) expect(() => resolveUser(request, user, traps), user).toThrow(outOfRange);
+  expect(() => resolveUser({ ...request, runAsUsername: word }, '', traps)).toThrow(outOfRange);
+});
+
+test('the largest id and leading zeros are what they say', () => {
+  expect(resolve({}, '4294967294:4294967294')).toMatchObject({ uid: 4294967294, gid: 4294967294 });
+  expect(resolve({}, '0000000001000:007')).toMatchObject({ uid: 1000, gid: 7 });
+});
+
 test('a group alone and unknown names are errors that say so', () => {
   expect(() => resolve({ runAsGroup: 5 })).toThrow('run_as_user');
   expect(() => resolve({ runAsUsername: 'ghost' })).toThrow('"ghost"');

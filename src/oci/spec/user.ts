@@ -43,7 +43,10 @@ function entriesWith(words: readonly string[], text: string): readonly string[][
   return lines.map((line) => line.trim()).filter((line) => !line.startsWith('#')).map((line) => line.split(':'));
 }
 
-const isId = (text: string): boolean => /^\d{1,10}$/.test(text) && Number(text) < 2 ** 32 - 1;
+/** The largest user or group id: the kernel takes the next number, the last of 32 bits, for none at all. */
+export const maxId = 2 ** 32 - 2;
+
+const isId = (text: string): boolean => /^\d+$/.test(text) && Number(text) <= maxId;
 
 function parsePasswd(text: string, word: string): readonly PasswdEntry[] {
   return entriesWith([isId(word) ? String(Number(word)) : word], text).flatMap(([name = '', , uid = '', gid = '']) =>
@@ -63,9 +66,18 @@ function userWord(request: UserRequest, imageUser: string): string {
   return imageUser;
 }
 
-/** A number is an id even where an image calls an account so: whoever asked for 1000 must not become what that is in the image. */
+/**
+ * A number is an id even where an image calls an account so: whoever asked for 1000 must not become what that is in the
+ * image. So a number that is no id is no name either.
+ */
+function isNumber(word: string, what: string): boolean {
+  if (isId(word)) return true;
+  if (!/^[+-]?(\d+|0[xX][\da-fA-F]+)$/.test(word)) return false;
+  throw new BerthError('invalid', `${what} "${word}" is out of range`, { hint: `an id is from 0 to ${maxId}, in decimal digits` });
+}
+
 function findUser(word: string, passwd: readonly PasswdEntry[]): { uid: number; gid: number; name: string | undefined } {
-  if (isId(word)) {
+  if (isNumber(word, 'user')) {
     const byId = passwd.find((entry) => entry.uid === Number(word));
     return { uid: Number(word), gid: byId?.gid ?? 0, name: byId?.name };
   }
@@ -75,7 +87,7 @@ function findUser(word: string, passwd: readonly PasswdEntry[]): { uid: number; 
 }
 
 function findGroup(word: string, groups: readonly GroupEntry[]): number {
-  if (isId(word)) return Number(word);
+  if (isNumber(word, 'group')) return Number(word);
   const byName = groups.find((entry) => entry.name === word);
   if (byName !== undefined) return byName.gid;
   throw new BerthError('invalid', `group "${word}" is not in the image's /etc/group`, { hint: 'use a numeric gid or add the group to the image' });

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::fs::OFlags;
 use ttrpc::{Code, Status};
 
 use crate::options::Options;
@@ -47,8 +48,7 @@ impl Invocation {
             command.arg("--systemd-cgroup");
         }
         command.arg("--log").arg(&log).args(["--log-format", "json"]).args(args);
-        let stdio = |fd: Option<OwnedFd>| fd.map_or_else(Stdio::null, Stdio::from);
-        command.stdin(stdio(inherited.stdin)).stdout(stdio(inherited.stdout)).stderr(stdio(inherited.stderr));
+        command.stdin(stdio(inherited.stdin)?).stdout(stdio(inherited.stdout)?).stderr(stdio(inherited.stderr)?);
         if let Some(score) = inherited.oom_score_adj {
             sys::begin_with_oom_score_adj(&mut command, score);
         }
@@ -72,6 +72,13 @@ impl Invocation {
         // Absent when the runtime had nothing to say.
         let _ = fs::remove_file(&self.log);
     }
+}
+
+/// Runtimes leave an exec the /dev/null that they began with, and root in a container may change the mode of what it has.
+fn stdio(stream: Option<OwnedFd>) -> Result<Stdio, Status> {
+    let null = || sys::open_unchangeable(Path::new("/dev/null"), OFlags::RDWR);
+    let stream = stream.map_or_else(null, Ok);
+    stream.map(Stdio::from).map_err(|errno| Status::new(Code::Internal, format!("open /dev/null: {errno}")))
 }
 
 /// The `msg` of the last entry of level error; runtimes write one JSON object a line.

@@ -13,7 +13,7 @@ mod spawn;
 pub use fork::{Forked, fork_single_threaded};
 pub use inherited_fd::take_inherited_fd;
 pub use interface::bring_up;
-pub use mount_attr::map_ids;
+pub use mount_attr::{map_ids, open_unchangeable};
 pub use namespaces::unshare;
 pub use oom_score::begin_with_oom_score_adj;
 pub use realtime::realtime_signal;

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
@@ -23,6 +23,7 @@ const READY: &[u8] = b"ready\n";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The pause program, found before any namespace is entered: inside a user namespace its path may be out of reach.
+/// Containers that may trace get at the file by `/proc/1/exe`, may hand it on, and keep it when nobody runs it any more.
 pub struct Program {
     file: OwnedFd,
     path: String,
@@ -31,8 +32,11 @@ pub struct Program {
 impl Program {
     pub fn open(path: &str) -> Result<Self, Status> {
         failure::absolute("pause_path", path)?;
-        let file = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-        Ok(Self { file: file.map_err(failure::on("open", path))?, path: path.to_owned() })
+        let real = std::fs::canonicalize(path).map_err(failure::io("open", path))?;
+        Ok(Self {
+            file: sys::open_unchangeable(&real, OFlags::PATH).map_err(failure::on("open", path))?,
+            path: path.to_owned(),
+        })
     }
 
     /// Starts it in the calling thread's namespaces and a new PID namespace; returns when containers may see it.
@@ -48,7 +52,6 @@ impl Program {
 
     fn spawn(&self) -> rustix::io::Result<Pause> {
         let (stdin, leash) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        let null = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
         // Its name in process lists; the link behind it would say nothing.
         let argv = [CString::from(c"berth-pause")];
         let program = CString::new(format!("/proc/self/fd/{}", self.file.as_raw_fd())).unwrap_or_default();
@@ -57,7 +60,8 @@ impl Program {
             argv: &argv,
             env: &[],
             cwd: Some(c"/"),
-            stdio: [stdin.as_fd(), null.as_fd(), null.as_fd()],
+            // Nothing else: even the mode of the node's /dev/null could be changed by who finds it in /proc/1/fd.
+            stdio: [stdin.as_fd(); 3],
             session: true,
             pid_namespace: true,
             die_with_thread: false,
