@@ -45,6 +45,7 @@ export function scrapeSource({ engine, snapshotter, agent }: ScrapeParts): Scrap
     agent: () => ({ healthy: agent.healthy, restarts: agent.restarts }),
     pullsUnderWay: () => engine.images.pulls().length,
     images: () => engine.images.list().length,
+    runtimes: () => engine.status().handlers.map(({ name, known }) => ({ handler: name, version: known.version, advisories: known.advisories.length })),
     containerIo: async () => {
       const running = engine.containers.list({ ...allContainers, state: 'running' }).length;
       const stats = await engine.containers.listStats({ ...allContainers, state: 'running' }, AbortSignal.timeout(readTimeoutMs));

@@ -30,8 +30,13 @@ export class EnginePaths {
     return join(this.pods, id, 'ns', kind);
   }
 
+  /** A file system of its own for the files below /etc that a pod's containers share, and may write. */
+  hostFiles(id: PodId): string {
+    return join(this.pods, id, 'etc');
+  }
+
   podFile(id: PodId, name: 'hostname' | 'hosts' | 'resolv.conf'): string {
-    return join(this.pods, id, name);
+    return join(this.hostFiles(id), name);
   }
 
   shm(id: PodId): string {

@@ -26,7 +26,7 @@ export interface EngineStatus {
   readonly runtimeReady: boolean;
   readonly runtimeReason: string;
   readonly network: NetworkStatus;
-  readonly handlers: readonly (RuntimeHandler & { readonly isDefault: boolean; readonly features: HandlerFeatures })[];
+  readonly handlers: readonly (RuntimeHandler & { readonly isDefault: boolean; readonly features: HandlerFeatures; readonly known: RuntimeVersion })[];
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
 }
 
@@ -36,6 +36,14 @@ export interface HandlerFeatures {
   readonly userNamespaces: boolean;
   /** The runtime has CRIU's support built in; whether CRIU itself is there, and knows the kernel, shows when it is used. */
   readonly checkpoints: boolean;
+}
+
+/** From `<runtime> --version`. */
+export interface RuntimeVersion {
+  /** The name and version, as `crun 1.8.1`; empty where the runtime does not tell, or is not known. */
+  readonly version: string;
+  /** The published vulnerabilities that this version falls under. */
+  readonly advisories: readonly string[];
 }
 
 export interface PodService {

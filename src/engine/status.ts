@@ -9,7 +9,7 @@ export function engineStatus(parts: EngineParts): EngineStatus {
     runtimeReady: trouble === '',
     runtimeReason: trouble,
     network: network.status(),
-    handlers: shims.handlers().map((handler) => Object.assign({ isDefault: handler.name === config.defaultHandler, features: features.of(handler.name) }, handler)),
+    handlers: shims.handlers().map((handler) => Object.assign({ isDefault: handler.name === config.defaultHandler, features: features.of(handler.name), known: features.versionOf(handler.name) }, handler)),
     cgroupDriver: config.cgroupDriver,
   };
 }

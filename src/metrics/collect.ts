@@ -67,6 +67,19 @@ function containerIo(registry: Registry, source: ScrapeSource): void {
   });
 }
 
+function runtimes(registry: Registry, source: ScrapeSource): void {
+  const gauge: Gauge<'handler' | 'version'> = new Gauge({
+    name: 'berth_runtime_known_vulnerabilities',
+    help: 'Published vulnerabilities that the version of a handler’s OCI runtime falls under; berth info names them. A distribution may have mended some under the same number.',
+    labelNames: ['handler', 'version'],
+    registers: [registry],
+    collect: () => {
+      gauge.reset();
+      for (const { handler, version, advisories } of source.runtimes()) gauge.set({ handler, version }, advisories);
+    },
+  });
+}
+
 function layers(registry: Registry, source: ScrapeSource): void {
   const gauge: Gauge<'layer'> = new Gauge({
     name: 'berth_layer_written_bytes',
@@ -91,4 +104,5 @@ export function collectFrom(registry: Registry, source: ScrapeSource): void {
   single(registry, { name: 'berth_agent_restarts', help: 'Times that berth-agent had to be started again since berthd started.' }, () => source.agent().restarts);
   containerIo(registry, source);
   layers(registry, source);
+  runtimes(registry, source);
 }

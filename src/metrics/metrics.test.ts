@@ -17,6 +17,7 @@ const source = (over: Partial<ScrapeSource> = {}): ScrapeSource => ({
   agent: () => ({ healthy: true, restarts: 1 }),
   pullsUnderWay: () => 0,
   images: () => 4,
+  runtimes: () => [{ handler: 'old', version: 'runc 1.1.5', advisories: 7 }],
   containerIo: async () => ({ answered: [io(1)], running: 3 }),
   layers: () => [{ layer: 'sha256:a', bytes: 10 }],
   ...over,
@@ -59,6 +60,7 @@ test('a scrape reads the daemon, and states that emptied disappear', async () =>
   expect(seriesOf(first, 'berth_container_io_read_bytes')).toEqual(['berth_container_io_read_bytes{container="c1",pod="p",name="main"} 1']);
   expect(seriesOf(first, 'berth_shims_silent')).toEqual(['berth_shims_silent 2']);
   expect(seriesOf(first, 'berth_layer_written_bytes')).toEqual(['berth_layer_written_bytes{layer="sha256:a"} 10']);
+  expect(seriesOf(first, 'berth_runtime_known_vulnerabilities')).toEqual(['berth_runtime_known_vulnerabilities{handler="old",version="runc 1.1.5"} 7']);
   containers = { running: 4 };
   expect(seriesOf(await metrics.registry.metrics(), 'berth_containers')).toEqual(['berth_containers{state="running"} 4']);
 });

@@ -37,6 +37,8 @@ export interface ScrapeSource {
   agent(): { readonly healthy: boolean; readonly restarts: number };
   pullsUnderWay(): number;
   images(): number;
+  /** Each runtime handler, with how many known vulnerabilities its version has. */
+  runtimes(): readonly { readonly handler: string; readonly version: string; readonly advisories: number }[];
   /** Running containers and whether their shim answered, with what their cgroup counts as block I/O. Rejects when nobody can tell, such as without the agent. */
   containerIo(): Promise<{ readonly answered: readonly ContainerIo[]; readonly running: number }>;
   /** What unpacking each layer put on disk. */

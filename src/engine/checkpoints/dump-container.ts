@@ -1,8 +1,10 @@
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { constants, mkdirSync } from 'node:fs';
+import { copyFile, open, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { Task } from '../../shim/port.ts';
 import { readSpec } from '../containers/bundle.ts';
+import { prepareLogPlace } from '../containers/log-place.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
 import type { Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
@@ -30,7 +32,18 @@ export async function dumpContainer(parts: EngineParts, { container, task }: Dum
   signal.throwIfAborted();
   writeJson(directory, containerFiles.config, configDump(parts, container));
   writeJson(directory, containerFiles.spec, await specDump(parts, container));
-  if (container.logPath !== '' && existsSync(container.logPath)) copyFileSync(container.logPath, join(directory, containerFiles.log));
+  if (container.logPath !== '') await copyLog(prepareLogPlace(parts.pods.required(container.podId), container), join(directory, containerFiles.log));
+}
+
+/** A log that was put aside is left out, and so is what a container with its log directory mounted put in its place. */
+async function copyLog(path: string, target: string): Promise<void> {
+  try {
+    await using log = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const held = `/proc/self/fd/${log.fd}`;
+    if ((await log.stat()).isFile() && (await readlink(held)) === path) await copyFile(held, target);
+  } catch (error) {
+    if (!['ENOENT', 'ELOOP', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 const time = (ns: bigint): string => new Date(Number(ns / 1_000_000n)).toISOString();

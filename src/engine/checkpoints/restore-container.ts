@@ -1,10 +1,11 @@
 import { constants, mkdirSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import { stringField } from '../../lib/json-fields.ts';
 import { createContainer } from '../containers/create-container.ts';
+import { prepareLogPlace } from '../containers/log-place.ts';
 import type { Container, ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
@@ -26,7 +27,7 @@ export async function restoreContainer(parts: EngineParts, pod: Pod, { directory
   checkArchive(restoreFrom, archive, container);
   const { dir, parents } = parts.snapshotter.layerDirs(container.id as string as SnapshotKey);
   await parts.agent.extract({ archive: join(restoreFrom, containerFiles.rootfs), dir, parents }, signal);
-  await restoreLog(restoreFrom, container);
+  await restoreLog(restoreFrom, pod, container);
   return parts.containers.update(container.id, { restoreFrom });
 }
 
@@ -42,11 +43,10 @@ function checkArchive(directory: string, archive: string, { config, imageId }: C
 }
 
 /** The log goes on where it was, unless there is something already, be it a link. */
-async function restoreLog(directory: string, { logPath }: Container): Promise<void> {
-  if (logPath === '' || !isFile(directory, containerFiles.log)) return;
-  mkdirSync(dirname(logPath), { recursive: true, mode: 0o755 });
+async function restoreLog(directory: string, pod: Pod, container: Container): Promise<void> {
+  if (container.logPath === '' || !isFile(directory, containerFiles.log)) return;
   try {
-    await copyFile(join(directory, containerFiles.log), logPath, constants.COPYFILE_EXCL);
+    await copyFile(join(directory, containerFiles.log), prepareLogPlace(pod, container), constants.COPYFILE_EXCL);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }

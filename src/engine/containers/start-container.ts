@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { asBerthError, BerthError } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import { Waterfall, type Phase } from '../../lib/waterfall.ts';
@@ -11,6 +11,7 @@ import { publishContainer } from '../events/publish.ts';
 import type { Container, ContainerExit } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import { observed, observePhases } from '../observed.ts';
+import { prepareLogPlace } from './log-place.ts';
 import { warmCgroups } from './warm-cgroups.ts';
 import type { EngineParts } from '../parts.ts';
 import { containerStarted, containerStarts } from '../plugins/container-hooks.ts';
@@ -82,14 +83,13 @@ async function startNow(parts: EngineParts, id: ContainerId, waterfall: Waterfal
 }
 
 function launch(parts: EngineParts, container: Container, signal: AbortSignal): Promise<Task> {
-  if (container.logPath !== '') mkdirSync(dirname(container.logPath), { recursive: true, mode: 0o755 });
   const pod = parts.pods.required(container.podId);
   return parts.shims.launch(handlerOf(parts, pod), taskSpec(parts, pod, container), signal);
 }
 
 function taskSpec(parts: EngineParts, pod: Pod, container: Container): TaskSpec {
   const { paths, config } = parts;
-  const { id, logPath } = container;
+  const { id } = container;
   const { tty, stdin, stdinOnce } = container.config;
   return {
     id,
@@ -98,7 +98,7 @@ function taskSpec(parts: EngineParts, pod: Pod, container: Container): TaskSpec 
     terminal: tty,
     stdin,
     stdinOnce,
-    logPath: logPath === '' ? undefined : logPath,
+    logPath: container.logPath === '' ? undefined : prepareLogPlace(pod, container),
     maxLogLineBytes: config.maxLogLineBytes,
     ...(container.restoreFrom === undefined ? {} : { checkpoint: join(container.restoreFrom, containerFiles.images) }),
   };

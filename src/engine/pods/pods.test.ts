@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { RunningEngine } from '../engine.ts';
@@ -29,8 +29,9 @@ test('a pod is ready with its address, namespaces, files and shared memory', asy
   const pod = await engine.pods.run(podConfig('web', { dns }), signal());
   const directory = join(world.config.runRoot, 'pods', pod.id);
   expect(pod).toMatchObject({ state: 'ready', networkHeld: true, pausePid: 0, network: { ips: ['10.0.0.2'] } });
-  expect(readFileSync(join(directory, 'resolv.conf'), 'utf8')).toBe('search a.local b.local\nnameserver 10.96.0.10\noptions ndots:5\n');
-  expect(readFileSync(join(directory, 'hostname'), 'utf8')).toBe('web\n');
+  expect(readFileSync(join(directory, 'etc/resolv.conf'), 'utf8')).toBe('search a.local b.local\nnameserver 10.96.0.10\noptions ndots:5\n');
+  expect(readFileSync(join(directory, 'etc/hostname'), 'utf8')).toBe('web\n');
+  expect(world.agent.mounts.get(join(directory, 'etc'))?.options).toEqual(['nosuid', 'noexec', 'nodev', 'mode=755', expect.stringMatching(/^size=\d{5}/), 'nr_inodes=8']);
   expect(world.agent.mounts.get(join(directory, 'shm'))?.options).toEqual(['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${64 << 20}`]);
   expect(world.agent.namespaces.get(join(directory, 'ns'))).toMatchObject({ net: true, ipc: true, uts: true, pid: false, hostname: 'web' });
   expect(engine.pods.list(any)).toEqual([pod]);
@@ -75,7 +76,7 @@ test('on the host network there is no namespace, no CNI and no sysctl of ours', 
 
 test('a host IPC namespace gets no shared memory of its own', async () => {
   await engine.pods.run(podConfig('web', inNamespaces({ ipc: 'node' })), signal());
-  expect(world.agent.mounts.size).toBe(0);
+  expect([...world.agent.mounts.keys()].map((path) => basename(path))).toEqual(['etc']);
 });
 
 test('a shared PID namespace gets a pause process, accounted in the pod’s cgroup', async () => {
@@ -187,7 +188,8 @@ test('stop gives back network, namespaces and mounts, keeps the record, and may 
   expect(engine.pods.get(pod.id)).toMatchObject({ state: 'notready', networkHeld: false });
   expect(engine.pods.get(pod.id).network).toBeUndefined();
   expect(world.network.detached).toEqual([{ id: pod.id, netnsPath: join(world.config.runRoot, 'pods', pod.id, 'ns/net'), hadResult: true }]);
-  expect(world.leftovers()).toEqual([`record pod/${pod.id}`, `run ${pod.id}`]);
+  const files = `mount ${join(world.config.runRoot, 'pods', pod.id, 'etc')}`;
+  expect(world.leftovers()).toEqual([`record pod/${pod.id}`, files, `run ${pod.id}`]);
 });
 
 test('a failed DEL is thrown with the pod notready already, and the next stop tries it again', async () => {

@@ -11,6 +11,7 @@ import { releaseImageVolumes } from '../containers/image-volumes.ts';
  */
 export async function releasePod(parts: EngineParts, id: PodId, signal: AbortSignal): Promise<void> {
   await releasePodRuntime(parts, id, signal);
+  await parts.agent.unmount(parts.paths.hostFiles(id), signal);
   await parts.agent.removeTree(parts.paths.pod(id), signal);
 }
 

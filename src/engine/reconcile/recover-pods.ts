@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import type { PodId } from '../../lib/ids.ts';
 import { abandonRestored } from '../checkpoints/abandon-restored.ts';
 import { publishPod } from '../events/publish.ts';
@@ -16,8 +17,14 @@ export async function recoverPods(parts: EngineParts): Promise<void> {
   await forEach(parts, 'recovering a pod', parts.pods.all(), async (pod) => {
     if (pod.state === 'creating') await abandonPod(parts, pod.id);
     else if (pod.state === 'ready' && !isAlive(parts, pod)) await retire(parts, pod.id);
+    placeHostFiles(parts, pod.id);
     if (pod.restoring === true) await abandonRestored(parts, pod.id);
   });
+}
+
+/** An earlier berthd put a pod's files beside its other things; containers to come look for them below etc. */
+function placeHostFiles({ paths }: EngineParts, id: PodId): void {
+  if (existsSync(join(paths.pod(id), 'hosts')) && !existsSync(paths.hostFiles(id))) symlinkSync('.', paths.hostFiles(id));
 }
 
 function isAlive({ state, paths }: EngineParts, { id, pausePid, config }: Pod): boolean {

@@ -32,7 +32,7 @@ function kernelMounts({ security, namespaces: { network, user }, host }: MountsI
 }
 
 function podFileMounts(files: PodFiles, readonly: boolean): readonly OciMount[] {
-  const options = ['rbind', 'rprivate', readonly ? 'ro' : 'rw'];
+  const options = ['rbind', 'rprivate', readonly ? 'ro' : 'rw', 'nosuid', 'noexec', 'nodev'];
   return [
     { destination: '/etc/hostname', type: 'bind', source: files.hostname, options },
     { destination: '/etc/hosts', type: 'bind', source: files.hosts, options },

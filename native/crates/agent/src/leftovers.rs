@@ -1,6 +1,9 @@
 //! What an agent before us left running: itself, if it has not noticed yet that berthd is gone, and the programs that it
 //! started. A network plugin that is cut off may leave half an address or half a rule, which no later call finds again.
 //! So programs outlive their agent, and the next one on the same root waits for them before it serves.
+//!
+//! Names and environments are anybody's: a process of a container may look as it likes. What tells is that it lies in a
+//! mount namespace of its own, as all of theirs do and none of ours does.
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -9,6 +12,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::stat;
 use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal};
 use serde_json::json;
 
@@ -58,9 +62,12 @@ struct Other {
 }
 
 impl Other {
-    /// `None` for one that has ended, or is a kernel thread.
-    fn look(pid: Pid) -> Option<Self> {
+    /// `None` for one that has ended, is a kernel thread or sees other mounts than we do.
+    fn look(pid: Pid, mounts: u64) -> Option<Self> {
         let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        if mounts_of(pid)? != mounts {
+            return None;
+        }
         let read = |file: &str| fs::read(format!("/proc/{}/{file}", pid.as_raw_nonzero())).ok();
         let other = Self { pid, handle, command_line: read("cmdline")?, environment: read("environ")? };
         (!other.command_line.is_empty()).then_some(other)
@@ -77,10 +84,18 @@ impl Other {
     }
 }
 
+/// The mount namespace of a process.
+fn mounts_of(pid: Pid) -> Option<u64> {
+    stat(format!("/proc/{}/ns/mnt", pid.as_raw_nonzero())).ok().map(|stat| stat.st_ino)
+}
+
 fn others() -> Vec<Other> {
+    let Some(mounts) = mounts_of(getpid()) else {
+        return Vec::new();
+    };
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
-    pids.filter(|pid| *pid != getpid()).filter_map(Other::look).collect()
+    pids.filter(|pid| *pid != getpid()).filter_map(|pid| Other::look(pid, mounts)).collect()
 }
 
 fn kill<'a>(processes: impl Iterator<Item = &'a Other>) {

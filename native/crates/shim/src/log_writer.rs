@@ -1,14 +1,18 @@
 //! The CRI log file: `<RFC3339Nano> <stdout|stderr> <P|F> <content>\n`, one entry a line, split at a length limit.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 
 use crate::clock;
 
 /// Content bytes of one entry, as the kubelet's own default.
 pub const DEFAULT_MAX_LINE: usize = 16_384;
+
+const NO_FILE: &str = "it is no regular file";
 
 /// Entries of short lines are twenty times as long as the lines: so many bytes are written at once at most.
 const BATCH_BYTES: usize = 64 << 10;
@@ -46,10 +50,11 @@ pub struct LogWriter {
 }
 
 impl LogWriter {
-    /// Opens the log for appending, making it (0640) if absent.
+    /// Opens the log for appending, making it (0640) if absent. The path must hold no symbolic link, and what is there
+    /// must be a regular file: a container may have its log directory mounted.
     ///
     /// # Errors
-    /// That of open(2).
+    /// That of open(2), or what is in the way.
     pub fn open(path: &Path, max_line: usize) -> io::Result<Self> {
         let max_line = if max_line == 0 { DEFAULT_MAX_LINE } else { max_line };
         Ok(Self {
@@ -67,7 +72,7 @@ impl LogWriter {
     /// Opens the path anew: later entries go there and none to the old file.
     ///
     /// # Errors
-    /// That of open(2); the old file then stays in use.
+    /// As [`LogWriter::open`]; the old file then stays in use.
     pub fn reopen(&mut self) -> io::Result<()> {
         self.file = append(&self.path)?;
         self.torn = false;
@@ -162,7 +167,15 @@ impl LogWriter {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+    // Without waiting: a FIFO has no reader.
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = openat2(CWD, path, flags, Mode::from_raw_mode(0o640), ResolveFlags::NO_SYMLINKS);
+    let file = match opened {
+        Err(Errno::LOOP) => return Err(io::Error::other("there is a symbolic link on the way")),
+        Err(Errno::NXIO) => return Err(io::Error::other(NO_FILE)),
+        other => File::from(other?),
+    };
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other(NO_FILE)) }
 }
 
 #[cfg(test)]
@@ -240,9 +253,39 @@ mod tests {
 
     #[test]
     fn a_full_disk_drops_and_counts() {
-        let mut log = LogWriter::open(Path::new("/dev/full"), 0).expect("opens");
+        let (path, mut log) = log("full", 0);
+        log.file = File::options().append(true).open("/dev/full").expect("opens");
+        std::fs::remove_file(path).expect("removed");
         log.take(Stream::Stdout, b"lost\n");
         assert_eq!(log.written(), 0);
         assert!(log.dropped() > 5);
+    }
+
+    #[test]
+    fn links_fifos_and_devices_are_no_logs() {
+        let dir = std::env::temp_dir().join(format!("berth-log-odd-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(dir.join("real")).expect("made");
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, dir.join(name)).expect("linked");
+        link("real", "dir");
+        link("target", "link");
+        link("/dev/null", "device");
+        rustix::fs::mknodat(CWD, dir.join("fifo"), rustix::fs::FileType::Fifo, Mode::RWXU, 0).expect("made");
+        let refused = |name: &str| LogWriter::open(&dir.join(name), 0).expect_err(name).to_string();
+        for name in ["dir/0.log", "link", "device"] {
+            assert_eq!(refused(name), "there is a symbolic link on the way", "{name}");
+        }
+        assert_eq!(refused("fifo"), NO_FILE);
+        let reader =
+            rustix::fs::open(dir.join("fifo"), OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).expect("opens");
+        assert_eq!(refused("fifo"), NO_FILE);
+        drop(reader);
+        assert!(LogWriter::open(Path::new("/dev/null"), 0).is_err());
+        assert!(!dir.join("target").exists() && !dir.join("real/0.log").exists());
+        let mut log = LogWriter::open(&dir.join("real/0.log"), 0).expect("opens");
+        std::fs::remove_file(dir.join("real/0.log")).expect("removed");
+        std::os::unix::fs::symlink("../target", dir.join("real/0.log")).expect("linked");
+        assert!(log.reopen().is_err() && !dir.join("target").exists());
+        std::fs::remove_dir_all(dir).expect("removed");
     }
 }
