@@ -5,7 +5,8 @@
  *   change PATH              tries to change PATH
  *   chase SECONDS MARK       looks at every process that comes by: its program, root, cwd and descriptors; MARK is a
  *                            path that only the node has
- *   stop PID                 traces PID and says what it could make it do
+ *   sockets                  tries address families by socket(2), and by the socketcall(2) of 32-bit programs
+ *   wait                     does nothing, under whatever name and with whatever words
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -145,6 +146,30 @@ static void chase(double seconds, const char *mark) {
   fflush(stdout);
 }
 
+/* By int 0x80, as a 32-bit program: the arguments must lie below 4 GB, as those of a static program do. */
+static long socketcall(int family) {
+  static unsigned arguments[3];
+  long result = -ENOSYS;
+  arguments[0] = family, arguments[1] = SOCK_SEQPACKET, arguments[2] = 0;
+#ifdef __x86_64__
+  __asm__ volatile("int $0x80" : "=a"(result) : "a"(102L), "b"(1L), "c"(arguments) : "memory", "r8", "r9", "r10", "r11");
+#endif
+  return result;
+}
+
+static void sockets(void) {
+  for (int family = 0; family < 46; family++) {
+    int fd = socket(family, SOCK_STREAM, 0);
+    printf("socket %d: %s\n", family, fd >= 0 ? "open" : strerrorname_np(errno));
+    if (fd >= 0) close(fd);
+  }
+  int families[] = {AF_INET, 38, 40};
+  for (unsigned i = 0; i < sizeof families / sizeof *families; i++) {
+    long result = socketcall(families[i]);
+    printf("socketcall %d: %s\n", families[i], result >= 0 ? "open" : strerrorname_np(-result));
+  }
+}
+
 int main(int argc, char **argv) {
   const char *verb = argc > 1 ? argv[1] : "";
   if (!strcmp(verb, "offer")) {
@@ -164,6 +189,8 @@ int main(int argc, char **argv) {
     change(path);
     return 0;
   }
+  if (!strcmp(verb, "wait")) for (;;) pause();
+  if (!strcmp(verb, "sockets")) return sockets(), 0;
   if (!strcmp(verb, "change")) return change(argv[2]), 0;
   if (!strcmp(verb, "chase")) return chase(atof(argv[2]), argv[3]), 0;
   fprintf(stderr, "no verb %s\n", verb);

@@ -71,8 +71,8 @@ mod tests {
         let again = format!("/proc/self/fd/{}", file.as_raw_fd());
         for error in [
             std::fs::write(&again, "changed").unwrap_err(),
-            std::fs::set_permissions(&again, PermissionsExt::from_mode(0)).unwrap_err(),
-            file.set_permissions(PermissionsExt::from_mode(0)).unwrap_err(),
+            std::fs::set_permissions(&again, PermissionsExt::from_mode(0o000)).unwrap_err(),
+            file.set_permissions(PermissionsExt::from_mode(0o000)).unwrap_err(),
             file.set_modified(std::time::UNIX_EPOCH).unwrap_err(),
         ] {
             assert_eq!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
