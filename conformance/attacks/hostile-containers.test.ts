@@ -1,4 +1,5 @@
 /** Images and processes that pretend to be what they are not, or reach for what no container needs. */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
@@ -63,4 +64,14 @@ test('a container that calls itself a program of berth’s holds up no restart a
   await suite.node.startAgain();
   expect([await pidOf(marked), await pidOf(named)]).toEqual(before);
   expect(suite.node.log()).not.toMatch(/earlier agent/);
+});
+
+test('execs whose children stay in the background end at once, and leave nothing in the daemon', async () => {
+  const id = await suite.run(await suite.pod(), [...waiting]);
+  const linger = async (): Promise<string> => (await suite.cri.execSync(id, ['sh', '-c', 'sleep 1000 & echo done'])).stdout.toString();
+  const descriptors = (): number => readdirSync(`/proc/${suite.node.pid}/fd`).length;
+  expect(await linger()).toBe('done\n');
+  const before = descriptors();
+  for (let run = 0; run < 20; run += 1) expect(await linger()).toBe('done\n');
+  await expect.poll(descriptors, { timeout: 10_000 }).toBeLessThan(before + 5);
 });
