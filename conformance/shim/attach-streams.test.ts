@@ -1,5 +1,5 @@
 /** A container's own streams and the clients that join them, the same for every shim and OCI runtime. It needs root. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -47,8 +47,9 @@ describe.each(handlers)('$name', (handler) => {
   });
 
   test('the streams end with the container, after its last byte, and the exit code is told', async () => {
-    const { task } = await lab.running({ script: 'sleep 0.5; echo last; echo words >&2; exit 6' });
-    const session = await task.attach(outputs);
+    const { task } = await lab.running({ script: 'read go; echo last; echo words >&2; exit 6', stdin: true });
+    const session = await task.attach(everything);
+    required(session.stdin).write('go\n');
     expect(await Promise.all([textOf(session.stdout), textOf(session.stderr), session.exit])).toEqual(['last\n', 'words\n', 6]);
     await expect(task.attach(outputs)).rejects.toThrow();
   });
@@ -64,7 +65,7 @@ describe.each(handlers)('$name', (handler) => {
     await expect.poll(() => statSync(bundle.logPath).size).toBeGreaterThan(held + mebibyte);
   });
 
-  test.runIf(ours)('a slow reader gets everything, also when the container has long ended', async () => {
+  test('a slow reader gets everything, also when the container has long ended', async () => {
     const bytes = 3_000_000;
     const { task } = await lab.running({ script: `read go; yes | head -c ${bytes}`, stdin: true });
     const session = await task.attach({ ...everything, stderr: false });
@@ -84,7 +85,7 @@ describe.each(handlers)('$name', (handler) => {
     expect(heard + (await count(stdout))).toBe(bytes);
   });
 
-  test.runIf(ours)('without a log there is an output, too', async () => {
+  test('without a log there is an output, too', async () => {
     const { task } = await lab.running({ script: counting, unlogged: true });
     const session = await task.attach(outputs);
     const heard = collect(session.stdout);
@@ -92,7 +93,7 @@ describe.each(handlers)('$name', (handler) => {
     await session.close();
   });
 
-  test.runIf(ours)('stdin stays open for the next client', async () => {
+  test('stdin stays open for the next client', async () => {
     const { task } = await lab.running({ script: 'while read x; do echo "got $x"; done; echo over', stdin: true });
     for (const word of ['one', 'two']) {
       const session = await task.attach(everything);
@@ -105,7 +106,9 @@ describe.each(handlers)('$name', (handler) => {
     expect((await task.state()).status).toBe('running');
   });
 
-  test.runIf(ours).each([['says much', 'yes'], ['says little', 'while :; do echo y; sleep 0.05; done'], ['is silent', 'sleep 1000']])('an attachment that ends with its input does so, with the answer, when the container %s', async (_how, chatter) => {
+  // Beside a flood the answer may take longer through another shim’s pipes than is waited for.
+  const chatters = [['says little', 'while :; do echo y; sleep 0.05; done'], ['is silent', 'sleep 1000'], ...(ours ? [['says much', 'yes'] as const] : [])] as const;
+  test.each(chatters)('an attachment that ends with its input does so, with the answer, when the container %s', async (_how, chatter) => {
     const { task, bundle } = await lab.running({ script: `${chatter} & while read x; do echo "got $x" >&2; done; echo over >&2`, stdin: true });
     for (const word of ['one', 'two']) {
       const session = await task.attach({ ...everything, endsWithInput: true });
@@ -117,7 +120,7 @@ describe.each(handlers)('$name', (handler) => {
     expect(lab.leftovers({ task, bundle })).toEqual([]);
   });
 
-  test.runIf(ours)('stdin that is wanted once ends with its first client', async () => {
+  test('stdin that is wanted once ends with its first client', async () => {
     const { task } = await lab.running({ script: 'while read x; do echo "got $x"; done; echo over; exit 2', stdin: true, stdinOnce: true });
     const other = await task.attach(everything);
     const session = await task.attach(everything);
@@ -126,7 +129,7 @@ describe.each(handlers)('$name', (handler) => {
     await other.close();
   });
 
-  test.runIf(ours)('who comes after the end of such a stdin still hears the output, and what it types goes nowhere', async () => {
+  test('who comes after the end of such a stdin still hears the output, and what it types goes nowhere', async () => {
     const { task } = await lab.running({ script: 'cat; while :; do echo alone; sleep 0.05; done', stdin: true, stdinOnce: true });
     const first = await task.attach(everything);
     const heard = collect(first.stdout);
@@ -144,7 +147,7 @@ describe.each(handlers)('$name', (handler) => {
     await expect(without.task.attach(everything)).rejects.toMatchObject({ kind: 'precondition' });
   });
 
-  test.runIf(ours)('a terminal takes keystrokes and a size', async () => {
+  test('a terminal takes keystrokes and a size', async () => {
     const { task, bundle } = await lab.running({ script: 'while read x; do stty size; echo "got $x"; done', terminal: true, stdin: true });
     const session = await task.attach({ ...everything, stderr: false, tty: true });
     const heard = collect(session.stdout);
@@ -177,11 +180,33 @@ describe.each(handlers)('$name', (handler) => {
     await session.close();
   });
 
-  test.runIf(!ours)('what a foreign shim cannot do is said, with the handler’s name', async () => {
-    const logged = await lab.running({ script: 'sleep 1000' });
-    await expect(logged.task.attach(everything)).rejects.toMatchObject({ kind: 'unimplemented', message: expect.stringContaining('handler it') as unknown });
-    const unlogged = await lab.running({ script: 'sleep 1000', unlogged: true });
-    await expect(unlogged.task.attach(outputs)).rejects.toMatchObject({ kind: 'unimplemented', message: expect.stringContaining('handler it') as unknown });
-    expect([...lab.leftovers(logged), ...lab.leftovers(unlogged)]).toEqual([]);
+  test.runIf(!ours)('who holds a foreign shim’s streams is replaced when it is killed, and nothing stops', async () => {
+    const container = await lab.running({ script: 'while read x; do echo "got $x"; done; echo over', stdin: true });
+    const { task, bundle } = container;
+    for (const word of ['one', 'two']) {
+      killStreams(bundle.path);
+      const session = await task.attach(everything);
+      const heard = collect(session.stdout);
+      required(session.stdin).write(`${word}\n`);
+      await expect.poll(heard).toBe(`got ${word}\n`);
+      await session.close();
+    }
+    killStreams(bundle.path);
+    await task.reopenLog();
+    await expect.poll(() => readFileSync(bundle.logPath, 'utf8').match(/F got \w+/g)).toEqual(['F got one', 'F got two']);
+    expect(lab.leftovers(container)).toEqual([]);
   });
 });
+
+/** Kills the process of ours that serves a bundle's streams, and only that. */
+function killStreams(bundle: string): void {
+  const found = globSync('/proc/[0-9]*/cmdline').filter((file) => {
+    try {
+      return readFileSync(file, 'utf8').includes(`\0streams\0${bundle}`);
+    } catch {
+      return false;
+    }
+  });
+  expect(found).toHaveLength(1);
+  process.kill(Number(found[0]?.split('/')[2]), 'SIGKILL');
+}

@@ -1,5 +1,5 @@
-/** containerd's own shim as a runtime handler of berthd, unchanged: whoever speaks the protocol can keep containers. */
-import { readFileSync } from 'node:fs';
+/** containerd's own shims, the Go one and the Rust one, as runtime handlers of berthd, unchanged: whoever speaks the protocol can keep containers. */
+import { readFileSync, renameSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CriSuite, waiting } from '../cri/suite.ts';
 import { grpcStatus } from '../fixtures/cri.ts';
@@ -7,17 +7,20 @@ import { noHoldings } from '../fixtures/leaks.ts';
 import { shimOf } from '../recovery/shim-of.ts';
 import { buildPeers, peerPath, whyNotBuildable } from '../peers/build.ts';
 
-const unbuildable = whyNotBuildable();
-if (unbuildable !== undefined) console.log(`skipping containerd's shim under berthd: ${unbuildable}`);
-
 const handler = 'containerd-runc';
 
-describe.skipIf(unbuildable !== undefined)('berthd drives containerd-shim-runc-v2', () => {
+describe.each(['containerd-shim-runc-v2'] as const)('berthd drives %s', (program) => {
+  const unbuildable = whyNotBuildable();
+  if (unbuildable !== undefined) {
+    console.log(`skipping ${program} under berthd: ${unbuildable}`);
+    test.skip(unbuildable, () => undefined);
+    return;
+  }
   let suite: CriSuite;
 
   beforeAll(async () => {
-    await buildPeers(['containerd-shim-runc-v2']);
-    suite = await CriSuite.start({ runtimes: { [handler]: { shim: peerPath('containerd-shim-runc-v2'), runtime: '/usr/sbin/runc', protocol: 'containerd' } } });
+    await buildPeers([program]);
+    suite = await CriSuite.start({ runtimes: { [handler]: { shim: peerPath(program), runtime: '/usr/sbin/runc', protocol: 'containerd' } } });
   }, 900_000);
   afterAll(async () => suite?.close());
 
@@ -36,15 +39,24 @@ describe.skipIf(unbuildable !== undefined)('berthd drives containerd-shim-runc-v
     expect(await suite.cri.containerStatus(id)).toMatchObject({ state: 'CONTAINER_EXITED', exit_code: 0 });
   });
 
-  test('its containers outlive berthd, and an exit meanwhile is known', async () => {
+  test('its containers and their logs outlive berthd, and an exit meanwhile is known', async () => {
     const pod = await suite.pod({}, handler);
+    const counting = await suite.run(pod, ['sh', '-c', 'n=0; while :; do n=$((n+1)); echo line $n; sleep 0.02; done'], { metadata: { name: 'counting' } });
     const long = await suite.run(pod, waiting, { metadata: { name: 'long' } });
     const short = await suite.run(pod, ['sh', '-c', 'sleep 1; exit 4'], { metadata: { name: 'short' } });
+    const log = (await suite.cri.containerStatus(counting)).log_path;
     await suite.node.kill();
+    const then = statSync(log).size;
     await new Promise((resolve) => {
       setTimeout(resolve, 1500);
     });
+    expect(statSync(log).size).toBeGreaterThan(then);
     await suite.node.startAgain();
+    renameSync(log, `${log}.1`);
+    await suite.cri.call('ReopenContainerLog', { container_id: counting });
+    await expect.poll(() => readFileSync(log, 'utf8')).toContain('line');
+    const numbers = [`${log}.1`, log].flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/F line (\d+)/g)].map((match) => Number(match[1])));
+    expect(numbers).toEqual(numbers.map((_unused, index) => index + 1));
     await expect.poll(async () => (await suite.cri.containerStatus(short)).exit_code).toBe(4);
     expect(await suite.cri.containerStatus(long)).toMatchObject({ state: 'CONTAINER_RUNNING' });
     expect((await suite.cri.execSync(long, ['echo', 'back'])).stdout.toString()).toBe('back\n');

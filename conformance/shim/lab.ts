@@ -82,7 +82,7 @@ export class ShimLab {
   constructor({ shim, runtime, protocol }: Handler) {
     mkdirSync(join(this.#directory, 'bundles'));
     const handler = { name: 'it', shim, runtime, runtimeRoot: join(this.#directory, 'runtime'), systemdCgroup: false, protocol };
-    this.#launcher = new TtrpcShimLauncher({ agent: this.#agent.agent, clock: systemClock }, { handlers: [handler], runRoot: this.#directory, logger: berthShim });
+    this.#launcher = new TtrpcShimLauncher({ agent: this.#agent.agent, clock: systemClock }, { handlers: [handler], runRoot: this.#directory, berthShim });
   }
 
   open(): Promise<void> {

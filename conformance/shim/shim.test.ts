@@ -55,7 +55,7 @@ describe.each(handlers)('$name', ({ name, shim, runtime, protocol }) => {
 
   const launcherOf = (): TtrpcShimLauncher => {
     const handler: RuntimeHandler = { name: 'it', shim, runtime, runtimeRoot: join(directory, 'runtime'), systemdCgroup: false, protocol };
-    return new TtrpcShimLauncher({ agent: privateAgent.agent, clock: systemClock }, { handlers: [handler], runRoot: directory, logger: berthShim });
+    return new TtrpcShimLauncher({ agent: privateAgent.agent, clock: systemClock }, { handlers: [handler], runRoot: directory, berthShim });
   };
 
   const launch = async (options: BundleOptions & { readonly stdin?: boolean }): Promise<{ readonly task: Task; readonly bundle: Bundle }> => {
@@ -129,7 +129,7 @@ describe.each(handlers)('$name', ({ name, shim, runtime, protocol }) => {
     expect(lines).toEqual(['stdout F terminal', 'stdout F oops']);
   });
 
-  test.runIf(protocol === 'berth')('stdin that was asked for stays open', async () => {
+  test('stdin that was asked for stays open', async () => {
     const open = await launch({ script: 'read x; echo ended', stdin: true });
     await open.task.start();
     const closed = await running({ script: 'read x; exit 4' });

@@ -107,7 +107,7 @@ async function openDrivers({ config, log, shutdown, programs, metrics }: Base): 
   const snapshotter = openSnapshotters({ state, agent, clock, log: log.child({ part: 'snapshotter' }) }, { stateRoot: config.stateRoot, volatile: config.snapshotter.volatile });
   const images = await openImageService({ stateRoot: config.stateRoot, snapshotters: snapshotter, agent, state, clock, log: log.child({ part: 'images' }), observer: metrics, config: imageSettings(config) });
   shutdown.add('images', async () => images.close());
-  const shims = new TtrpcShimLauncher({ agent, clock }, { handlers: runtimeHandlers(config, programs.shim), runRoot: config.runRoot, logger: programs.shim });
+  const shims = new TtrpcShimLauncher({ agent, clock }, { handlers: runtimeHandlers(config, programs.shim), runRoot: config.runRoot, berthShim: programs.shim });
   await shims.open();
   shutdown.add('shims', async () => shims.close());
   const network = createNetwork(

@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isKind } from '../lib/errors.ts';
 import { connectUnix } from '../lib/ttrpc/connect.ts';
+import { ForeignStreams } from './foreign-streams.ts';
 import type { ShimParts, ShimTarget } from './shim-parts.ts';
 import { deleteShim } from './start-shim.ts';
 
@@ -18,6 +19,7 @@ export async function buryShim(parts: ShimParts, target: ShimTarget, signal?: Ab
     await parts.agent.unmount(join(handle.bundle, 'rootfs'), signal);
   }
   await removeSocket(handle.address, signal);
+  await new ForeignStreams(parts, target).finish(signal);
   parts.oom.unwatch(handle.id);
 }
 

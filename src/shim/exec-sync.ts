@@ -21,8 +21,8 @@ interface Execution {
 }
 
 /**
- * Runs a process in the container to its end. Its output goes through files of the bundle, which works with every shim and
- * costs the daemon nothing while the process runs.
+ * Runs a process in a container of berth-shim's to its end. Its output goes through files of the bundle, which the shim cuts;
+ * the daemon has no work while the process runs.
  * @throws BerthError `timeout` after `timeoutMs`, or the signal's reason; the process is dead by then.
  */
 export async function execSync(parts: ShimParts, target: ShimTarget, spec: ExecSpec, signal?: AbortSignal): Promise<ExecOutcome> {
@@ -74,9 +74,8 @@ function call<Request, Response>(
   return parts.connections.call(target.handle.address, method, request, options);
 }
 
-/** berth-shim cuts the output itself; containerd's shim takes a plain file for each stream, but one `file://` for both. */
-function stdio({ target, stdout, stderr }: Execution, maxOutputBytes: number): StdioPaths {
-  const uri = (path: string): string => (target.handler.protocol === 'berth' ? `file://${path}?limit=${maxOutputBytes}` : path);
+function stdio({ stdout, stderr }: Execution, maxOutputBytes: number): StdioPaths {
+  const uri = (path: string): string => `file://${path}?limit=${maxOutputBytes}`;
   return { terminal: false, stdin: '', stdout: uri(stdout), stderr: uri(stderr) };
 }
 

@@ -68,6 +68,12 @@ export interface ContainerMethods {
   readonly describe: Method<Empty, { readonly micros: Readonly<Record<string, bigint>> }>;
 }
 
+/** What `berth-shim streams` serves for a container of a foreign shim. */
+export interface StreamsMethods extends Pick<ContainerMethods, 'reopenLog' | 'attach'> {
+  readonly settle: Method<Empty, Empty>;
+  readonly finish: Method<Empty, Empty>;
+}
+
 export interface BerthOptions {
   readonly runtime: string;
   readonly runtimeRoot: string;
@@ -107,6 +113,7 @@ export interface ForwardMessage {
 export interface ShimMethods {
   readonly task: { readonly 2: TaskMethods; readonly 3: TaskMethods };
   readonly container: ContainerMethods;
+  readonly streams: StreamsMethods;
   readonly forward: Method<ForwardMessage, Empty>;
   readonly berthOptions: Codec<BerthOptions>;
   readonly checkpointOptions: Codec<{ readonly openTcp: boolean; readonly fileLocks: boolean }>;
@@ -128,6 +135,12 @@ export function shimMethods(): ShimMethods {
       attach: method(files, 'berth.shim.v1.Container', 'Attach'),
       endExecs: method(files, 'berth.shim.v1.Container', 'EndExecs'),
       describe: method(files, 'berth.shim.v1.Container', 'Describe'),
+    },
+    streams: {
+      reopenLog: method(files, 'berth.shim.v1.Streams', 'ReopenLog'),
+      attach: method(files, 'berth.shim.v1.Streams', 'Attach'),
+      settle: method(files, 'berth.shim.v1.Streams', 'Settle'),
+      finish: method(files, 'berth.shim.v1.Streams', 'Finish'),
     },
     forward: method(files, 'containerd.services.events.ttrpc.v1.Events', 'Forward'),
     berthOptions: files.codec('berth.shim.v1.Options'),

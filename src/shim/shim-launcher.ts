@@ -6,7 +6,7 @@ import type { Agent } from '../native/port.ts';
 import { buryShim } from './bury-shim.ts';
 import { CompiledSeccomp } from './compiled-seccomp.ts';
 import { readExitRecord } from './exit-record.ts';
-import { rememberLog } from './log-control.ts';
+import { ForeignStreams } from './foreign-streams.ts';
 import { shimMethods } from './methods.ts';
 import { OomEvents } from './oom-events.ts';
 import type { RuntimeHandler, ShimLauncher, Task, TaskExit, TaskHandle, TaskSpec } from './port.ts';
@@ -24,21 +24,19 @@ export interface ShimLauncherInit {
   readonly handlers: readonly RuntimeHandler[];
   /** Short: unix socket paths end at 107 bytes. */
   readonly runRoot: string;
-  /** Absolute path of berth-shim, the log writer for foreign shims. */
-  readonly logger: string;
+  /** Absolute path of berth-shim, which serves the streams of foreign shims' containers. */
+  readonly berthShim: string;
 }
 
 /** Launches and finds tasks behind any shim that speaks containerd's Task service. */
 export class TtrpcShimLauncher implements ShimLauncher {
   readonly #parts: ShimParts;
   readonly #handlers: ReadonlyMap<string, RuntimeHandler>;
-  readonly #logger: string;
 
   constructor(components: { readonly agent: Agent; readonly clock: Clock }, init: ShimLauncherInit) {
     const methods = shimMethods();
     const eventsPath = join(init.runRoot, 'events.sock');
     this.#handlers = new Map(init.handlers.map((handler) => [handler.name, handler]));
-    this.#logger = init.logger;
     this.#parts = {
       ...components,
       methods,
@@ -46,6 +44,7 @@ export class TtrpcShimLauncher implements ShimLauncher {
       oom: new OomEvents(eventsPath, methods),
       seccomp: new CompiledSeccomp(),
       places: { socketDir: join(init.runRoot, 's'), eventsAddress: `unix://${eventsPath}` },
+      berthShim: init.berthShim,
     };
   }
 
@@ -71,15 +70,17 @@ export class TtrpcShimLauncher implements ShimLauncher {
 
   async launch(handlerName: string, spec: TaskSpec, signal?: AbortSignal): Promise<Task> {
     const handler = this.#handler(handlerName);
-    if (handler.protocol === 'containerd') prepareForeign(spec);
     const { id, bundle } = spec;
+    // The file that a foreign shim logs to, which containerd would have made.
+    if (handler.protocol === 'containerd') writeFileSync(join(bundle, 'log'), '', { mode: 0o600 });
     let handle: TaskHandle = { id, handler: handlerName, address: '', version: 3, bundle, pid: 0 };
     try {
       // Neither step takes the signal: a shim that is being made must be known to exist or not before it can be undone.
       const { address, version } = await startShim(this.#parts.agent, { handler, id, bundle, places: this.#parts.places }, this.#parts.methods);
       handle = { ...handle, address, version };
       signal?.throwIfAborted();
-      const request = createRequest(spec, { handler, logger: this.#logger }, this.#parts.methods);
+      if (handler.protocol === 'containerd') await new ForeignStreams(this.#parts, { handle, handler }).open(spec);
+      const request = createRequest(spec, handler, this.#parts.methods);
       const { pid } = await this.#parts.connections.call(address, taskMethodsOf(this.#parts, handle).create, request, { timeoutMs: callMs.create });
       signal?.throwIfAborted();
       return new ShimTask(this.#parts, { handle: { ...handle, pid }, handler });
@@ -92,7 +93,7 @@ export class TtrpcShimLauncher implements ShimLauncher {
   async attach(handle: TaskHandle, signal?: AbortSignal): Promise<Task | undefined> {
     const task = new ShimTask(this.#parts, { handle, handler: this.#handler(handle.handler) });
     try {
-      await task.state(signal);
+      await task.adopt(signal);
       return task;
     } catch (error) {
       this.#parts.oom.unwatch(handle.id);
@@ -126,10 +127,4 @@ export class TtrpcShimLauncher implements ShimLauncher {
       throw new BerthError(first.kind, `${first.message}; undoing that failed, too: ${asBerthError(error, 'clean up').message}`, { cause: failure });
     }
   }
-}
-
-/** The file that the shim logs to, which containerd would have made in the bundle, and where the container's log is. */
-function prepareForeign({ bundle, logPath }: TaskSpec): void {
-  writeFileSync(join(bundle, 'log'), '', { mode: 0o600 });
-  if (logPath !== undefined) rememberLog(bundle, logPath);
 }

@@ -16,6 +16,8 @@ export interface ShimParts {
   readonly oom: OomEvents;
   readonly seccomp: CompiledSeccomp;
   readonly places: ShimPlaces;
+  /** Absolute path of berth-shim, which serves the streams of foreign shims' containers. */
+  readonly berthShim: string;
 }
 
 /** One task as the parts below a Task see it. */
@@ -32,7 +34,6 @@ export const callMs = {
   exec: 30_000,
   default: 10_000,
   stats: 2000,
-  log: 2000,
   /** Memory is written to disk at its pace. */
   checkpoint: 3_600_000,
 } as const;

@@ -5,10 +5,11 @@ import type { Method } from '../lib/ttrpc/method.ts';
 import { openAttachment } from './attachment.ts';
 import { buryShim } from './bury-shim.ts';
 import { decodeStats } from './decode-stats.ts';
+import { execCollected } from './exec-collected.ts';
 import { openExec } from './exec-session.ts';
 import { execSync } from './exec-sync.ts';
 import { readExitRecord } from './exit-record.ts';
-import { logControlAddress, rememberedLog } from './log-control.ts';
+import { ForeignStreams } from './foreign-streams.ts';
 import { type ContainerMethods, type ExitAnswer, pack, packSpec, type ProcessId, type TaskMethods } from './methods.ts';
 import { changeOomScores } from './oom-score.ts';
 import type { AttachChoice, ExecOutcome, ExecSessionSpec, ExecSpec, ScoreChange, Session, Task, TaskExit, TaskHandle, TaskState, TaskStatus, TerminalSize } from './port.ts';
@@ -35,6 +36,8 @@ export class ShimTask implements Task {
   readonly #target: ShimTarget;
   readonly #methods: TaskMethods;
   readonly #main: ProcessId;
+  /** Of a foreign shim's container; our own shim has the streams itself. */
+  readonly #foreign: ForeignStreams | undefined;
   #pid: number;
   /** A SIGKILL of ours explains the exit code that an OOM kill would have, too. */
   #killed = false;
@@ -45,7 +48,9 @@ export class ShimTask implements Task {
     this.#methods = taskMethodsOf(parts, target.handle);
     this.#main = { id: target.handle.id, execId: '' };
     this.#pid = target.handle.pid;
-    if (!this.#ours) parts.oom.watch(target.handle.id);
+    if (target.handler.protocol === 'berth') return;
+    this.#foreign = new ForeignStreams(parts, target);
+    parts.oom.watch(target.handle.id);
   }
 
   get handle(): TaskHandle {
@@ -59,6 +64,12 @@ export class ShimTask implements Task {
     return { pid };
   }
 
+  /** Takes over a task that an earlier berthd started. Fails as `state` does. */
+  async adopt(signal?: AbortSignal): Promise<void> {
+    const { status } = await this.state(signal);
+    if (status !== 'stopped') await this.#foreign?.ensure(signal);
+  }
+
   async state(signal?: AbortSignal): Promise<TaskState> {
     const answer = await this.#call(this.#methods.state, this.#main, { signal });
     const status = statuses[answer.status] ?? 'unknown';
@@ -70,7 +81,7 @@ export class ShimTask implements Task {
     for (const attempt of [1, 2]) {
       try {
         const answer = await this.#call(this.#methods.wait, this.#main, { signal, timeoutMs: undefined });
-        await this.#logWritten(signal);
+        await this.#foreign?.settle(signal);
         return await this.#exit(answer);
       } catch (error) {
         // The connection may break without the shim; a second time it is the shim.
@@ -88,7 +99,8 @@ export class ShimTask implements Task {
   }
 
   async execSync(spec: ExecSpec, signal?: AbortSignal): Promise<ExecOutcome> {
-    return execSync(this.#parts, this.#target, spec, signal);
+    const run = this.#foreign === undefined ? execSync : execCollected;
+    return run(this.#parts, this.#target, spec, signal);
   }
 
   async exec(spec: ExecSessionSpec, signal?: AbortSignal): Promise<Session> {
@@ -100,8 +112,8 @@ export class ShimTask implements Task {
     const to = {
       streams,
       join: async (paths: AttachPaths, until: AbortSignal | undefined) => {
-        if (this.#ours) await this.#call(attach, paths, { signal: until });
-        else await this.#attachForeign(paths, until);
+        if (this.#foreign === undefined) await this.#call(attach, paths, { signal: until });
+        else await (await this.#running(this.#foreign, until)).attach(paths, until);
       },
       wait: (until: AbortSignal) => this.wait(until),
       resize: async ({ columns, rows }: TerminalSize) => {
@@ -112,7 +124,7 @@ export class ShimTask implements Task {
   }
 
   async endExecs(signal?: AbortSignal): Promise<void> {
-    if (this.#ours) await this.#call(this.#parts.methods.container.endExecs, {}, { signal });
+    if (this.#foreign === undefined) await this.#call(this.#parts.methods.container.endExecs, {}, { signal });
   }
 
   async stats(signal?: AbortSignal): Promise<CgroupStats> {
@@ -148,12 +160,12 @@ export class ShimTask implements Task {
   }
 
   async reopenLog(signal?: AbortSignal): Promise<void> {
-    if (this.#ours) await this.#call(this.#parts.methods.container.reopenLog, {}, { signal });
-    else await this.#reopenForeign(signal);
+    if (this.#foreign === undefined) await this.#call(this.#parts.methods.container.reopenLog, {}, { signal });
+    else await (await this.#running(this.#foreign, signal)).reopenLog(signal);
   }
 
   async startPhases(signal?: AbortSignal): Promise<Readonly<Record<string, number>>> {
-    if (!this.#ours) return {};
+    if (this.#foreign !== undefined) return {};
     const { micros } = await this.#call(this.#parts.methods.container.describe, {}, { signal });
     return Object.fromEntries(Object.entries(micros).map(([name, value]) => [name, Number(value) / 1000]));
   }
@@ -169,62 +181,18 @@ export class ShimTask implements Task {
     // The shim may end before its answer is out.
     await ignoring('unavailable', this.#call(this.#methods.shutdown, { id: this.#main.id, now: false }, { signal }));
     this.#parts.connections.forget(this.#target.handle.address);
+    await this.#foreign?.finish(signal);
     this.#parts.oom.unwatch(this.#main.id);
   }
 
-  /** The shim itself cannot; the log writer that it was given listens beside the log, even after the container's end. */
-  async #reopenForeign(signal: AbortSignal | undefined): Promise<void> {
-    const { status } = await this.state(signal);
-    try {
-      if (status === 'stopped') throw new BerthError('unavailable', 'the container has ended');
-      await this.#callLogWriter(this.#parts.methods.container.reopenLog, {}, { signal, timeoutMs: callMs.default });
-    } catch (error) {
-      if (!isKind(error, 'unavailable')) throw error;
-      throw new BerthError('precondition', `nobody writes a log for container ${this.#main.id}`, { cause: error });
-    }
-  }
-
-  /** Of a foreign shim's container the log writer has the outputs, and nobody the input. */
-  async #attachForeign(paths: AttachPaths, signal: AbortSignal | undefined): Promise<void> {
-    const { name } = this.#target.handler;
-    if (paths.stdin !== '') throw new BerthError('unimplemented', `the stdin of container ${this.#main.id} cannot be attached to: runtime handler ${name} has a shim that keeps none`);
-    // The log writer may outlive the container for a while.
+  /** A foreign shim's streams, unless its container has ended: they may outlive it for a while. */
+  async #running(foreign: ForeignStreams, signal: AbortSignal | undefined): Promise<ForeignStreams> {
     if ((await this.state(signal)).status === 'stopped') throw new BerthError('precondition', `container ${this.#main.id} has ended`);
-    try {
-      await this.#callLogWriter(this.#parts.methods.container.attach, paths, { signal, timeoutMs: callMs.default });
-    } catch (error) {
-      if (!isKind(error, 'unavailable')) throw error;
-      throw new BerthError('unimplemented', `container ${this.#main.id} cannot be attached to: the shim of runtime handler ${name} offers its output through a log alone, and nobody writes one`, { cause: error });
-    }
-  }
-
-  /** @throws BerthError `unavailable` when there is no log or nobody writes it. */
-  async #callLogWriter<Request extends object>(method: Method<Request, object>, request: Request, options: Options): Promise<void> {
-    const log = rememberedLog(this.#target.handle.bundle);
-    if (log === undefined) throw new BerthError('unavailable', 'there is no log');
-    const address = logControlAddress(log);
-    try {
-      await this.#parts.connections.call(address, method, request, options);
-    } finally {
-      this.#parts.connections.forget(address);
-    }
-  }
-
-  get #ours(): boolean {
-    return this.#target.handler.protocol === 'berth';
+    return foreign;
   }
 
   #call<Request, Response>(method: Method<Request, Response>, request: Request, options: Options): Promise<Response> {
     return this.#parts.connections.call(this.#target.handle.address, method, request, { timeoutMs: callMs.default, ...options });
-  }
-
-  /**
-   * Our shim flushes its log before it tells of an exit. A foreign shim's log writer answers, if only that it does not know
-   * the call, when it has written what the container left in its pipes.
-   */
-  async #logWritten(signal: AbortSignal | undefined): Promise<void> {
-    if (this.#ours) return;
-    await this.#callLogWriter(this.#parts.methods.container.describe, {}, { signal, timeoutMs: callMs.log }).catch(() => signal?.throwIfAborted());
   }
 
   async #exit(answer: ExitAnswer): Promise<TaskExit> {
@@ -232,7 +200,7 @@ export class ShimTask implements Task {
   }
 
   async #oomKilled(exitCode: number): Promise<boolean> {
-    if (this.#ours) return readExitRecord(this.#target.handle.bundle)?.oomKilled ?? false;
+    if (this.#foreign === undefined) return readExitRecord(this.#target.handle.bundle)?.oomKilled ?? false;
     const mayBe = exitCode === killedBySignal9 && !this.#killed;
     return this.#parts.oom.within(this.#main.id, mayBe ? oomGraceMs : 0);
   }

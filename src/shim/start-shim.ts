@@ -7,7 +7,8 @@ import type { RuntimeHandler } from './port.ts';
 export const shimNamespace = 'berth';
 
 const commandMs = 30_000;
-const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Where programs of the node are. */
+export const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export interface ShimPlaces {
   /** Where shims put their sockets. */

@@ -1,21 +1,14 @@
 import { exitFile } from './exit-record.ts';
+import { foreignStdio } from './foreign-streams.ts';
 import { type CreateMessage, pack, type ShimMethods } from './methods.ts';
 import type { RuntimeHandler, TaskSpec } from './port.ts';
 
-export interface TaskRequestInit {
-  readonly handler: RuntimeHandler;
-  /** Absolute path of berth-shim, which serves foreign shims as the log writer. */
-  readonly logger: string;
-}
-
-/** The Create request of either protocol. A foreign shim whose output goes to a log writer opens no stdin. */
-export function createRequest(spec: TaskSpec, init: TaskRequestInit, methods: ShimMethods): CreateMessage {
+/** The Create request of either protocol. Our own shim makes the container's streams itself. */
+export function createRequest(spec: TaskSpec, handler: RuntimeHandler, methods: ShimMethods): CreateMessage {
   const { id, bundle, rootfs, terminal, checkpoint = '' } = spec;
-  if (init.handler.protocol === 'berth') {
-    return { id, bundle, rootfs, terminal, stdin: '', stdout: '', stderr: '', checkpoint, options: berthOptions(spec, init.handler, methods) };
-  }
-  const output = spec.logPath === undefined ? '' : loggerUri(init.logger, spec.logPath);
-  return { id, bundle, rootfs, terminal, stdin: '', stdout: output, stderr: terminal ? '' : output, checkpoint, options: runcOptions(init.handler, methods) };
+  const common = { id, bundle, rootfs, checkpoint };
+  if (handler.protocol === 'berth') return { ...common, terminal, stdin: '', stdout: '', stderr: '', options: berthOptions(spec, handler, methods) };
+  return { ...common, ...foreignStdio(spec), options: runcOptions(handler, methods) };
 }
 
 function berthOptions(spec: TaskSpec, handler: RuntimeHandler, methods: ShimMethods): CreateMessage['options'] {
@@ -35,9 +28,4 @@ function berthOptions(spec: TaskSpec, handler: RuntimeHandler, methods: ShimMeth
 function runcOptions(handler: RuntimeHandler, methods: ShimMethods): CreateMessage['options'] {
   if (handler.runtime === '') return null;
   return pack(methods.runcOptions, { binaryName: handler.runtime, root: handler.runtimeRoot, systemdCgroup: handler.systemdCgroup });
-}
-
-/** One parameter only: shims pass them on in random order. */
-function loggerUri(logger: string, logPath: string): string {
-  return `binary://${encodeURI(logger)}?${new URLSearchParams({ log: logPath }).toString()}`;
 }

@@ -21,7 +21,7 @@ export class FakeShim {
   private constructor(path: string, methods: ShimMethods, handlers: Handlers) {
     this.address = `unix://${path}`;
     const routes = new TtrpcRoutes();
-    for (const [name, method] of [...Object.entries(methods.task[3]), ...Object.entries(methods.container)]) {
+    for (const [name, method] of [methods.task[3], methods.container, methods.streams].flatMap((service) => Object.entries(service))) {
       routes.handle(method as Method<object, object>, async (request) => {
         this.calls.push({ name, request });
         return (await handlers[name]?.(request as never)) ?? {};

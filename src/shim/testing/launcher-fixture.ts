@@ -24,6 +24,8 @@ export async function failure(promise: Promise<unknown>): Promise<unknown> {
   return undefined;
 }
 
+type Printed = { readonly stdout?: string; readonly stderr?: string; readonly exitCode?: number };
+
 /** A launcher over shims whose behaviour the test decides, in a directory of the test's own. */
 class LauncherFixture {
   directory!: string;
@@ -32,7 +34,9 @@ class LauncherFixture {
   shims!: FakeShim[];
   sockets!: number;
   /** What the shim's `start` prints. */
-  answer!: { readonly stdout?: string; readonly stderr?: string; readonly exitCode?: number };
+  answer!: Printed;
+  /** What `berth-shim streams` prints. */
+  streams!: Printed;
 
   readonly shimOf = async (handlers: Handlers = {}): Promise<FakeShim> => {
     this.sockets += 1;
@@ -70,8 +74,9 @@ export function launcherFixture(): LauncherFixture {
     fixture.directory = mkdtempSync(join(tmpdir(), 'bsl-'));
     fixture.shims = [];
     fixture.sockets = 0;
-    fixture.commands = fakeAgent((request) => (request.argv.at(-1) === 'start' ? fixture.answer : {}));
-    fixture.launcher = new TtrpcShimLauncher({ agent: fixture.commands.agent, clock: systemClock }, { handlers: [berth, foreign, vm], runRoot: fixture.directory, logger: '/opt/berth shim' });
+    fixture.streams = {};
+    fixture.commands = fakeAgent(({ argv }) => (argv.at(-1) === 'start' ? fixture.answer : argv[1] === 'streams' ? fixture.streams : {}));
+    fixture.launcher = new TtrpcShimLauncher({ agent: fixture.commands.agent, clock: systemClock }, { handlers: [berth, foreign, vm], runRoot: fixture.directory, berthShim: '/opt/berth-shim' });
     await fixture.launcher.open();
   });
   afterEach(async () => {

@@ -11,7 +11,6 @@ mod events;
 mod exit;
 mod info;
 mod job;
-mod log_mode;
 mod log_writer;
 mod options;
 mod process;
@@ -26,6 +25,7 @@ mod socket;
 mod start;
 mod stats;
 mod stdio;
+mod streams;
 mod task;
 
 use std::process::ExitCode;
@@ -34,8 +34,8 @@ use args::Args;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    if words.first().is_some_and(|word| word == "log") {
-        return report(log_mode::run(&words[1..]));
+    if words.first().is_some_and(|word| word == "streams") {
+        return report(streams::run(&words[1..]));
     }
     let args = match Args::parse(words) {
         Ok(args) => args,

@@ -36,9 +36,8 @@ fn tell(bundle: &Path, path: &Path, pid: i32) -> io::Result<()> {
 }
 
 fn serve(args: &Args, path: &Path, listener: UnixListener) -> io::Result<()> {
-    setsid()?;
+    detach()?;
     set_child_subreaper(Some(Pid::INIT))?;
-    detach_stdio()?;
     let address = std::env::var("TTRPC_ADDRESS").unwrap_or_default();
     let mut shim = Shim::new(args.id.clone(), listener, Publisher::new(&address, &args.namespace))?;
     let result = shim.run();
@@ -46,8 +45,12 @@ fn serve(args: &Args, path: &Path, listener: UnixListener) -> io::Result<()> {
     result
 }
 
-/// The starter waits for the end of the streams that it gave us.
-fn detach_stdio() -> io::Result<()> {
+/// Leaves the starter's session and the streams that it gave us, for whose end it waits.
+///
+/// # Errors
+/// Those of setsid(2) and of opening /dev/null.
+pub fn detach() -> io::Result<()> {
+    setsid()?;
     let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;

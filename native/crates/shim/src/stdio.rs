@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -214,6 +214,24 @@ pub fn attached_output(path: &str) -> Result<File, Status> {
 pub fn attached_input(path: &str) -> Result<File, Status> {
     let open = OpenOptions::new().read(true).custom_flags(nonblock()).open(path);
     open.map_err(|error| failed(path, &error))
+}
+
+/// Our end of a FIFO that another shim writes to, who need not have come yet.
+///
+/// # Errors
+/// That of open(2).
+pub fn fifo_output(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(nonblock()).open(path)
+}
+
+/// Our end of a FIFO that another shim reads from, who need not have come yet.
+///
+/// # Errors
+/// That of open(2).
+pub fn fifo_input(path: &Path) -> io::Result<OwnedFd> {
+    // A writer alone is refused as long as nobody reads.
+    let _both = OpenOptions::new().read(true).write(true).custom_flags(nonblock()).open(path)?;
+    OpenOptions::new().write(true).custom_flags(nonblock()).open(path).map(OwnedFd::from)
 }
 
 /// What the kernel gives without privileges.
