@@ -35,6 +35,13 @@ export function grpcStatus(error: unknown, method: string): GrpcStatus {
   return { code: status.INTERNAL, details: `${method} failed inside berthd; its log has the cause` };
 }
 
+/** The codes that OpenTelemetry's conventions take for a failure of the server; what a client did wrong is none. */
+const faults: ReadonlySet<status> = new Set([status.UNKNOWN, status.DEADLINE_EXCEEDED, status.UNIMPLEMENTED, status.INTERNAL, status.UNAVAILABLE, status.DATA_LOSS]);
+
+export function isFault(code: status): boolean {
+  return faults.has(code);
+}
+
 export function codeName(code: status): string {
   return status[code];
 }

@@ -1,9 +1,10 @@
 import type { RpcMetrics } from '../metrics/port.ts';
 import { BerthError } from '../lib/errors.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { inSpan } from '../telemetry/trace.ts';
-import { codeName, grpcStatus, type GrpcStatus } from './grpc-status.ts';
+import { annotate, inSpan } from '../telemetry/trace.ts';
+import { codeName, grpcStatus, type GrpcStatus, isFault } from './grpc-status.ts';
 import type { ReadyGate } from './ready-gate.ts';
+import { spanAttributes } from './span-attributes.ts';
 
 export interface PipelineParts {
   readonly gate: ReadyGate;
@@ -12,7 +13,10 @@ export interface PipelineParts {
 }
 
 export interface Call {
+  /** Full name, such as runtime.v1.RuntimeService. */
+  readonly service: string;
   readonly method: string;
+  readonly request: object;
   readonly signal: AbortSignal;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -34,12 +38,28 @@ type Work<Result> = () => Promise<Result>;
 export async function throughPipeline<Result>(parts: PipelineParts, call: Call, work: Work<Result>): Promise<Result> {
   return mapErrors(parts, call, async () =>
     measured(parts, call, async () =>
-      inSpan({ name: call.method, attributes: { 'rpc.system': 'grpc', 'rpc.method': call.method }, headers: call.headers }, async () => {
+      spanned(call, async () => {
         parts.gate.check();
         return work();
       }),
     ),
   );
+}
+
+/** The span has the names of OpenTelemetry's conventions for RPC. */
+async function spanned<Result>({ service, method, request, headers }: Call, work: Work<Result>): Promise<Result> {
+  const attributes = { 'rpc.system': 'grpc', 'rpc.service': service, 'rpc.method': method, ...spanAttributes(request) };
+  const statusOf = (error: unknown): number => grpcStatus(error, method).code;
+  return inSpan({ name: `${service}/${method}`, attributes, headers, isFault: (error) => isFault(statusOf(error)) }, async () => {
+    try {
+      const result = await work();
+      annotate({ 'rpc.grpc.status_code': 0, ...(typeof result === 'object' && result !== null ? spanAttributes(result) : {}) });
+      return result;
+    } catch (error) {
+      annotate({ 'rpc.grpc.status_code': statusOf(error) });
+      throw error;
+    }
+  });
 }
 
 async function mapErrors<Result>({ log }: PipelineParts, { method }: Call, work: Work<Result>): Promise<Result> {

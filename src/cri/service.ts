@@ -31,11 +31,16 @@ function headersOf(metadata: Metadata): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(metadata.getMap()).map(([name, value]) => [name, String(value)]));
 }
 
-const describe = (method: string, call: IncomingCall): Call => ({ method, signal: callSignal(call), headers: headersOf(call.metadata) });
+interface Named {
+  readonly service: string;
+  readonly method: string;
+}
 
-function serveUnary(parts: PipelineParts, method: string, handler: Unary<never, object>) {
+const describe = (named: Named, call: IncomingCall & { readonly request: object }): Call => ({ ...named, request: call.request, signal: callSignal(call), headers: headersOf(call.metadata) });
+
+function serveUnary(parts: PipelineParts, named: Named, handler: Unary<never, object>) {
   return (incoming: ServerUnaryCall<object, object>, reply: sendUnaryData<object>): void => {
-    const call = describe(method, incoming);
+    const call = describe(named, incoming);
     // The request was decoded by the codec of this very method: the one place where its type is asserted.
     const work = async (): Promise<object> => handler(incoming.request as never, call.signal, Number(incoming.getDeadline()));
     throughPipeline(parts, call, work).then(
@@ -49,9 +54,9 @@ function serveUnary(parts: PipelineParts, method: string, handler: Unary<never, 
   };
 }
 
-function serveStreaming(parts: PipelineParts, method: string, handler: Streaming<never, object>) {
+function serveStreaming(parts: PipelineParts, named: Named, handler: Streaming<never, object>) {
   return (outgoing: ServerWritableStream<object, object>): void => {
-    const call = describe(method, outgoing);
+    const call = describe(named, outgoing);
     const work = async (): Promise<void> => {
       for await (const message of handler(outgoing.request as never, call.signal)) {
         if (!outgoing.write(message)) await once(outgoing, 'drain', { signal: call.signal });
@@ -75,7 +80,7 @@ export function buildService(
   routes: Routes,
   parts: PipelineParts,
 ): { readonly definition: ServiceDefinition; readonly implementation: UntypedServiceImplementation } {
-  const unary = Object.entries(routes.unary).map(([name, handler]) => [name, serveUnary(parts, name, handler)] as const);
-  const streaming = Object.entries(routes.streaming).map(([name, handler]) => [name, serveStreaming(parts, name, handler)] as const);
+  const unary = Object.entries(routes.unary).map(([name, handler]) => [name, serveUnary(parts, { service, method: name }, handler)] as const);
+  const streaming = Object.entries(routes.streaming).map(([name, handler]) => [name, serveStreaming(parts, { service, method: name }, handler)] as const);
   return { definition: definition(contract, service, routes), implementation: Object.fromEntries<UntypedServiceImplementation[string]>([...unary, ...streaming]) };
 }

@@ -69,8 +69,9 @@ export interface Composition {
 export async function compose(config: Config, log: Logger, shutdown: Shutdown): Promise<Composition> {
   const programs = findPrograms(config);
   claimRoots(config, shutdown);
-  shutdown.add('tracing', await startTracing(config.tracing));
-  const base: Base = { config, log, shutdown, programs, metrics: createMetrics() };
+  const metrics = createMetrics();
+  shutdown.add('tracing', await startTracing(config.tracing, metrics.spansLost));
+  const base: Base = { config, log, shutdown, programs, metrics };
   const drivers = await openDrivers(base);
   const nri = new NriPlugins(log.child({ part: 'nri' }), nriSettings(config, packageVersion()));
   const host = readHostFacts();

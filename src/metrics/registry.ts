@@ -13,6 +13,7 @@ export type Metrics = RpcMetrics &
   PluginMetrics & {
     readonly registry: Registry;
     recovered(seconds: number): void;
+    spansLost(spans: number): void;
   };
 
 /** Declares what is counted as it happens; what is read on a scrape is in collect.ts. */
@@ -41,6 +42,7 @@ export function createMetrics(): Metrics {
   const unpacked = new Counter({ name: 'berth_unpack_bytes_total', help: 'Uncompressed bytes of the layers that were unpacked.', registers });
   const unpackSeconds = new Histogram({ name: 'berth_unpack_layer_seconds', help: 'Time to unpack one layer, with its fsync.', buckets: transferBuckets, registers });
   const pulls = new Histogram({ name: 'berth_pull_seconds', help: 'Time of a whole pull, by how it ended.', labelNames: ['outcome'], buckets: transferBuckets, registers });
+  const lostSpans = new Counter({ name: 'berth_spans_lost_total', help: 'Spans that were to be exported and reached no collector.', registers });
   const recovery = new Gauge({ name: 'berth_recovery_seconds', help: 'Time that the last start of berthd took to recover its state.', registers });
   const plugins = new Histogram({
     name: 'berth_cni_plugin_seconds',
@@ -85,6 +87,9 @@ export function createMetrics(): Metrics {
     },
     recovered: (seconds) => {
       recovery.set(seconds);
+    },
+    spansLost: (spans) => {
+      lostSpans.inc(spans);
     },
   };
 }

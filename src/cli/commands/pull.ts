@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { printable } from '../../lib/clean-text.ts';
 import type { Context } from '../context.ts';
 import { bytes, shortId } from '../output.ts';
@@ -51,6 +52,6 @@ export async function pullImage(context: Context, reference: string): Promise<vo
 
 /** `berth import`: loads an OCI layout or docker-archive tar. */
 export async function importImage(context: Context, path: string, options: { readonly reference?: string }): Promise<void> {
-  const reply = (await context.debug.post('/v1/import', { path, ...options })) as { readonly images: readonly { id: string; repoTags: readonly string[] }[] };
+  const reply = (await context.debug.post('/v1/import', { path: resolve(path), ...options })) as { readonly images: readonly { id: string; repoTags: readonly string[] }[] };
   context.print(reply.images, (images) => images.map((image) => `${image.id}  ${image.repoTags.join(' ')}`).join('\n'));
 }

@@ -1,3 +1,4 @@
+import { annotate, recordPhases } from '../../telemetry/trace.ts';
 import { decodeContainerConfig } from '../codec/container-config.ts';
 import { nonEmpty } from '../codec/pick.ts';
 import type { Door, Unary } from '../handler.ts';
@@ -7,6 +8,9 @@ import type { CreateContainerRequest, CreateContainerResponse } from '../message
 export const createContainer =
   ({ engine }: Door): Unary<CreateContainerRequest, CreateContainerResponse> =>
   async ({ podSandboxId, config }, signal) => {
+    const beganMs = performance.now();
     const container = await engine.containers.create(nonEmpty(podSandboxId, 'pod_sandbox_id'), decodeContainerConfig(config), signal);
+    annotate({ 'container.image.id': container.imageId });
+    recordPhases(container.waterfall, beganMs);
     return { containerId: container.id };
   };

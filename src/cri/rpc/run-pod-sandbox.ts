@@ -6,7 +6,8 @@ import type { RunPodSandboxRequest, RunPodSandboxResponse } from '../messages/sa
 export const runPodSandbox =
   ({ engine }: Door): Unary<RunPodSandboxRequest, RunPodSandboxResponse> =>
   async ({ config, runtimeHandler }, signal) => {
+    const beganMs = performance.now();
     const pod = await engine.pods.run(decodePodConfig(config, runtimeHandler), signal);
-    recordPhases(pod.waterfall);
+    recordPhases(pod.waterfall, beganMs);
     return { podSandboxId: pod.id };
   };
