@@ -208,3 +208,10 @@ test('an update that the kernel refuses leaves everything as it was', async () =
 test('an unknown container is not found', async () => {
   await expect(suite.cri.call('UpdateContainerResources', { container_id: 'f'.repeat(64), linux: { cpu_shares: '2' } })).rejects.toMatchObject({ code: grpcStatus.NOT_FOUND });
 });
+
+test('a cgroup parent in the spelling of the systemd driver is refused by a node with cgroupfs', async () => {
+  const parent = '/kubepods.slice/kubepods-burstable.slice';
+  const refused = { code: grpcStatus.INVALID_ARGUMENT, details: expect.stringContaining(parent) };
+  await expect(suite.pod({ metadata: { name: 'slice', namespace: 'default', uid: 'slice', attempt: 0 }, linux: { cgroup_parent: parent } })).rejects.toMatchObject(refused);
+  expect(await suite.cri.listPods()).not.toContainEqual(expect.objectContaining({ metadata: expect.objectContaining({ name: 'slice' }) }));
+});
