@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startBerth } from '../fixtures/daemon.ts';
+import { startBerth, type BerthOptions } from '../fixtures/daemon.ts';
 import type { ContainerConfig, ContainerState, ContainerStatus, PodConfig } from '../fixtures/cri-types.ts';
 import type { Cri } from '../fixtures/cri.ts';
 import type { NodeDaemon } from '../fixtures/node-daemon.ts';
@@ -32,12 +32,12 @@ export class CriSuite {
     this.#directory = directory;
   }
 
-  static async start(config: TomlTable = {}): Promise<CriSuite> {
+  static async start(config: TomlTable = {}, within?: BerthOptions['within']): Promise<CriSuite> {
     const directory = mkdtempSync(join(tmpdir(), 'berth-cri-'));
     try {
       const registry = await Registry.start({ directory });
       try {
-        const suite = new CriSuite(await startBerth({ insecureRegistries: [registry.host], config }), registry, directory);
+        const suite = new CriSuite(await startBerth({ insecureRegistries: [registry.host], config, ...(within !== undefined && { within }) }), registry, directory);
         suite.#busybox = await suite.pull('busybox', suite.images.busybox());
         return suite;
       } catch (error) {

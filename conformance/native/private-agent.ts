@@ -22,9 +22,10 @@ export class PrivateAgent {
   readonly agent: Agent;
   readonly #supervisor: AgentSupervisor;
 
-  constructor(directory: string) {
+  /** @param within makes its command one that runs it elsewhere, such as on an older kernel. */
+  constructor(directory: string, within: (command: readonly [string, ...string[]]) => readonly string[] = (command) => command) {
     const path = join(directory, 'agent.sh');
-    const run = `mountpoint -q ${unified} && mount -t tmpfs none ${unified}; exec ${join(nativeDirectory, 'berth-agent')} "$@"`;
+    const run = `mountpoint -q ${unified} && mount -t tmpfs none ${unified}; exec ${within([join(nativeDirectory, 'berth-agent')]).join(' ')} "$@"`;
     writeFileSync(path, `#!/bin/sh\nexec unshare --mount sh -c '${run}' agent "$@"\n`);
     chmodSync(path, 0o755);
     const log = { info: quiet, warn: quiet, error: print };

@@ -8,6 +8,7 @@ import type { Snapshotter } from '../../src/snapshotter/port.ts';
 import { openState } from '../../src/state/open-state.ts';
 import type { StateStore } from '../../src/state/port.ts';
 import type { Layer } from '../fixtures/layer.ts';
+import { onOlderKernel } from '../fixtures/older-kernel.ts';
 import { PrivateAgent } from '../native/private-agent.ts';
 
 /** A snapshotter that also tells when its background work is done. */
@@ -25,6 +26,16 @@ export interface SnapshotterParts {
 export interface SnapshotterTraits {
   /** A mounted snapshot needs its parents' directories, and takes no space for what they hold. */
   readonly sharesLayers: boolean;
+  /** What is mounted does not tell its directories, so that a cleanup leaves all alone. */
+  readonly keepsAllWhileMounted?: boolean;
+}
+
+/** Where it is proved. */
+export interface SnapshotterPlace {
+  /** The agent has the system calls of an older kernel, see the fixture. */
+  readonly olderKernel?: boolean;
+  /** Below which everything is; a name of any characters. */
+  readonly directory?: string;
 }
 
 /** Makes the implementation that is proved. */
@@ -39,16 +50,19 @@ export class Harness {
   readonly agent: Agent;
   readonly warnings: string[] = [];
   readonly #open: OpenSnapshotter;
-  readonly #dir = mkdtempSync(join(tmpdir(), 'bs-'));
+  readonly #scratch = mkdtempSync(join(tmpdir(), 'bs-'));
+  readonly #dir: string;
   readonly #privateAgent: PrivateAgent;
   readonly #mounted = new Set<string>();
   #state: StateStore;
   #mounts = 0;
   snapshotter: SettlingSnapshotter;
 
-  constructor(open: OpenSnapshotter) {
+  constructor(open: OpenSnapshotter, { olderKernel = false, directory = '' }: SnapshotterPlace) {
     this.#open = open;
-    this.#privateAgent = new PrivateAgent(this.#dir);
+    this.#dir = join(this.#scratch, directory);
+    mkdirSync(this.#dir, { recursive: true });
+    this.#privateAgent = new PrivateAgent(this.#scratch, olderKernel ? onOlderKernel : undefined);
     this.agent = this.#privateAgent.agent;
     this.#state = this.#openState();
     this.snapshotter = this.#start();
@@ -121,7 +135,7 @@ export class Harness {
     for (const target of [...this.#mounted].toReversed()) await this.unmount(target);
     this.#state.close();
     await this.#privateAgent.close();
-    rmSync(this.#dir, { recursive: true });
+    rmSync(this.#scratch, { recursive: true });
   }
 
   #openState(): StateStore {

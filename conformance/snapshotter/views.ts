@@ -28,7 +28,7 @@ export function provesViews(harness: () => Harness): void {
     await harness().layer('a', undefined, 'echo a > f');
     await Promise.all(['c1', 'c2'].map(async (each) => harness().snapshotter.prepare(key(each), key('a'))));
     const [one, two] = [await harness().mount(harness().snapshotter.mounts(key('c1'))), await harness().mount(harness().snapshotter.mounts(key('c2')))];
-    expect(await harness().sh('echo 1 > $1/f; echo 2 > $2/f; touch $1/new; cat $1/f $2/f; ls $2', one, two)).toBe('1\n2\nf');
+    expect(await harness().sh('echo 1 > "$1/f"; echo 2 > "$2/f"; touch "$1/new"; cat "$1/f" "$2/f"; ls "$2"', one, two)).toBe('1\n2\nf');
     expect(await harness().inside('a', 'cat f; ls')).toBe('a\nf');
   });
 

@@ -24,6 +24,7 @@ export function daemonInfo({ engine, gate, agent, version, config, cgroupDriver 
     stateRoot: config.stateRoot,
     runRoot: config.runRoot,
     cgroupDriver,
+    kernel: engine.status().kernel,
     runtimes: engine.status().handlers.map(({ name, runtime, known }) => Object.assign({ handler: name, runtime }, known)),
     pods: engine.pods.list({ id: '', state: undefined, labels: {} }).length,
     containers: engine.containers.list({ id: '', podId: '', state: undefined, labels: {} }).length,

@@ -22,6 +22,8 @@ export async function startDaemon(config: Config, log: RootLogger): Promise<Daem
   const shutdown = new Shutdown(log);
   try {
     const parts = await compose(config, log, shutdown);
+    const { runtimeReason } = parts.engine.status();
+    if (runtimeReason !== '') log.error({ runtimeReason }, 'no pod can start');
     const startedMs = performance.now();
     await parts.engine.recover();
     parts.metrics.recovered((performance.now() - startedMs) / 1000);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, release } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import type { EngineConfig } from '../engine/config.ts';
@@ -73,5 +73,6 @@ export function engineSettings(config: Config, host: EngineConfig['host']): Engi
     startConcurrency: config.limits.startConcurrency === 0 ? 2 * availableParallelism() : config.limits.startConcurrency,
     cgroupRoot: '/sys/fs/cgroup',
     host,
+    kernelRelease: release(),
   };
 }

@@ -33,4 +33,6 @@ export interface EngineConfig {
   /** Where the cgroup filesystems are mounted. */
   readonly cgroupRoot: string;
   readonly host: HostFacts;
+  /** Of the running kernel, as uname(2) tells. */
+  readonly kernelRelease: string;
 }

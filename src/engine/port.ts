@@ -28,6 +28,8 @@ export interface EngineStatus {
   readonly network: NetworkStatus;
   readonly handlers: readonly (RuntimeHandler & { readonly isDefault: boolean; readonly features: HandlerFeatures; readonly known: RuntimeVersion })[];
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  /** The running one, and the oldest that will do. */
+  readonly kernel: { readonly release: string; readonly oldest: string };
 }
 
 /** From `<runtime> features`; false where the runtime does not tell. */

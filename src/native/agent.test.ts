@@ -60,7 +60,7 @@ test('calls reach the agent that is started, and its log lines reach ours', asyn
   const agent = agentOf(fakeAgent());
   supervisor.start();
   const info = await agent.info();
-  expect(info).toEqual({ version: 'fake', pid: supervisor.pid, overlayfs: true, idmappedMounts: false, cgroupMode: 'hybrid' });
+  expect(info).toEqual({ version: 'fake', pid: supervisor.pid, idmappedMounts: false, cgroupMode: 'hybrid' });
   const answer = await agent.exec({ argv: ['/bin/x'], env: { A: '1', B: 'x=y' }, stdin: Buffer.from('in'), timeoutMs: 77 });
   expect(JSON.parse(Buffer.from(answer.stdout).toString())).toEqual(['A=1', 'B=x=y']);
   expect([Buffer.from(answer.stderr).toString(), answer.exitCode]).toEqual(['in', 77]);

@@ -35,7 +35,6 @@ interface NamespacesMessage {
 interface InfoAnswer {
   readonly version: string;
   readonly pid: number;
-  readonly overlayfs: boolean;
   readonly idmappedMounts: boolean;
   readonly cgroupMode: string;
 }

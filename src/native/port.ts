@@ -201,7 +201,6 @@ export interface Usage {
 export interface AgentInfo {
   readonly version: string;
   readonly pid: number;
-  readonly overlayfs: boolean;
   /** Layers on the state root's filesystem can be shown with the owners of a user namespace. */
   readonly idmappedMounts: boolean;
   readonly cgroupMode: 'legacy' | 'hybrid' | 'unified';

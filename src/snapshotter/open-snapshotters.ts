@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { release } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { Places } from '../lib/places.ts';
@@ -66,12 +65,6 @@ function mountOptions(volatile: boolean): OverlayOptions {
   return {
     // The index protects exports over NFS and makes overlayfs refuse layers that were copied or are mounted elsewhere.
     common: existsSync('/sys/module/overlay/parameters/index') ? ['index=off'] : [],
-    writable: volatile && kernelHasVolatile() ? ['volatile'] : [],
+    writable: volatile ? ['volatile'] : [],
   };
-}
-
-/** Linux 5.10 brought it. */
-function kernelHasVolatile(): boolean {
-  const [major = 0, minor = 0] = release().split('.').map(Number);
-  return major > 5 || (major === 5 && minor >= 10);
 }

@@ -2,6 +2,7 @@ import { BerthError } from '../../lib/errors.ts';
 import { parentProblem } from '../../oci/spec/cgroups-path.ts';
 import { checkSelinuxLevel } from '../../oci/spec/selinux.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
+import { checkKernel } from '../kernel-floor.ts';
 import type { PodConfig } from '../model/pod.ts';
 import type { UserNamespace } from '../model/security.ts';
 import type { EngineParts } from '../parts.ts';
@@ -32,6 +33,7 @@ function checkUserNamespace({ mode, uidMappings, gidMappings }: UserNamespace): 
 
 /** Fails on what no pod can be made of, before anything is made. */
 export function checkPodConfig(parts: Pick<EngineParts, 'shims' | 'features' | 'config'>, config: PodConfig): void {
+  checkKernel(parts.config.kernelRelease);
   const { network, ipc, pid, user } = config.security.namespaces;
   checkHandler(
     config.runtimeHandler,

@@ -33,7 +33,7 @@ export class FakeAgent implements Agent {
 
   async info(): Promise<AgentInfo> {
     if (!this.answers) throw new BerthError('unavailable', 'the agent is away');
-    return { version: '1', pid: 1, overlayfs: true, idmappedMounts: this.idmappedMounts, cgroupMode: 'hybrid' };
+    return { version: '1', pid: 1, idmappedMounts: this.idmappedMounts, cgroupMode: 'hybrid' };
   }
 
   async exec(request: ExecRequest): Promise<ExecResult> {

@@ -114,6 +114,7 @@ export class World {
       cdiSpecDirs: [join(this.root, 'cdi')],
       deviceOwnershipFromSecurityContext: false,
       cgroupRoot: join(this.root, 'cgroup'),
+      kernelRelease: '6.1.0',
       host: { cgroupVersion: 1, swapControl: true, hugetlbControl: false, apparmor: false, selinux: false, minOomScoreAdj: -1000, boundingCapabilities: (1n << 41n) - 1n },
     };
   }

@@ -7,7 +7,7 @@ import { serveTtrpc, TtrpcRoutes } from '../../lib/ttrpc/server.ts';
 import { agentMethods } from '../methods.ts';
 
 const methods = agentMethods();
-const info = { version: 'fake', pid: process.pid, overlayfs: true, idmappedMounts: false, cgroupMode: 'hybrid' };
+const info = { version: 'fake', pid: process.pid, idmappedMounts: false, cgroupMode: 'hybrid' };
 const socket = new Socket({ fd: 3 });
 
 process.stderr.write(`${JSON.stringify({ time: 5, level: 'warn', msg: 'hello', arguments: process.argv.slice(2) })}\nno json\n`);

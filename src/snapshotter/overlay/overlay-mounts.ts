@@ -1,4 +1,5 @@
 import type { FilesystemMount } from '../../native/port.ts';
+import { escapedPath } from '../escaped-path.ts';
 
 /** Directories of one view of a snapshot; `upper` and `work` of a writable one only. */
 export interface OverlayView {
@@ -16,8 +17,8 @@ export function overlayMounts({ upper, work, lower }: OverlayView, options: read
   const [first, second] = lower;
   if (upper !== undefined && first === undefined) return [bind(upper, 'rw')];
   if (upper === undefined && first !== undefined && second === undefined) return [bind(first, 'ro')];
-  const writable = upper === undefined ? ['ro'] : [`workdir=${work}`, `upperdir=${upper}`];
-  return [{ type: 'overlay', source: 'overlay', options: [...options, ...writable, `lowerdir=${lower.join(':')}`] }];
+  const writable = upper === undefined ? ['ro'] : [`workdir=${escapedPath(work)}`, `upperdir=${escapedPath(upper)}`];
+  return [{ type: 'overlay', source: 'overlay', options: [...options, ...writable, `lowerdir=${lower.map(escapedPath).join(':')}`] }];
 }
 
 function bind(source: string, access: 'ro' | 'rw'): FilesystemMount {

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { escapedPath } from '../escaped-path.ts';
 
 /** A line of /proc/PID/mountinfo, see proc_pid_mountinfo(5). */
 interface Mount {
@@ -11,15 +12,24 @@ interface Mount {
   readonly rest: string;
 }
 
-/** The numbers of the snapshot directories below `root` that some process has mounted, in any mount namespace. */
-export function mountedDirs(root: string): ReadonlySet<number> {
+/** Of an overlay that does not tell its directories, as they were given by descriptor: the source, which is the topmost layer or the beginning of its path. */
+const nameless = / - overlay (\/.*?) r[ow](?:,.*)?,(?:lowerdir\+?|upperdir)=(?:(?:\/proc\/self\/fd\/)?\d+|\/)(?:[:,]|$)/;
+
+/** Those of the snapshot directories below `root`, told by their numbers, that some process may have mounted, in any mount namespace. */
+export function mountedDirs(root: string, numbers: readonly number[]): ReadonlySet<number> {
   const home = homeOf(root);
   const found = new Set<number>();
   for (const { device, root: bound, rest } of mountsAnywhere()) {
-    const places = [...(device === home.device ? numbersBelow(home.path, `${bound}/`) : []), ...numbersBelow(root, rest)];
+    if (hidesDirs(root, rest)) return new Set(numbers);
+    const places = [...(device === home.device ? numbersBelow(home.path, `${bound}/`) : []), ...numbersBelow(root, rest), ...numbersBelow(escapedPath(root), rest)];
     for (const place of places) found.add(place);
   }
   return found;
+}
+
+function hidesDirs(root: string, rest: string): boolean {
+  const [, source] = nameless.exec(rest) ?? [];
+  return source !== undefined && (source.startsWith(`${root}/`) || root.startsWith(source));
 }
 
 /** Where `root` is as bind mounts of it are listed: its device, and its path on the device's filesystem. */

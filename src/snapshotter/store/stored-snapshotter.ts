@@ -80,7 +80,7 @@ export abstract class StoredSnapshotter<Parts extends StoredParts = StoredParts>
     const orphans = dirs.numbers().filter((dir) => !table.hasDir(dir) && !removals.has(dir));
     if (orphans.length === 0) return 0;
     // Records may have been lost with a damaged database, while containers run on.
-    const mounted = mountedDirs(dirs.root);
+    const mounted = mountedDirs(dirs.root, orphans);
     const unused = orphans.filter((dir) => !mounted.has(dir));
     for (const dir of unused) await agent.removeTree(dirs.path(dir), signal);
     if (unused.length < orphans.length) log.warn({ directories: orphans.length - unused.length }, 'snapshot directories without a record are mounted and were left alone');

@@ -25,8 +25,6 @@ impl Info {
         let find_out = || InfoResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: rustix::process::getpid().as_raw_nonzero().get(),
-            // Asking loads the module, where it is one.
-            overlayfs: fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).is_ok(),
             idmapped_mounts: maps_ids(&self.root).is_ok(),
             cgroup_mode: cgroup_mode(Path::new("/sys/fs/cgroup")).to_owned(),
         };

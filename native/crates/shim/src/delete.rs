@@ -12,7 +12,6 @@ use crate::clock;
 use crate::exit::read_record;
 use crate::processes;
 use crate::proto::task;
-use crate::rootfs;
 use crate::socket;
 use cgroup::{CgroupPaths, spec_path};
 
@@ -43,7 +42,7 @@ pub fn delete(args: &Args) -> io::Result<()> {
     runtime.remove(&args.id);
     // Looked for anew: a runtime that was at work may have made it meanwhile.
     CgroupPaths::at(&spec_path(&bundle)).iter().for_each(CgroupPaths::remove);
-    rootfs::unmount_all(&bundle.join("rootfs"))?;
+    mount::detach(&bundle.join("rootfs"))?;
     // It may lie outside of the bundle, where nobody else would find it.
     let _ = std::fs::remove_file(socket::short_path(&bundle, socket::NAME));
     io::stdout().write_all(&answer(&bundle).encode_to_vec())

@@ -1,5 +1,6 @@
 //! System calls that no safe crate wraps, each behind a function that cannot be misused. The only crate with `unsafe`.
 
+mod apart;
 mod fork;
 mod inherited_fd;
 mod interface;
@@ -10,10 +11,11 @@ mod realtime;
 mod signal_fd;
 mod spawn;
 
+pub use apart::apart;
 pub use fork::{Forked, fork_single_threaded};
 pub use inherited_fd::take_inherited_fd;
 pub use interface::bring_up;
-pub use mount_attr::{map_ids, open_unchangeable};
+pub use mount_attr::{add_mount_attributes, map_ids, open_unchangeable};
 pub use namespaces::unshare;
 pub use oom_score::begin_with_oom_score_adj;
 pub use realtime::realtime_signal;

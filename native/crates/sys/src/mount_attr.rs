@@ -3,14 +3,27 @@ use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, Result};
-use rustix::mount::{OpenTreeFlags, open_tree};
+use rustix::mount::{MountAttrFlags, OpenTreeFlags, open_tree};
 
 /// Makes a detached mount translate owners by the mapping of a user namespace.
 ///
 /// # Errors
 /// `EINVAL` when the filesystem does not support it, `ENOSYS` before Linux 5.12.
 pub fn map_ids(mount: impl AsFd, user_namespace: impl AsFd) -> Result<()> {
-    set(mount, libc::MOUNT_ATTR_IDMAP, user_namespace.as_fd().as_raw_fd() as u64)
+    let userns_fd = user_namespace.as_fd().as_raw_fd() as u64;
+    set(mount, &libc::mount_attr { attr_set: libc::MOUNT_ATTR_IDMAP, attr_clr: 0, propagation: 0, userns_fd })
+}
+
+/// Gives a mount more attributes; it keeps those that it has, but for the way of keeping access times.
+///
+/// # Errors
+/// `ENOSYS` before Linux 5.12, and those of mount_setattr(2).
+pub fn add_mount_attributes(mount: impl AsFd, attributes: MountAttrFlags) -> Result<()> {
+    let times = MountAttrFlags::MOUNT_ATTR__ATIME;
+    // The ways exclude each other, so the kernel wants them all cleared before one is set.
+    let attr_clr = if attributes.intersects(times) { u64::from(times.bits()) } else { 0 };
+    let attr_set = u64::from(attributes.bits());
+    set(mount, &libc::mount_attr { attr_set, attr_clr, propagation: 0, userns_fd: 0 })
 }
 
 /// Opens a file so that nobody who gets hold of the descriptor, or of a link to it below /proc, can open it for writing
@@ -26,12 +39,11 @@ pub fn open_unchangeable(path: &Path, flags: OFlags) -> Result<OwnedFd> {
         return Err(Errno::ISDIR);
     };
     let tree = open_tree(CWD, dir, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)?;
-    set(&tree, libc::MOUNT_ATTR_RDONLY, 0)?;
+    add_mount_attributes(&tree, MountAttrFlags::MOUNT_ATTR_RDONLY)?;
     openat(&tree, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
 }
 
-fn set(mount: impl AsFd, attr_set: u64, userns_fd: u64) -> Result<()> {
-    let attributes = libc::mount_attr { attr_set, attr_clr: 0, propagation: 0, userns_fd };
+fn set(mount: impl AsFd, attributes: &libc::mount_attr) -> Result<()> {
     // SAFETY: the kernel reads an empty path and a mount_attr of the size given; both outlive the call.
     let result = unsafe {
         libc::syscall(
@@ -39,7 +51,7 @@ fn set(mount: impl AsFd, attr_set: u64, userns_fd: u64) -> Result<()> {
             mount.as_fd().as_raw_fd(),
             c"".as_ptr(),
             libc::AT_EMPTY_PATH,
-            &raw const attributes,
+            std::ptr::from_ref(attributes),
             size_of::<libc::mount_attr>(),
         )
     };

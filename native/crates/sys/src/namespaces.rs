@@ -1,7 +1,7 @@
 use rustix::io::{Errno, Result};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
-/// Puts the calling thread into new namespaces. A user namespace needs a process of one thread.
+/// Puts the calling thread into new namespaces, or parts it from the others' root and working directory (`FS`). A user namespace needs a process of one thread.
 ///
 /// # Errors
 /// `EINVAL` for flags that are no namespaces; otherwise those of unshare(2).
@@ -10,6 +10,7 @@ pub fn unshare(namespaces: UnshareFlags) -> Result<()> {
         .union(UnshareFlags::NEWIPC)
         .union(UnshareFlags::NEWUTS)
         .union(UnshareFlags::NEWUSER)
+        .union(UnshareFlags::FS)
         // Implies an own root and working directory for the thread.
         .union(UnshareFlags::NEWNS);
     if !ALLOWED.contains(namespaces) {

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, statfs};
 use rustix::io::Errno;
-use rustix::mount::{UnmountFlags, mount_bind, unmount};
+use rustix::mount::mount_bind;
 use ttrpc::{Code, Status};
 
 use crate::failure;
@@ -80,7 +80,7 @@ impl Pins {
     pub fn release(&self) -> Result<(), Status> {
         for kind in Kind::ALL {
             let pin = self.path(kind);
-            detach(&pin).map_err(failure::on("unmount", show(&pin)))?;
+            mount::detach(&pin).map_err(failure::on("unmount", show(&pin)))?;
             absent_is_fine(fs::remove_file(&pin)).map_err(failure::io("remove", show(&pin)))?;
         }
         match rustix::fs::rmdir(&self.dir) {
@@ -92,17 +92,6 @@ impl Pins {
 
 fn is_pinned(pin: &Path) -> bool {
     statfs(pin).is_ok_and(|stat| stat.f_type == NSFS_MAGIC)
-}
-
-/// Unmounts everything stacked at a path.
-fn detach(pin: &Path) -> rustix::io::Result<()> {
-    loop {
-        match unmount(pin, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-            Ok(()) => {}
-            Err(Errno::INVAL | Errno::NOENT) => return Ok(()),
-            Err(errno) => return Err(errno),
-        }
-    }
 }
 
 fn absent_is_fine(result: std::io::Result<()>) -> std::io::Result<()> {

@@ -237,6 +237,6 @@ pub fn abandon(shim: &mut Shim) {
     shim.close_outputs("");
     if let Some(container) = shim.container.take() {
         // A mount that cannot be removed now is removed with the bundle by `delete`.
-        let _ = rootfs::unmount_all(&container.rootfs());
+        let _ = mount::detach(&container.rootfs());
     }
 }

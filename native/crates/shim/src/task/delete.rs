@@ -8,7 +8,6 @@ use ttrpc::{Code, Status};
 use crate::exit::Exit;
 use crate::job::{Job, Verb};
 use crate::proto::{events, task};
-use crate::rootfs;
 use crate::runtime::{Inherited, Invocation};
 use crate::shim::{Outcome, Reply, Shim};
 
@@ -71,7 +70,7 @@ pub fn deleted(shim: &mut Shim, result: Result<(), Status>) -> Result<Vec<u8>, S
     let container = shim.held()?;
     container.at_runtime = false;
     container.remove_left_cgroup();
-    rootfs::unmount_all(&container.rootfs())
+    mount::detach(&container.rootfs())
         .map_err(|error| Status::new(Code::Internal, format!("unmount {}: {error}", container.rootfs().display())))?;
     let answer = response(container.init.pid, container.init.exit);
     let event = events::TaskDelete {

@@ -2,26 +2,42 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::io::Errno;
-use rustix::mount::UnmountFlags;
-use ttrpc::Status;
+use rustix::io::{Errno, Result};
+use rustix::mount::{UnmountFlags, unmount};
 
-use crate::failure;
-use crate::proto::{Empty, UnmountRequest};
+use crate::error::{MountError, at};
+
+/// Detaches everything that is stacked at `target`, which is not followed if it is a link; nothing there is success.
+///
+/// # Errors
+/// That of umount2(2).
+pub fn detach(target: &Path) -> Result<()> {
+    loop {
+        match once(target) {
+            Ok(()) => {}
+            // Nothing is mounted there (any more), or nothing is there.
+            Err(Errno::INVAL | Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+pub(crate) fn once(target: &Path) -> Result<()> {
+    unmount(target, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
+}
 
 /// Detaches everything mounted at the target, also what is stacked there, and everything below it.
-pub fn unmount(request: &UnmountRequest) -> Result<Empty, Status> {
-    let target = &request.target;
-    failure::absolute("target", target)?;
-    if target.trim_matches('/').is_empty() {
-        return Err(failure::invalid("the root is not unmounted"));
+///
+/// # Errors
+/// That of umount2(2) with its mount point, and that of reading the mount table.
+pub fn detach_tree(target: &Path) -> std::result::Result<(), MountError> {
+    detach(target).map_err(at("unmount", target.display()))?;
+    let table = std::fs::read("/proc/self/mountinfo")
+        .map_err(|error| at("read", "/proc/self/mountinfo")(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    for point in points_below(&table, &real(target)) {
+        detach(&point).map_err(at("unmount", point.display()))?;
     }
-    detach(Path::new(target)).map_err(failure::on("unmount", target))?;
-    let table = std::fs::read("/proc/self/mountinfo").map_err(failure::io("read", "/proc/self/mountinfo"))?;
-    for point in points_below(&table, &real(Path::new(target))) {
-        detach(&point).map_err(failure::on("unmount", point.display().to_string()))?;
-    }
-    Ok(Empty {})
+    Ok(())
 }
 
 /// As the mount table spells it: without links, but for the last name, which is never followed.
@@ -30,17 +46,6 @@ fn real(target: &Path) -> PathBuf {
     match (parent, target.file_name()) {
         (Some(parent), Some(name)) => parent.join(name),
         _ => target.to_owned(),
-    }
-}
-
-fn detach(point: &Path) -> rustix::io::Result<()> {
-    loop {
-        match rustix::mount::unmount(point, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-            Ok(()) => {}
-            // Nothing is mounted there, or nothing is there.
-            Err(Errno::INVAL | Errno::NOENT | Errno::NOTDIR) => return Ok(()),
-            Err(errno) => return Err(errno),
-        }
     }
 }
 

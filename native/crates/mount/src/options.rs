@@ -7,18 +7,21 @@ pub struct Options {
     /// `Some(recursive)` for a bind mount.
     pub bind: Option<bool>,
     pub propagation: Option<MountPropagationFlags>,
+    /// The path of a user namespace by which the owners of an overlay's layers are translated.
+    pub user_map: Option<String>,
     /// What the filesystem itself understands.
     pub data: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { flags: MountFlags::empty(), bind: None, propagation: None, data: Vec::new() }
+        Self { flags: MountFlags::empty(), bind: None, propagation: None, user_map: None, data: Vec::new() }
     }
 }
 
 impl Options {
     /// Later words win over earlier ones.
+    #[must_use]
     pub fn parse(words: &[String]) -> Self {
         let mut options = Self::default();
         for word in words {
@@ -34,12 +37,15 @@ impl Options {
             self.propagation = Some(propagation);
         } else if matches!(word, "bind" | "rbind") {
             self.bind = Some(word == "rbind");
+        } else if let Some(path) = word.strip_prefix("usermap=") {
+            self.user_map = Some(path.to_owned());
         } else if !is_for_user_space(word) {
             self.data.push(word.to_owned());
         }
     }
 
     /// The value of `key=value` in the filesystem's own words.
+    #[must_use]
     pub fn value(&self, key: &str) -> Option<&str> {
         self.data.iter().rev().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
     }
@@ -75,6 +81,8 @@ fn flag(word: &str) -> Option<(MountFlags, MountFlags)> {
         "atime" | "norelatime" | "nostrictatime" => (NONE, TIMES),
         "nodiratime" => (MountFlags::NODIRATIME, NONE),
         "diratime" => (NONE, MountFlags::NODIRATIME),
+        "nosymfollow" => (MountFlags::NOSYMFOLLOW, NONE),
+        "symfollow" => (NONE, MountFlags::NOSYMFOLLOW),
         "silent" => (MountFlags::SILENT, NONE),
         _ => return None,
     })
@@ -119,5 +127,6 @@ mod tests {
         assert_eq!(parse("noatime,relatime").flags, MountFlags::RELATIME);
         assert_eq!(parse("bind,rbind").bind, Some(true));
         assert_eq!(parse("size=1,size=2").value("size"), Some("2"));
+        assert_eq!(parse("usermap=/a,usermap=/b").user_map.as_deref(), Some("/b"));
     }
 }
