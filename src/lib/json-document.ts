@@ -4,8 +4,11 @@ const written = Symbol('members as they were written');
 
 /** The object of these members; where a name comes again, the last value is the property's. */
 export function objectOf(members: Members): object {
-  return Object.defineProperty(Object.fromEntries(members), written, { value: members });
+  return members.length === 0 ? empty : { ...Object.fromEntries(members), [written]: members };
 }
+
+/** Documents may hold very many. */
+const empty = Object.freeze({ [written]: [] });
 
 /** The members of an object that parseDocument() or objectOf() made, in order and with repeated names; undefined for others. */
 export function membersOf(object: object): Members | undefined {
@@ -14,13 +17,15 @@ export function membersOf(object: object): Members | undefined {
 
 /** No document of the field is nested deeper, and a reader that goes down with it must not run out of stack. */
 const maxDepth = 1000;
+/** Names in one object. An image may expose every port; more names only take time, in which nothing else is done. */
+const maxNames = 100_000;
 const blanks = /[ \t\n\r]*/y;
 const scalar = /(?:true|false|null|-?\d[\d.eE+-]*)/y;
 
 /**
  * Parses JSON like JSON.parse(), but every object also knows how it was written, see membersOf(): a program that takes
  * names in any case, as those in Go do, has to know the order. Strings are well-formed: half characters are replaced.
- * Throws SyntaxError.
+ * Throws SyntaxError, and RangeError for what no honest document is.
  */
 export function parseDocument(text: string): unknown {
   return new DocumentReader(text).read();
@@ -42,7 +47,7 @@ class DocumentReader {
   }
 
   #value(depth: number): unknown {
-    if (depth > maxDepth) throw new SyntaxError(`more than ${maxDepth} levels`);
+    if (depth > maxDepth) throw new RangeError(`it is nested more than ${maxDepth} levels deep`);
     this.#skipBlanks();
     const first = this.#text[this.#at];
     if (first === '{') return this.#object(depth + 1);
@@ -57,6 +62,7 @@ class DocumentReader {
       const name = this.#string();
       if (!this.#takes(':')) this.#fail();
       all.push([name, this.#value(depth)]);
+      if (all.length > maxNames) throw new RangeError(`it holds an object of more than ${maxNames} names`);
     });
     return objectOf(all);
   }

@@ -43,12 +43,19 @@ test('objects of berth\'s own making have exact names', () => {
   expect(countField({ size: 3 }, 'size', 'it')).toBe(3);
 });
 
-test.each(['', '{', '{"a"}', '{"a":1,}', '[1,]', '{"a":01}', '{"a":"\n"}', '{"a":"\\x"}', '{"a":1} x', "{'a':1}", '{"a":tru}', '{"a":-}', '\uFEFF{}', '"', '{"a":"\\"}', '['.repeat(2000)])('refuses %j', (text) => {
+test.each(['', '{', '{"a"}', '{"a":1,}', '[1,]', '{"a":01}', '{"a":"\n"}', '{"a":"\\x"}', '{"a":1} x', "{'a':1}", '{"a":tru}', '{"a":-}', '\uFEFF{}', '"', '{"a":"\\"}'])('refuses %j', (text) => {
   expect(() => parseJson(Buffer.from(text), 'it')).toThrow(expect.objectContaining({ kind: 'invalid', message: 'it is not JSON' }));
 });
 
+test.each([
+  ['levels', '['.repeat(100_000), /1000 levels/],
+  ['names', `{${Array.from({ length: 100_001 }, (_, index) => `"n${index}":0`).join(',')}}`, /100000 names/],
+])('refuses %s without end', (_name, text, message) => {
+  expect(() => parseJson(Buffer.from(text), 'it')).toThrow(expect.objectContaining({ kind: 'invalid', message: expect.stringMatching(message) as unknown }) as Error);
+});
+
 test.each(['{"a":[1,-2.5e3,true,null,"x\\n\\"\\\\"],"b":{"c":{}},"d":[]}', ' [ ] ', '"\\u00e4\\\\"', '{"":0}'])('reads %s as JSON.parse does', (text) => {
-  expect(parseJson(Buffer.from(text), 'it')).toEqual(JSON.parse(text));
+  expect(JSON.stringify(parseJson(Buffer.from(text), 'it'))).toBe(JSON.stringify(JSON.parse(text)));
 });
 
 test('bytes that are no UTF-8 are replaced, as Go does', () => {

@@ -20,7 +20,7 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
   try {
     return parseDocument(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    throw new BerthError('invalid', `${what} is not JSON`, { cause });
+    throw cause instanceof RangeError ? wrong(what, cause.message) : new BerthError('invalid', `${what} is not JSON`, { cause });
   }
 }
 

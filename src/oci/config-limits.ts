@@ -12,8 +12,8 @@ const maxVolumes = 1000;
 /** Labels stay in memory as long as the image is there. */
 const maxLabels = 10_000;
 const maxLabelBytes = 4 * 1024 * 1024;
-/** Every port of TCP, UDP and SCTP. */
-const maxPorts = 3 * 65_536;
+/** Every port there is. */
+const maxPorts = 65_536;
 const maxSteps = 10_000;
 
 type Limited = ImageRuntimeConfig & { readonly ports: number; readonly steps: number };
