@@ -9,10 +9,11 @@ import { writeLayoutDir } from '../fixtures/archive.ts';
 import { startBerth } from '../fixtures/daemon.ts';
 import type { PodConfig } from '../fixtures/cri-types.ts';
 import type { Image, Index } from '../fixtures/images.ts';
+import type { Layer } from '../fixtures/layer.ts';
 import type { NodeDaemon } from '../fixtures/node-daemon.ts';
 import { containerConfig, podConfig } from '../fixtures/pods.ts';
 import { readLog, textOf } from '../cri/log-file.ts';
-import { oddImages, plainImage, refusedImages } from './odd-images.ts';
+import { foreignImage, oddImages, plainImage, refusedImages } from './odd-images.ts';
 import { OddRegistry } from './odd-registry.ts';
 
 const berth = join(import.meta.dirname, '../../bin/berth');
@@ -78,4 +79,10 @@ test.each(refusedImages)('refused: $name', async ({ image, says }) => {
   await expect(pull(image)).rejects.toMatchObject({ details: expect.stringMatching(says) as unknown });
   await expect(importLayout(image)).rejects.toMatchObject({ stderr: expect.stringMatching(says) as unknown });
   expect(await node.cri.listImages()).toHaveLength(1);
+});
+
+test('a foreign layer that the registry does not hold is asked for there and nowhere else', async () => {
+  const reference = registry.add('foreign', foreignImage);
+  registry.forget(foreignImage.layers[1] as Layer);
+  await expect(node.cri.pullImage(reference)).rejects.toMatchObject({ details: expect.stringContaining('foreign layer') as unknown });
 });

@@ -154,6 +154,9 @@ export const plainImage: Image = make('plain', {});
  */
 export const oddImages: readonly OddImage[] = [...names(), ...platforms(), ...mediaTypesOf(), ...accounts(), ...archives(), ...configs()];
 
+/** Its second layer is foreign. */
+export const foreignImage: Image = make('foreign', { above: [packed(hello, hello, 'application/vnd.oci.image.layer.nondistributable.v1.tar')], run: { Labels: { only: 'here' } } });
+
 /** Images that no node can run, with what is said of each. */
 export const refusedImages: readonly { readonly name: string; readonly image: Image; readonly says: RegExp }[] = [
   { name: '400,000 variables', image: make('many', { run: { Env: Array.from({ length: 400_000 }, (_, index) => `V${index}=x`) } }), says: /400000 environment variables, more than the limit of 10000/ },

@@ -37,6 +37,10 @@ export class OddRegistry implements AsyncDisposable {
     return `${this.host}/odd:${tag}`;
   }
 
+  forget({ descriptor }: Blob): void {
+    this.#content.delete(descriptor.digest);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => {

@@ -1,5 +1,5 @@
 import { BerthError } from '../lib/errors.ts';
-import { asObject, listField, objectField, stringField, type JsonObject } from '../lib/json-fields.ts';
+import { asObject, fieldOf, listField, objectField, stringField, type JsonObject } from '../lib/json-fields.ts';
 
 /**
  * The pod's addresses in a chain's result, in all its versions: without prefix length, those of `interfaceName` first.
@@ -9,10 +9,11 @@ export function addressesOf(result: JsonObject, interfaceName: string, what: str
   const interfaces = listField(result, 'interfaces', what).map((entry) => asObject(entry, what));
   const places = listField(result, 'ips', what).flatMap((entry) => {
     const ip = asObject(entry, what);
-    const on = interfaces[typeof ip['interface'] === 'number' ? ip['interface'] : -1];
+    const place = fieldOf(ip, 'interface');
+    const on = interfaces[typeof place === 'number' ? place : -1];
     // Without an interface it belongs to the pod; on one outside of the sandbox it is the host's.
     if (on !== undefined && stringField(on, 'sandbox', what) === '') return [];
-    return [{ address: stringField(ip, 'address', what), main: on === undefined || on['name'] === interfaceName }];
+    return [{ address: stringField(ip, 'address', what), main: on === undefined || fieldOf(on, 'name') === interfaceName }];
   });
   const ordered = [...places.filter(({ main }) => main), ...places.filter(({ main }) => !main)].map(({ address }) => address);
   const addresses = [...ordered, ...legacyAddresses(result, what)].map(withoutPrefix).filter((address) => address !== '');

@@ -1,4 +1,5 @@
 import { BerthError } from '../lib/errors.ts';
+import { parseDocument } from '../lib/json-document.ts';
 import { asObject, type JsonObject } from '../lib/json-fields.ts';
 import type { ConfigList, PluginConfig } from './config-list.ts';
 import type { CniCommand, PluginRunner } from './plugin-runner.ts';
@@ -28,7 +29,7 @@ export async function invokePlugin(chain: Chain, command: CniCommand, plugin: Pl
 /** A result as an object. @throws BerthError `internal` that names `what`. */
 export function parseResult(text: string, what: string): JsonObject {
   try {
-    return asObject(JSON.parse(text), what);
+    return asObject(parseDocument(text), what);
   } catch (cause) {
     throw new BerthError('internal', `${what} is not JSON`, { cause });
   }

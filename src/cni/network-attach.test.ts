@@ -114,3 +114,10 @@ test('plugins inherit the environment, but not what is between systemd, Node and
   expect(env).toMatchObject({ PATH: '/opt/bin', http_proxy: 'p', CNI_ARGS: 'IgnoreUnknown=1' });
   expect(Object.keys(env).filter((name) => /NOTIFY|NODE|LISTEN/.test(name))).toEqual([]);
 });
+
+test('a result whose names are in another case is read as the reference library reads it', async () => {
+  const result = { CNIVersion: '1.0.0', Interfaces: [{ name: 'veth', sandbox: '' }, { Name: 'eth0', SandBox: '/ns' }], IPs: [{ Address: '10.9.0.1/16', interface: 0 }, { address: '10.8.0.5/16', Interface: 1 }] };
+  cni.plugin('one', () => JSON.stringify(result));
+  cni.conf('10.conflist', list(['one']));
+  expect((await cni.open().attach(attachment())).ips).toEqual(['10.8.0.5']);
+});

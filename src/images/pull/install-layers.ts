@@ -1,5 +1,6 @@
-import { BerthError } from '../../lib/errors.ts';
+import { BerthError, isKind, messageOf } from '../../lib/errors.ts';
 import type { Places } from '../../lib/places.ts';
+import { isForeignLayer } from '../../oci/media-type.ts';
 import type { ImageComponents } from '../components.ts';
 import type { BlobSource } from '../content/blob-source.ts';
 import { fetchBlob } from '../content/fetch-blob.ts';
@@ -127,7 +128,8 @@ class LayerWork {
     };
     // Under the lock, so that a removal that began before our lease is over; after it none begins.
     const known = await blobLocks.run(digest, () => content.locate(digest), signal);
-    if (known === undefined) await downloads.run(() => fetchBlob({ source, content, clock, observer, onProgress, signal }, layer.descriptor), signal);
+    const fetch = (): Promise<void> => fetchBlob({ source, content, clock, observer, onProgress, signal }, layer.descriptor);
+    if (known === undefined) await downloads.run(fetch, signal).catch((error: unknown) => Promise.reject(explained(error, layer)));
   }
 
   async #keep(layer: LayerPlan): Promise<string> {
@@ -135,6 +137,12 @@ class LayerWork {
     if (!discardUnpackedLayers) await content.publish(layer.descriptor.digest);
     return located(await content.locate(layer.descriptor.digest), layer);
   }
+}
+
+/** The URLs that a manifest gives for a layer are never asked: whoever writes it must not choose where this node connects to. */
+function explained(error: unknown, { descriptor: { mediaType } }: LayerPlan): unknown {
+  if (!isKind(error, 'not-found') || !isForeignLayer(mediaType)) return error;
+  return new BerthError('not-found', `${messageOf(error)}: it is a foreign layer, which is not in every registry`, { cause: error, hint: 'push the image with its foreign layers; berth takes them from the registry alone' });
 }
 
 function located(path: string | undefined, { descriptor }: LayerPlan): string {
