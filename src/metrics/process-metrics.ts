@@ -8,16 +8,16 @@ export function collectProcess(registry: Registry): void {
   const registers = [registry];
   const lag = monitorEventLoopDelay({ resolution: resolutionMs });
   lag.enable();
-  const lagGauge: Gauge<'quantile'> = new Gauge({
+  const lagGauge: Gauge<'percentile'> = new Gauge({
     name: 'berth_event_loop_lag_seconds',
     help: `How late timers fired since the last scrape; ${resolutionMs} ms of sampling interval are taken off.`,
-    labelNames: ['quantile'],
+    labelNames: ['percentile'],
     registers,
     collect: () => {
       const seconds = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - resolutionMs / 1000);
-      lagGauge.set({ quantile: '0.5' }, seconds(lag.percentile(50)));
-      lagGauge.set({ quantile: '0.99' }, seconds(lag.percentile(99)));
-      lagGauge.set({ quantile: '1' }, seconds(lag.max));
+      lagGauge.set({ percentile: '50' }, seconds(lag.percentile(50)));
+      lagGauge.set({ percentile: '99' }, seconds(lag.percentile(99)));
+      lagGauge.set({ percentile: '100' }, seconds(lag.max));
       lag.reset();
     },
   });
