@@ -50,7 +50,8 @@ interface Tmpfs {
 
 async function mountTmpfs({ agent, selinux }: Pick<EngineParts, 'agent' | 'selinux'>, pod: Pod, { target, options }: Tmpfs, signal: AbortSignal): Promise<void> {
   const labels = selinux.labels(pod);
-  mkdirSync(target, { recursive: true });
+  // Not what is above it: a pod that was removed meanwhile must not come back.
+  mkdirSync(target);
   const context = labels === undefined ? [] : [contextOption(labels)];
   await agent.mount({ type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', ...options, ...context] }, target, signal);
 }
