@@ -201,11 +201,11 @@ describe('image volumes', () => {
   });
   const volume = (over: object = {}) => withMount({ host_path: '', image: { image: tree }, readonly: true, ...over });
 
-  test.each(['data', '/data/', 'inside', 'absolute', 'escape', 'data/../inside', '../../data'])('the sub path %s is found within the image', async (path) => {
+  test.each(['data', 'data/', './data', 'inside', 'absolute', 'escape'])('the sub path %s is found within the image', async (path) => {
     expect(await run(volume({ image_sub_path: path }), 'cat /vol/real')).toBe('real\n');
   });
 
-  test.each(['nonesuch', 'data/real', 'passwd', 'loop'])('the sub path %s, which is no directory of the image, is refused', async (path) => {
+  test.each(['nonesuch', 'data/real', 'passwd', 'loop', '/', '/data', '..', '../../data', 'data/..', 'data/../inside'])('the sub path %s, which is no directory below the root of the image, is refused', async (path) => {
     await expect(suite.create(pod, ['true'], volume({ image_sub_path: path }))).rejects.toMatchObject(refusal(grpcStatus.INVALID_ARGUMENT, /^ImageVolumeMountFailed: /));
   });
 

@@ -207,13 +207,23 @@ test('the pod answers on its address and on a mapped host port, also of 127.0.0.
 });
 
 test('safe sysctls are set inside the pod, and unprivileged ports and ping are open by default', async () => {
-  const pod = await suite.pod({ linux: { cgroup_parent: suite.node.scratch.cgroup, sysctls: { 'kernel.shm_rmid_forced': '1', 'fs.mqueue.msg_max': '100' } } });
+  const pod = await suite.pod({ linux: { cgroup_parent: suite.node.scratch.cgroup, sysctls: { 'kernel.shm_rmid_forced': '1', 'fs.mqueue.msg_max': '100', 'net.ipv4.conf.eth0.rp_filter': '0', 'net/ipv6/conf/eth0/accept_ra': '0', 'net.ipv4.conf.all.log_martians': '1' } } });
   const container = await suite.run(pod, [...waiting]);
   const read = async (path: string) => (await suite.cri.execSync(container, ['cat', `/proc/sys/${path}`])).stdout.toString().trim();
   expect(await read('kernel/shm_rmid_forced')).toBe('1');
   expect(await read('fs/mqueue/msg_max')).toBe('100');
+  expect(await read('net/ipv4/conf/eth0/rp_filter')).toBe('0');
+  expect(await read('net/ipv6/conf/eth0/accept_ra')).toBe('0');
+  expect(await read('net/ipv4/conf/all/log_martians')).toBe('1');
   expect(await read('net/ipv4/ip_unprivileged_port_start')).toBe('0');
   expect(await read('net/ipv4/ping_group_range')).toBe('0\t2147483647');
+});
+
+test('a sysctl of an interface that the network has not made is refused, and a hostname in the network of the node', async () => {
+  const sysctls = { 'net.ipv4.conf.eth7.rp_filter': '0' };
+  await expect(suite.pod({ linux: { cgroup_parent: suite.node.scratch.cgroup, sysctls } })).rejects.toMatchObject({ details: expect.stringContaining('eth7') });
+  const linux = { cgroup_parent: suite.node.scratch.cgroup, security_context: { namespace_options: { network: 'NODE', pid: 'CONTAINER' } } };
+  await expect(suite.pod({ hostname: 'mine', linux } as never)).rejects.toMatchObject({ code: 3, details: expect.stringContaining('"mine"') });
 });
 
 test('a pod on the host network has no address and is in the network of the node', async () => {

@@ -73,6 +73,10 @@ export class AgentClient implements Agent {
     await this.#short(this.#methods.warmCgroups, {}, signal);
   }
 
+  async writeSysctls(netnsPath: string, sysctls: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<void> {
+    await this.#short(this.#methods.writeSysctls, { netnsPath, sysctls }, signal);
+  }
+
   async networkStats(netnsPath: string, signal?: AbortSignal): Promise<readonly InterfaceStats[]> {
     return (await this.#short(this.#methods.networkStats, { netnsPath }, signal)).interfaces;
   }

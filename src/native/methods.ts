@@ -77,6 +77,7 @@ export interface AgentMethods {
   readonly exec: Method<ExecMessage, { readonly stdout: Uint8Array; readonly stderr: Uint8Array; readonly exitCode: number }>;
   readonly createNamespaces: Method<NamespacesMessage, { readonly pausePid: number }>;
   readonly releaseNamespaces: Method<{ readonly dir: string; readonly pausePid: number }, Empty>;
+  readonly writeSysctls: Method<{ readonly netnsPath: string; readonly sysctls: Readonly<Record<string, string>> }, object>;
   readonly networkStats: Method<{ readonly netnsPath: string }, { readonly interfaces: readonly InterfaceStats[] }>;
   readonly readCgroups: Method<{ readonly cgroups: readonly CgroupQuery[]; readonly processes: boolean }, { readonly readings: readonly CgroupAnswer[] }>;
   readonly statFilesystem: Method<{ readonly path: string }, FilesystemStats>;
@@ -109,6 +110,7 @@ export function agentMethods(): AgentMethods {
     exec: of('Exec'),
     createNamespaces: of('CreateNamespaces'),
     releaseNamespaces: of('ReleaseNamespaces'),
+    writeSysctls: of('WriteSysctls'),
     networkStats: of('NetworkStats'),
     readCgroups: of('ReadCgroups'),
     statFilesystem: of('StatFilesystem'),

@@ -215,6 +215,8 @@ export interface Agent {
   exec(request: ExecRequest, signal?: AbortSignal): Promise<ExecResult>;
   createNamespaces(request: NamespaceRequest, signal?: AbortSignal): Promise<{ readonly pausePid: number }>;
   releaseNamespaces(dir: string, pausePid: number, signal?: AbortSignal): Promise<void>;
+  /** Writes sysctls below `net` in a pinned network namespace, by name with dots or slashes. */
+  writeSysctls(netnsPath: string, sysctls: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<void>;
   networkStats(netnsPath: string, signal?: AbortSignal): Promise<readonly InterfaceStats[]>;
   /** One reading for each query, undefined where there is no such cgroup. `processes` looks at every process too. */
   readCgroups(queries: readonly CgroupQuery[], options: { readonly processes: boolean }, signal?: AbortSignal): Promise<readonly (CgroupReading | undefined)[]>;

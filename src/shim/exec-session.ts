@@ -59,9 +59,9 @@ export async function openExec(parts: ShimParts, target: ShimTarget, { process, 
   const exec = new ExecProcess(parts, target);
   const fifos = await StreamFifos.make(parts.agent, { directory: exec.directory, streams, afterStdin: () => exec.closeStdin() });
   try {
-    // None takes the signal: an exec that was asked for must be known to exist or not before it can be ended.
+    // It does not take the signal: an exec that was asked for must be known to exist or not before it can be ended.
     await exec.call(exec.methods.exec, { ...exec.id, ...fifos.paths, spec: packSpec('Process', process) }, { timeoutMs: callMs.exec });
-    await startOrDelete(exec);
+    await startOrDelete(exec, signal);
   } catch (error) {
     fifos.abandon();
     throw error;
@@ -73,9 +73,9 @@ export async function openExec(parts: ShimParts, target: ShimTarget, { process, 
   return session;
 }
 
-async function startOrDelete(exec: ExecProcess): Promise<void> {
+async function startOrDelete(exec: ExecProcess, signal: AbortSignal | undefined): Promise<void> {
   try {
-    await exec.call(exec.methods.start, exec.id, { timeoutMs: callMs.start });
+    await exec.call(exec.methods.start, exec.id, { timeoutMs: callMs.start, signal });
   } catch (error) {
     // It may run all the same: too late, or without its terminal.
     await exec.kill();

@@ -75,20 +75,36 @@ test.each(['timeout', 'abort'])('an exec is ended by %s: killed and awaited befo
     },
   });
   const task = await attached(shim);
-  const error = await failure(task.execSync({ process: {}, timeoutMs: how === 'timeout' ? 30 : undefined, maxOutputBytes: 1 }, abort.signal));
+  const error = await failure(task.execSync({ process: {}, timeoutMs: how === 'timeout' ? 1500 : undefined, maxOutputBytes: 1 }, abort.signal));
   if (how === 'abort') expect(error).toBe(reason);
-  else expect(error).toMatchObject({ kind: 'timeout', message: 'command timed out after 0.03 s in container c1' });
+  else expect(error).toMatchObject({ kind: 'timeout', message: 'command timed out after 1.5 s in container c1' });
   expect(waits).toBe(2);
   expect(shim.names()).toEqual(['state', 'exec', 'start', 'wait', 'kill', 'wait', 'delete']);
   expect(shim.calls[4]?.request).toMatchObject({ signal: 9 });
 });
 
 test.each([
-  ['execSync', (task: Task) => task.execSync({ process: {}, timeoutMs: 10, maxOutputBytes: 1 })],
+  ['execSync', (task: Task) => task.execSync({ process: {}, timeoutMs: 30_000, maxOutputBytes: 1 })],
   ['exec', (task: Task) => task.exec({ process: {}, streams: { stdin: true, stdout: true, stderr: false, tty: false } })],
 ])('%s: what does not start, or so late that nobody waits for it, is killed and deleted and tells why', async (_name, run) => {
   const shim = await shimOf({ start: failing('internal', 'exec: "x": not found') });
   expect(String(await failure(run(await attached(shim))))).toContain('"x": not found');
   expect(shim.names()).toEqual(['state', 'exec', 'start', 'kill', 'delete']);
   expect(readdirSync(bundle('c1'))).toEqual([]);
+});
+
+test.each(['timeout', 'abort'])('an OCI runtime that hangs over an exec is given up by %s', async (how) => {
+  const reason = new BerthError('canceled', 'enough');
+  const abort = new AbortController();
+  const shim = await shimOf({
+    start: async () => {
+      if (how === 'abort') abort.abort(reason);
+      return new Promise<object>(() => undefined);
+    },
+  });
+  const task = await attached(shim);
+  const error = await failure(task.execSync({ process: {}, timeoutMs: how === 'timeout' ? 100 : undefined, maxOutputBytes: 1 }, abort.signal));
+  if (how === 'abort') expect(error).toBe(reason);
+  else expect(error).toMatchObject({ kind: 'timeout', message: 'command timed out after 0.1 s in container c1' });
+  expect(shim.names().slice(-3)).toEqual(['start', 'kill', 'delete']);
 });

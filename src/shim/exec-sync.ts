@@ -50,11 +50,12 @@ export async function execSync(parts: ShimParts, target: ShimTarget, spec: ExecS
 /** `outputs` are the files of stdout and stderr, held open: with its container removed, the bundle goes before the command's answer. */
 async function run(execution: Execution, spec: ExecSpec, { outputs, signal }: { readonly outputs: readonly number[]; readonly signal: AbortSignal | undefined }): Promise<ExecOutcome> {
   const { methods, process } = execution;
-  // Neither call takes the signal: an exec that was asked for must be known to exist or not before it can be ended.
+  const end = endOf(execution, spec, signal);
+  // It does not take the signal: an exec that was asked for must be known to exist or not before it can be ended.
   await call(execution, methods.exec, { ...process, ...stdio(execution, spec.maxOutputBytes), spec: packSpec('Process', spec.process) }, { timeoutMs: callMs.exec });
   try {
-    await startOrKill(execution);
-    const { exitStatus } = await waitOrKill(execution, spec, signal);
+    await startOrKill(execution, end);
+    const { exitStatus } = await waitOrKill(execution, end);
     // Delete first: it returns when the output has been written.
     await call(execution, methods.delete, process, { timeoutMs: callMs.delete });
     const [stdout = new Uint8Array(), stderr = new Uint8Array()] = await Promise.all(outputs.map((output) => head(output, spec.maxOutputBytes)));
@@ -79,23 +80,28 @@ function stdio({ stdout, stderr }: Execution, maxOutputBytes: number): StdioPath
   return { terminal: false, stdin: '', stdout: uri(stdout), stderr: uri(stderr) };
 }
 
-async function waitOrKill(execution: Execution, spec: ExecSpec, signal: AbortSignal | undefined): Promise<{ readonly exitStatus: number }> {
-  const { methods, process } = execution;
-  const deadline = spec.timeoutMs === undefined || spec.timeoutMs > longestTimerMs ? undefined : AbortSignal.timeout(spec.timeoutMs);
-  const ends = [signal, deadline].filter((each) => each !== undefined);
+/** Aborts when nobody waits for the command any more, with what its caller hears. The OCI runtime's time counts, too. */
+function endOf({ process }: Execution, { timeoutMs }: ExecSpec, signal: AbortSignal | undefined): AbortSignal {
+  const end = new AbortController();
+  const deadline = timeoutMs === undefined || timeoutMs > longestTimerMs ? undefined : AbortSignal.timeout(timeoutMs);
+  deadline?.addEventListener('abort', () => {
+    end.abort(new BerthError('timeout', `command timed out after ${(timeoutMs ?? 0) / 1000} s in container ${process.id}`));
+  });
+  return signal === undefined ? end.signal : AbortSignal.any([signal, end.signal]);
+}
+
+async function waitOrKill(execution: Execution, end: AbortSignal): Promise<{ readonly exitStatus: number }> {
   try {
-    return await call(execution, methods.wait, process, { signal: AbortSignal.any(ends) });
+    return await call(execution, execution.methods.wait, execution.process, { signal: end });
   } catch (error) {
-    if (deadline?.aborted !== true && signal?.aborted !== true) throw error;
-    await killAndWait(execution);
-    signal?.throwIfAborted();
-    throw new BerthError('timeout', `command timed out after ${(spec.timeoutMs ?? 0) / 1000} s in container ${process.id}`);
+    if (end.aborted) await killAndWait(execution);
+    throw error;
   }
 }
 
-async function startOrKill(execution: Execution): Promise<void> {
+async function startOrKill(execution: Execution, end: AbortSignal): Promise<void> {
   try {
-    await call(execution, execution.methods.start, execution.process, { timeoutMs: callMs.start });
+    await call(execution, execution.methods.start, execution.process, { timeoutMs: callMs.start, signal: end });
   } catch (error) {
     // It may start all the same, only too late.
     await kill(execution);

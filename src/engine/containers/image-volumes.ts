@@ -32,6 +32,7 @@ export async function mountImageVolume(parts: EngineParts, podId: PodId, mount: 
   if (!mount.readonly) throw failed(`${at} must be read-only`);
   const image = parts.images.find(mount.image);
   if (image === undefined) throw new BerthError('not-found', `ImageVolumeMountFailed: image "${mount.image}" of ${at} is not on this node`, { hint: 'pull it first' });
+  if (mount.imageSubPath.startsWith('/') || mount.imageSubPath.split('/').includes('..')) throw failed(`${at} has the sub path "${mount.imageSubPath}", which must lead down from the root of the image`);
   const root = await parts.podLocks.run(podId, () => mounted(parts, podId, image, signal), signal);
   try {
     return await resolveInRoot(root, mount.imageSubPath);

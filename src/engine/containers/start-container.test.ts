@@ -52,6 +52,32 @@ test('a pod that is stopped while a container waits for its turn to start wins',
   await expect(waiting).rejects.toMatchObject({ kind: 'precondition' });
 });
 
+test('starts that hang hold no place that another waits for', async () => {
+  await fixture.world.close();
+  fixture.world = new World({ startConcurrency: 2 });
+  fixture.engine = fixture.world.engine();
+  fixture.pod = await fixture.engine.pods.run(podConfig('web'), signal());
+  const hanging = new AbortController();
+  fixture.world.shims.onLaunch = (launched) => {
+    launched.startGate = new Promise(() => undefined);
+  };
+  const hung = [];
+  for (const name of ['one', 'two', 'three']) {
+    const { id } = await fixture.engine.containers.create(fixture.pod.id, containerConfig(name), signal());
+    hung.push(fixture.engine.containers.start(id, hanging.signal));
+  }
+  // The third has its place from the first two.
+  await vi.waitFor(() => {
+    expect(fixture.world.shims.shims.size).toBe(3);
+  }, 5000);
+  fixture.world.shims.onLaunch = () => undefined;
+  const { id } = await fixture.engine.containers.create(fixture.pod.id, containerConfig('other'), signal());
+  await fixture.engine.containers.start(id, signal());
+  expect(fixture.engine.containers.get(id).state).toBe('running');
+  hanging.abort(new Error('the client left'));
+  expect(await Promise.allSettled(hung)).toMatchObject(hung.map(() => ({ status: 'rejected' })));
+});
+
 test('a caller who leaves during the start ends it as a failed one', async () => {
   fixture.world.shims.launchGate = new Promise(() => undefined);
   const { id } = await create();
@@ -85,7 +111,7 @@ test('a caller who leaves while the process comes up leaves none that runs', asy
   await fixture.engine.containers.remove(id, signal());
 });
 
-test('what a failed start could not undo ends with the removal', async () => {
+test('a shim that does not answer to the undo of a failed start is buried', async () => {
   fixture.world.shims.onLaunch = (launched) => {
     launched.startGate = new Promise(() => undefined);
     launched.callMs = 50;
@@ -99,9 +125,48 @@ test('what a failed start could not undo ends with the removal', async () => {
   fixture.world.shims.get(id).frozen = true;
   abort.abort(new Error('the client left'));
   await expect(start).rejects.toThrow('the client left');
-  fixture.world.shims.get(id).frozen = false;
-  await fixture.engine.containers.remove(id, signal());
   expect(fixture.world.shims.shims.size).toBe(0);
+  expect(fixture.engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { reason: 'StartError' } });
+  await fixture.engine.containers.remove(id, signal());
+});
+
+test('a container whose failed start could not be undone is not called exited before it is', async () => {
+  fixture.world.shims.onLaunch = (launched) => {
+    launched.startGate = new Promise(() => undefined);
+    launched.callMs = 50;
+  };
+  const bury = vi.spyOn(fixture.world.shims, 'bury').mockRejectedValueOnce(new Error('it is stuck'));
+  const { id } = await create();
+  const abort = new AbortController();
+  const start = fixture.engine.containers.start(id, abort.signal);
+  await vi.waitFor(() => {
+    expect(fixture.world.shims.get(id).status).toBe('running');
+  });
+  fixture.world.shims.get(id).frozen = true;
+  abort.abort(new Error('the client left'));
+  await expect(start).rejects.toThrow('the client left');
+  expect(fixture.engine.containers.get(id).state).toBe('starting');
+  fixture.world.shims.get(id).frozen = false;
+  await vi.waitFor(() => {
+    expect(fixture.engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { reason: 'StartError', message: expect.stringContaining('the client left') } });
+  }, 5000);
+  expect(bury).toHaveBeenCalled();
+  expect(fixture.world.shims.shims.size).toBe(0);
+});
+
+test('a start that hangs is ended by whoever stops the container', async () => {
+  fixture.world.shims.onLaunch = (launched) => {
+    launched.startGate = new Promise(() => undefined);
+  };
+  const { id } = await create();
+  const start = fixture.engine.containers.start(id, signal());
+  await vi.waitFor(() => {
+    expect(fixture.world.shims.get(id).status).toBe('running');
+  });
+  const stop = fixture.engine.containers.stop(id, 30_000, signal());
+  await expect(start).rejects.toMatchObject({ kind: 'canceled' });
+  await stop;
+  expect(fixture.engine.containers.get(id)).toMatchObject({ state: 'exited', exit: { reason: 'StartError' } });
 });
 
 test('a process whose start cannot be recorded is killed, and the failure is recorded when there is room again', async () => {

@@ -17,6 +17,7 @@ import type { EngineParts } from '../parts.ts';
 import { containerStarted, containerStarts } from '../plugins/container-hooks.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
 import { deleteTask } from './delete-task.ts';
+import { endTask } from './end-task.ts';
 import { killIfRunning } from './kill-if-running.ts';
 import { checkPidTarget } from './pid-target.ts';
 import { recordExit } from './record-exit.ts';
@@ -25,6 +26,8 @@ import { watchExit } from './watch-exit.ts';
 
 /** What a failed start counts as, by custom of the peers. */
 const startErrorCode = 128;
+/** Many times what a start takes, and no more than another may well wait. */
+const stuckMs = 500;
 
 /** See ContainerService.start. */
 export function startContainer(parts: EngineParts, idOrPrefix: string, signal: AbortSignal): Promise<void> {
@@ -38,11 +41,17 @@ export function startContainer(parts: EngineParts, idOrPrefix: string, signal: A
 
 async function startInTurn(parts: EngineParts, id: ContainerId, waterfall: Waterfall, signal: AbortSignal): Promise<void> {
   checkStartable(parts, id);
-  await parts.starts.run(async () => {
+  await parts.starts.run(async (giveUp) => {
     waterfall.add('queue', waterfall.elapsedMs());
     // Its pod may have been stopped while it waited in line.
     checkStartable(parts, id);
-    await startNow(parts, id, waterfall, signal);
+    // The places share the processors: a start that takes so long waits for something else.
+    const stuck = setTimeout(giveUp, stuckMs);
+    try {
+      await startNow(parts, id, waterfall, signal);
+    } finally {
+      clearTimeout(stuck);
+    }
   }, signal);
   await containerStarted(parts, parts.containers.required(id));
 }
@@ -62,8 +71,9 @@ function checkStartable(parts: EngineParts, id: ContainerId): void {
   checkPidTarget(parts, container.podId, container.config.security.namespaces);
 }
 
-async function startNow(parts: EngineParts, id: ContainerId, waterfall: Waterfall, signal: AbortSignal): Promise<void> {
+async function startNow(parts: EngineParts, id: ContainerId, waterfall: Waterfall, caller: AbortSignal): Promise<void> {
   const container = parts.containers.transition(id, 'starting');
+  const signal = AbortSignal.any([caller, parts.tasks.starting(id)]);
   let task: Task | undefined;
   let running: Container;
   try {
@@ -78,6 +88,8 @@ async function startNow(parts: EngineParts, id: ContainerId, waterfall: Waterfal
   } catch (error) {
     await failStart(parts, container, task, error);
     throw error;
+  } finally {
+    parts.tasks.started(id);
   }
   watchStarted(parts, running, task, waterfall);
 }
@@ -137,35 +149,41 @@ async function addShimPhases(parts: EngineParts, of: { readonly id: ContainerId;
   parts.containers.update(of.id, { waterfall: [...known, ...phases] });
 }
 
+/** A shim that does not answer is buried with all that it holds. */
 async function undoStart(parts: EngineParts, id: ContainerId, task: Task): Promise<void> {
   const live = parts.tasks.add(id, task);
-  await killIfRunning(task, cleanUpSignal());
-  await deleteTask(parts, id, live);
-}
-
-/** A failed start is final: the container has exited, with the reason in its status. */
-async function failStart(parts: EngineParts, { id }: Container, task: Task | undefined, cause: unknown): Promise<void> {
-  if (task !== undefined) {
-    await undoStart(parts, id, task).catch((error: unknown) => {
-      parts.log.warn({ container: id, err: error }, 'a task that failed to start could not be deleted; removing the container tries again');
-    });
-  }
-  const { text } = asBerthError(cause, `container ${id} could not start`);
-  const exit: ContainerExit = { exitCode: startErrorCode, finishedAtNs: parts.clock.nowNs(), reason: 'StartError', message: text };
   try {
-    recordExit(parts, id, exit);
+    await killIfRunning(task, cleanUpSignal());
+    await deleteTask(parts, id, live);
   } catch (error) {
-    // The disk is full, perhaps the reason for all of this. Whoever stops the container meanwhile ends it, too.
-    parts.log.warn({ container: id, err: error }, 'a failed start could not be recorded; it is tried again');
-    parts.background.retry('recording a failed start', { container: id }, (signal) => recordFailureLater(parts, id, exit, signal));
+    parts.log.warn({ container: id, err: error }, 'a task that failed to start could not be deleted; its shim is buried');
+    await parts.shims.bury(task.handle, cleanUpSignal());
+    parts.tasks.delete(id);
+    parts.containers.update(id, { task: undefined });
   }
 }
 
-function recordFailureLater(parts: EngineParts, id: ContainerId, exit: ContainerExit, signal: AbortSignal): Promise<void> {
+/** A failed start is final: the container has exited, with the reason in its status, once nothing of it lives any more. */
+async function failStart(parts: EngineParts, { id }: Container, task: Task | undefined, cause: unknown): Promise<void> {
+  const { text } = asBerthError(cause, `container ${id} could not start`);
+  const exit = (): ContainerExit => ({ exitCode: startErrorCode, finishedAtNs: parts.clock.nowNs(), reason: 'StartError', message: text });
+  try {
+    if (task !== undefined) await undoStart(parts, id, task);
+    recordExit(parts, id, exit());
+  } catch (error) {
+    // The disk may be full, perhaps the reason for all of this. Whoever stops the container meanwhile ends it, too.
+    parts.log.warn({ container: id, err: error }, 'a failed start could not be undone and recorded; it is tried again');
+    parts.background.retry('ending a failed start', { container: id }, (signal) => endLater(parts, id, exit, signal));
+  }
+}
+
+function endLater(parts: EngineParts, id: ContainerId, exit: () => ContainerExit, signal: AbortSignal): Promise<void> {
   return parts.containerLocks.run(
     id,
     async () => {
-      if (parts.containers.peek(id)?.state === 'starting') recordExit(parts, id, exit);
+      if (parts.containers.peek(id)?.state !== 'starting') return;
+      await endTask(parts, id, signal);
+      recordExit(parts, id, exit());
     },
     signal,
   );

@@ -12,6 +12,8 @@ import { signalNumber } from './stop-signal.ts';
 import type { LiveTask } from './task-table.ts';
 
 const sigkill = 9;
+/** What a start may still take when somebody wants the container's end. */
+const startMs = 2000;
 
 /** See ContainerService.stop. Holds no lock while it waits, so others may stop with a shorter grace, list or exec. */
 export async function stopContainer(parts: EngineParts, id: string, graceMs: number, signal: AbortSignal): Promise<void> {
@@ -26,8 +28,21 @@ export async function stopContainer(parts: EngineParts, id: string, graceMs: num
 /** The container once no start is under way and it is known whether it runs. */
 async function settledContainer(parts: EngineParts, { id }: Container, signal: AbortSignal): Promise<Container | undefined> {
   const state = parts.containers.peek(id)?.state;
+  if (state === 'starting') await startEnded(parts, id, signal);
   if (state === 'starting' || state === 'unknown') await resolveUnknown(parts, id, signal);
   return parts.containers.peek(id);
+}
+
+/** A start that takes its usual time is waited for, and one that hangs is ended. */
+async function startEnded(parts: EngineParts, id: ContainerId, signal: AbortSignal): Promise<void> {
+  const patience = setTimeout(() => {
+    parts.tasks.endStart(id);
+  }, startMs);
+  try {
+    await parts.containerLocks.run(id, async () => undefined, signal);
+  } finally {
+    clearTimeout(patience);
+  }
 }
 
 interface Target {

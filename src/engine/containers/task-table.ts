@@ -1,3 +1,4 @@
+import { BerthError } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import type { Task } from '../../shim/port.ts';
 
@@ -18,6 +19,23 @@ export interface LiveTask {
 /** The tasks behind containers. */
 export class TaskTable {
   readonly #tasks = new Map<ContainerId, LiveTask>();
+  readonly #starts = new Map<ContainerId, AbortController>();
+
+  /** A start is under way until `started`. The signal aborts when somebody wants the container's end instead. */
+  starting(id: ContainerId): AbortSignal {
+    const start = new AbortController();
+    this.#starts.set(id, start);
+    return start.signal;
+  }
+
+  started(id: ContainerId): void {
+    this.#starts.delete(id);
+  }
+
+  /** Ends the start that is under way, if one is. */
+  endStart(id: ContainerId): void {
+    this.#starts.get(id)?.abort(new BerthError('canceled', `container ${id} was stopped while it started`));
+  }
 
   add(id: ContainerId, task: Task): LiveTask {
     const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();

@@ -49,6 +49,8 @@ export function checkPodConfig(parts: Pick<EngineParts, 'shims' | 'features' | '
   if (user?.mode === 'pod' && !parts.features.of(handler).userNamespaces) {
     throw new BerthError('precondition', `runtime handler ${handler} cannot give a pod a user namespace`, { hint: 'use a handler whose OCI runtime tells idmapped mounts among its features' });
   }
+  // Its processes would see the node's name, whatever was asked for.
+  if (network === 'node' && config.hostname !== '') throw invalid(`a pod in the network of the node has the node's hostname and cannot be called "${config.hostname}"`, 'leave the hostname out or ask for the network mode POD');
   checkSelinuxLevel(config.security.selinux);
   checkSysctls(config);
 }

@@ -66,6 +66,20 @@ test('a pod in the namespaces of the node alone', async () => {
   expect(world.leftovers()).toEqual([]);
 });
 
+test('sysctls of interfaces are written once the network has made them, and the others before', async () => {
+  const early = { 'net.ipv4.conf.all.rp_filter': '1', 'net.ipv6.conf.default.accept_ra': '0', 'net/ipv4/conf/lo/rp_filter': '1', 'net.ipv4.tcp_syncookies': '1' };
+  const late = { 'net.ipv4.conf.eth0.rp_filter': '0', 'net/ipv6/conf/eth0.1/accept_ra': '0', 'net.ipv4.neigh.eth0/1.locktime': '0' };
+  const pod = await engine.pods.run(podConfig('web', { sysctls: { ...early, ...late } }), signal());
+  expect(world.agent.namespaces.get(join(world.config.runRoot, 'pods', pod.id, 'ns'))?.sysctls).toMatchObject(early);
+  expect(Object.keys(world.agent.namespaces.get(join(world.config.runRoot, 'pods', pod.id, 'ns'))?.sysctls ?? {})).not.toEqual(expect.arrayContaining(Object.keys(late)));
+  expect(world.agent.sysctlsWritten).toEqual([{ netnsPath: join(world.config.runRoot, 'pods', pod.id, 'ns/net'), sysctls: late }]);
+});
+
+test('a pod in the network of the node has the node’s hostname and no other', async () => {
+  await expect(engine.pods.run(podConfig('web', { ...inNamespaces({ network: 'node' }), hostname: 'mine' }), signal())).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining('"mine"') });
+  await expect(engine.pods.run(podConfig('web', inNamespaces({ network: 'node' })), signal())).resolves.toMatchObject({ state: 'ready' });
+});
+
 test('on the host network there is no namespace, no CNI and no sysctl of ours', async () => {
   const pod = await engine.pods.run(podConfig('web', inNamespaces({ network: 'node' })), signal());
   expect(pod).toMatchObject({ networkHeld: false });

@@ -15,6 +15,7 @@ import { mountShm, writeHostFiles } from './host-files.ts';
 import { hasOwnNamespaces, namespaceRequest } from './namespace-request.ts';
 import { preparePauseCgroups } from './pause-cgroups.ts';
 import { podName } from './pod-store.ts';
+import { interfaceSysctls } from './sysctls.ts';
 
 /** See PodService.run. */
 export function runPod(parts: EngineParts, config: PodConfig, signal: AbortSignal): Promise<Pod> {
@@ -83,6 +84,8 @@ async function attachNetwork(parts: EngineParts, id: PodId, waterfall: Waterfall
   parts.pods.update(id, { networkHeld: true });
   const network = await waterfall.phase('cni', () => parts.network.attach(asked, signal));
   parts.pods.update(id, { network });
+  const sysctls = interfaceSysctls(parts.pods.required(id).config);
+  if (Object.keys(sysctls).length > 0) await waterfall.phase('sysctls', () => parts.agent.writeSysctls(asked.netnsPath, sysctls, signal));
 }
 
 async function makeFiles(parts: EngineParts, id: PodId, waterfall: Waterfall, signal: AbortSignal): Promise<void> {

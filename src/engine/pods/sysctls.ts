@@ -21,14 +21,33 @@ export function checkSysctls({ sysctls, security }: Pick<PodConfig, 'sysctls' | 
   }
 }
 
-/** What the pod asks for, and what every pod gets in a network namespace of its own. */
+/** Names of sysctls of one interface, with slashes. The loopback interface and the defaults for others are there from the beginning. */
+const ofInterface = /^net\/[^/]+\/(?:conf|neigh)\/(?!(?:all|default|lo)\/)/;
+
+/** As sysctl(8): the separator that comes first separates, so that interface names may hold dots. */
+function slashed(name: string): string {
+  if (!/^[^./]*\./.test(name)) return name;
+  return name.replaceAll(/[./]/g, (separator) => (separator === '.' ? '/' : '.'));
+}
+
+function chosen(sysctls: Readonly<Record<string, string>>, late: boolean): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(sysctls).filter(([name]) => ofInterface.test(slashed(name)) === late));
+}
+
+/** What the pod asks for of interfaces, which exist once the network is attached. */
+export function interfaceSysctls({ sysctls }: Pick<PodConfig, 'sysctls'>): Readonly<Record<string, string>> {
+  return chosen(sysctls, true);
+}
+
+/** What else the pod asks for, and what every pod gets in a network namespace of its own. */
 export function podSysctls(config: Pick<EngineConfig, 'enableUnprivilegedPorts' | 'enableUnprivilegedIcmp'>, pod: Pick<PodConfig, 'sysctls' | 'security'>): Readonly<Record<string, string>> {
   const { network, user } = pod.security.namespaces;
-  if (network === 'node') return pod.sysctls;
+  const asked = chosen(pod.sysctls, false);
+  if (network === 'node') return asked;
   return {
     ...(config.enableUnprivilegedPorts ? { 'net.ipv4.ip_unprivileged_port_start': '0' } : {}),
     // In a user namespace group ids above the mapping are not valid, and the kernel refuses the range.
     ...(config.enableUnprivilegedIcmp && user?.mode !== 'pod' ? { 'net.ipv4.ping_group_range': '0 2147483647' } : {}),
-    ...pod.sysctls,
+    ...asked,
   };
 }

@@ -43,7 +43,7 @@ export function security(change: Partial<SecurityContext> = {}): SecurityContext
 export function podConfig(name: string, change: Partial<PodConfig> = {}): PodConfig {
   return {
     identity: { name, namespace: 'default', uid: `uid-${name}`, attempt: 0 },
-    hostname: name,
+    hostname: change.security?.namespaces.network === 'node' ? '' : name,
     logDirectory: '',
     dns: undefined,
     portMappings: [],

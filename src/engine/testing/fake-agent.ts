@@ -12,6 +12,7 @@ export class FakeAgent implements Agent {
   readonly namespaces = new Map<string, NamespaceRequest>();
   readonly mounts = new Map<string, FilesystemMount>();
   readonly copied: string[] = [];
+  readonly sysctlsWritten: { readonly netnsPath: string; readonly sysctls: Readonly<Record<string, string>> }[] = [];
   readonly extracted: string[] = [];
   readonly forwarded: ForwardRequest[] = [];
   /** Something listens on this port everywhere. */
@@ -56,6 +57,10 @@ export class FakeAgent implements Agent {
   }
 
   async warmCgroups(): Promise<void> {}
+
+  async writeSysctls(netnsPath: string, sysctls: Readonly<Record<string, string>>): Promise<void> {
+    this.sysctlsWritten.push({ netnsPath, sysctls });
+  }
 
   async networkStats(netnsPath: string): Promise<readonly InterfaceStats[]> {
     const none = { rxBytes: 0n, rxPackets: 0n, rxErrors: 0n, rxDropped: 0n, txBytes: 0n, txPackets: 0n, txErrors: 0n, txDropped: 0n };

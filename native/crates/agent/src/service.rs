@@ -42,6 +42,7 @@ impl Service {
             "Exec" => run(call, |request| exec::run(request, &self.mark, arrived)),
             "CreateNamespaces" => run(call, |request| namespaces::create(&request)),
             "ReleaseNamespaces" => run(call, |request| namespaces::release(&request)),
+            "WriteSysctls" => run(call, namespaces::write_sysctls),
             "NetworkStats" => run(call, |request| namespaces::network_stats(&request)),
             "ReadCgroups" => run(call, |request| Ok(readings::cgroups(&request))),
             "StatFilesystem" => run(call, |request| readings::filesystem(&request)),

@@ -60,6 +60,19 @@ impl Container {
         self.options.run_on_start || self.checkpoint.is_some()
     }
 
+    /// Kills what is in the cgroup that the spec names, for when no process of it is known.
+    pub fn kill_unknown(&self) {
+        if let Some(cgroup) = CgroupPaths::at(&spec_path(&self.bundle)) {
+            cgroup.kill();
+        }
+    }
+
+    /// Removes what a runtime that did not clear up after itself left.
+    pub fn sweep(&self) {
+        self.remove_left_cgroup();
+        self.options.runtime.forget(&self.id);
+    }
+
     /// Removes the cgroup when there is no container any more, with what still is in it: crun leaves it when the kernel refuses a
     /// limit, and runc when it takes a while for those whom its `delete` killed to end.
     pub fn remove_left_cgroup(&self) {

@@ -1,24 +1,29 @@
 //! `delete`: clears up after a shim that is gone, or that nobody can talk to any more.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use prost::Message;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use sys::Child;
 
 use crate::args::Args;
 use crate::clock;
 use crate::exit::read_record;
-use crate::processes;
+use crate::processes::{self, MARK, Words};
 use crate::proto::task;
+use crate::runtime::{Inherited, Invocation, Runtime};
 use crate::socket;
 use cgroup::{CgroupPaths, spec_path};
 
 /// The exit code of a container that nobody saw ending.
 const KILLED: u32 = 137;
-/// A runtime that is cut off leaves what its own `delete` does not find.
+/// How long runtime processes that are at work on the container may go on.
 const RUNTIME_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the runtime may take to delete the container.
+const DELETE_PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
 /// Kills the shim if it lives and what the container left, unmounts its root filesystem and prints a DeleteResponse.
 ///
@@ -31,17 +36,18 @@ pub fn delete(args: &Args) -> io::Result<()> {
     };
     let own = std::env::args().next().unwrap_or_default();
     // A shim that was just being started has told nobody its number.
-    processes::kill_all(|words| is_shim(words, &own, args));
+    processes::kill_all(Words::Arguments, |words| is_shim(words, &own, args));
     let runtime = Runtime::recorded(&bundle);
     let cgroup = CgroupPaths::at(&spec_path(&bundle));
     // A runtime that entered a frozen cgroup is held in there, too.
     cgroup.iter().filter(|cgroup| cgroup.holds_the_dying()).for_each(CgroupPaths::kill);
-    runtime.settle(&args.id);
+    settle(&args.id);
     // Before the runtime's turn, which kills the first process and then waits for those that live without it.
     cgroup.iter().for_each(CgroupPaths::kill);
-    runtime.remove(&args.id);
+    ask_runtime(&runtime, &args.id, &bundle);
     // Looked for anew: a runtime that was at work may have made it meanwhile.
     CgroupPaths::at(&spec_path(&bundle)).iter().for_each(CgroupPaths::remove);
+    runtime.forget(&args.id);
     mount::detach(&bundle.join("rootfs"))?;
     // It may lie outside of the bundle, where nobody else would find it.
     let _ = std::fs::remove_file(socket::short_path(&bundle, socket::NAME));
@@ -61,67 +67,26 @@ fn is_shim(words: &[&str], own: &str, args: &Args) -> bool {
     words[0] == own && words.last() == Some(&"start") && flag("-id", &args.id) && flag("-namespace", &args.namespace)
 }
 
-/// Which runtime the dead shim used; it wrote that down at Create.
-#[derive(Debug)]
-pub struct Runtime {
-    binary: String,
-    root: String,
-    systemd_cgroup: bool,
+/// Lets runtime processes that work on the container come to their end.
+fn settle(id: &str) {
+    let mark = format!("{MARK}={id}");
+    let at_work = |words: &[&str]| words.contains(&mark.as_str());
+    processes::wait_for_end(Words::Environment, at_work, RUNTIME_PATIENCE);
+    processes::kill_all(Words::Environment, at_work);
 }
 
-const FILE: &str = "runtime.json";
-
-impl Runtime {
-    /// Keeps the runtime for a later `delete`.
-    ///
-    /// # Errors
-    /// That of write(2).
-    pub fn record(bundle: &Path, options: &crate::options::Options) -> io::Result<()> {
-        let text = serde_json::json!({
-            "binary": options.runtime, "root": options.runtime_root, "systemdCgroup": options.systemd_cgroup,
-        });
-        std::fs::write(bundle.join(FILE), text.to_string())
+/// Has the runtime remove the container; it may be gone already, or never have been made. What a runtime that is missing,
+/// fails or hangs leaves is swept.
+fn ask_runtime(runtime: &Runtime, id: &str, bundle: &Path) {
+    let args = ["delete", "--force", id].map(OsString::from);
+    let log = bundle.join("runtime-delete.log");
+    let Ok(invocation) = Invocation::start(runtime, log, &args, Inherited::default()) else { return };
+    let Child { pid, pidfd } = &invocation.child;
+    let ended = poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&DELETE_PATIENCE));
+    if !matches!(ended, Ok(1)) {
+        processes::kill_tree(*pid);
     }
-
-    fn recorded(bundle: &Path) -> Self {
-        let text = std::fs::read_to_string(bundle.join(FILE)).unwrap_or_default();
-        let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-        let word = |key: &str| value.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        let binary = word("binary");
-        Self {
-            binary: if binary.is_empty() { "crun".to_owned() } else { binary },
-            root: word("root"),
-            systemd_cgroup: value.get("systemdCgroup").and_then(serde_json::Value::as_bool).unwrap_or(false),
-        }
-    }
-
-    /// Lets runtime processes that work on the container come to their end.
-    fn settle(&self, id: &str) {
-        let at_work = |words: &[&str]| words[0] == self.binary && words.contains(&id);
-        processes::wait_for_end(at_work, RUNTIME_PATIENCE);
-        processes::kill_all(at_work);
-    }
-
-    /// Removes the container; it may be gone already, or never have been made.
-    fn remove(&self, id: &str) {
-        let _ = self.command(id).status();
-        if !self.root.is_empty() {
-            // What a runtime that was killed midway has written does not count as a container to `delete`.
-            let _ = std::fs::remove_dir_all(Path::new(&self.root).join(id));
-        }
-    }
-
-    fn command(&self, id: &str) -> Command {
-        let mut command = Command::new(PathBuf::from(&self.binary));
-        if !self.root.is_empty() {
-            command.arg("--root").arg(&self.root);
-        }
-        if self.systemd_cgroup {
-            command.arg("--systemd-cgroup");
-        }
-        command.args(["delete", "--force", id]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-        command
-    }
+    invocation.clean();
 }
 
 #[cfg(test)]

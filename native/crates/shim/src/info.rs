@@ -49,7 +49,7 @@ pub fn info() -> io::Result<()> {
         name: "io.containerd.berth.v1".to_owned(),
         version: Some(RuntimeVersion { version: env!("CARGO_PKG_VERSION").to_owned(), revision: String::new() }),
         options: (!any.type_url.is_empty()).then_some(any),
-        features: features(&options.runtime),
+        features: features(&options.runtime.program),
         annotations: BTreeMap::new(),
     };
     io::stdout().write_all(&answer.encode_to_vec())

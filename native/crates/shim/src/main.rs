@@ -20,6 +20,7 @@ mod pump;
 mod reactor;
 mod rootfs;
 mod runtime;
+mod said;
 mod shim;
 mod socket;
 mod start;

@@ -6,15 +6,12 @@ use prost::Message;
 use ttrpc::{Code, Status};
 
 use crate::proto::{berth, runc};
+use crate::runtime::Runtime;
 
 /// CreateTaskRequest.options, whichever of the two kinds they are.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Path or name of the OCI runtime.
-    pub runtime: String,
-    /// Empty: the runtime's own default.
-    pub runtime_root: String,
-    pub systemd_cgroup: bool,
+    pub runtime: Runtime,
     /// The CRI log that the shim writes itself, with its line limit.
     pub log: Option<(PathBuf, usize)>,
     /// The main process gets a pipe as stdin that stays open.
@@ -27,7 +24,6 @@ pub struct Options {
     pub run_on_start: bool,
 }
 
-const DEFAULT_RUNTIME: &str = "crun";
 /// Where a runtime keeps the containers of clients that name no place.
 const DEFAULT_ROOT: &str = "/run/berth-shims/runtime";
 
@@ -55,9 +51,11 @@ impl Options {
     fn from_berth(options: berth::Options) -> Self {
         let path = |text: String| (!text.is_empty()).then(|| PathBuf::from(text));
         Self {
-            runtime: options.runtime,
-            runtime_root: options.runtime_root,
-            systemd_cgroup: options.systemd_cgroup,
+            runtime: Runtime {
+                program: options.runtime,
+                root: options.runtime_root,
+                systemd_cgroup: options.systemd_cgroup,
+            },
             log: options.log.and_then(|log| Some((path(log.path)?, log.max_line_bytes as usize))),
             stdin: options.stdin,
             stdin_once: options.stdin_once,
@@ -68,12 +66,12 @@ impl Options {
 
     fn from_runc(options: runc::Options, namespace: &str) -> Self {
         let or_default = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
-        Self {
-            runtime: or_default(options.binary_name, DEFAULT_RUNTIME),
-            runtime_root: format!("{}/{namespace}", or_default(options.root, DEFAULT_ROOT)),
+        let runtime = Runtime {
+            program: or_default(options.binary_name, &Runtime::default().program),
+            root: format!("{}/{namespace}", or_default(options.root, DEFAULT_ROOT)),
             systemd_cgroup: options.systemd_cgroup,
-            ..Self::default()
-        }
+        };
+        Self { runtime, ..Self::default() }
     }
 }
 

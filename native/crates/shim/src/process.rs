@@ -38,6 +38,8 @@ pub struct Process {
     pub drain_until: Option<Instant>,
     /// Outputs not yet at their end.
     pub open_pumps: usize,
+    /// How the outputs began that are at their end; nothing once the process runs, see [`crate::pump::Pump::head`].
+    pub heard: Vec<u8>,
     pub terminal: Option<OwnedFd>,
     pub stdin_keep: Option<OwnedFd>,
     pub paused: bool,

@@ -1,5 +1,6 @@
-//! Processes found by their command lines, for when nobody is left who knows their numbers.
+//! Processes found by what they were started with, for when nobody is left who knows their numbers, and their children.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::thread;
@@ -13,14 +14,22 @@ const KILL_PATIENCE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 const ROUNDS: usize = 10;
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// What a shim adds to the environment of each runtime process, with the container's id: a runtime may be a script, which
+/// becomes another program. No runtime hands it on to the container.
+pub const MARK: &str = "BERTH_CONTAINER";
+
+/// Which list of words of a process is meant.
+#[derive(Debug, Clone, Copy)]
+pub enum Words {
+    Arguments,
+    Environment,
+}
+
 /// Kills every process whose words match, also those that a matching one forks meanwhile, and waits for their end.
-pub fn kill_all(matches: impl Fn(&[&str]) -> bool) {
+pub fn kill_all(words: Words, matches: impl Fn(&[&str]) -> bool) {
     for _ in 0..ROUNDS {
-        let found = find(&matches);
-        for process in &found {
-            // Gone already is as good.
-            let _ = pidfd_send_signal(process, Signal::KILL);
-        }
+        let found = find(words, &matches);
+        signal_all(&found, Signal::KILL);
         for process in &found {
             let _ = poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&KILL_PATIENCE));
         }
@@ -31,21 +40,66 @@ pub fn kill_all(matches: impl Fn(&[&str]) -> bool) {
 }
 
 /// Waits until no process matches, at most so long.
-pub fn wait_for_end(matches: impl Fn(&[&str]) -> bool, patience: Duration) {
+pub fn wait_for_end(words: Words, matches: impl Fn(&[&str]) -> bool, patience: Duration) {
     let begun = Instant::now();
-    while begun.elapsed() < patience && !find(&matches).is_empty() {
+    while begun.elapsed() < patience && !find(words, &matches).is_empty() {
         thread::sleep(PAUSE);
     }
 }
 
+/// Kills a process and all that came from it, by standing still first: what stands still starts nothing.
+pub fn kill_tree(root: Pid) {
+    let mut tree = BTreeMap::new();
+    for _ in 0..ROUNDS {
+        let known: Vec<Pid> = tree.keys().copied().filter_map(Pid::from_raw).chain([root]).collect();
+        let found = known.into_iter().flat_map(|pid| children(pid).into_iter().chain([pid]));
+        let new: BTreeMap<i32, OwnedFd> = found
+            .filter(|pid| !tree.contains_key(&number(*pid)))
+            .filter_map(|pid| Some((number(pid), pidfd_open(pid, PidfdFlags::empty()).ok()?)))
+            .collect();
+        if new.is_empty() {
+            break;
+        }
+        signal_all(new.values(), Signal::STOP);
+        tree.extend(new);
+    }
+    signal_all(tree.values(), Signal::KILL);
+}
+
+fn signal_all<'a>(processes: impl IntoIterator<Item = &'a OwnedFd>, signal: Signal) {
+    for process in processes {
+        // Gone already is as good.
+        let _ = pidfd_send_signal(process, signal);
+    }
+}
+
+fn number(pid: Pid) -> i32 {
+    pid.as_raw_nonzero().get()
+}
+
+/// Of all of its threads.
+fn children(pid: Pid) -> Vec<Pid> {
+    let threads = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let numbers: Vec<i32> = lists
+        .flat_map(|list| list.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<_>>())
+        .collect();
+    numbers.into_iter().filter_map(Pid::from_raw).collect()
+}
+
 /// Handles of the matching processes but for our own. One that has ended has no words.
-fn find(matches: impl Fn(&[&str]) -> bool) -> Vec<OwnedFd> {
+fn find(words: Words, matches: impl Fn(&[&str]) -> bool) -> Vec<OwnedFd> {
+    let file = match words {
+        Words::Arguments => "cmdline",
+        Words::Environment => "environ",
+    };
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
     let matching = |pid: Pid| {
         // The handle comes first: a number used anew must not be taken for the process that was looked at.
         let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-        let text = fs::read_to_string(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
+        let bytes = fs::read(format!("/proc/{}/{file}", pid.as_raw_nonzero())).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
         let words: Vec<&str> = text.split_terminator('\0').collect();
         (!words.is_empty() && matches(&words)).then_some(handle)
     };
@@ -62,15 +116,43 @@ mod tests {
         let mark = format!("60.{}", std::process::id());
         let matches = |words: &[&str]| words == ["sleep", mark.as_str()];
         let mut child = Command::new("sleep").arg(&mark).spawn().expect("starts");
-        while find(matches).is_empty() {
+        while find(Words::Arguments, matches).is_empty() {
             thread::sleep(PAUSE);
         }
-        wait_for_end(matches, Duration::from_millis(50));
-        assert_eq!(find(matches).len(), 1);
+        wait_for_end(Words::Arguments, matches, Duration::from_millis(50));
+        assert_eq!(find(Words::Arguments, matches).len(), 1);
         let reaper = thread::spawn(move || child.wait().expect("ends"));
-        kill_all(matches);
-        assert!(find(matches).is_empty());
+        kill_all(Words::Arguments, matches);
+        assert!(find(Words::Arguments, matches).is_empty());
         assert!(!reaper.join().expect("joins").success());
-        wait_for_end(matches, Duration::from_secs(60));
+        wait_for_end(Words::Arguments, matches, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_process_is_found_by_its_environment_and_killed_with_all_that_came_from_it() {
+        let mark = format!("BERTH_TEST={}", std::process::id());
+        let matches = |words: &[&str]| words.contains(&mark.as_str());
+        let script = "setsid sleep 61 & (setsid sh -c 'sleep 62 & sleep 63' &) ; sleep 64";
+        let mut child = Command::new("sh")
+            .args(["-c", script])
+            .env("BERTH_TEST", std::process::id().to_string())
+            .spawn()
+            .expect("starts");
+        let begun = Instant::now();
+        while find(Words::Environment, matches).len() < 5 && begun.elapsed() < Duration::from_secs(20) {
+            thread::sleep(PAUSE);
+        }
+        let pid = Pid::from_raw(child.id().cast_signed()).expect("a number");
+        // What has lost its parent is nobody's child here; a shim is the one to whom it comes.
+        let orphans = find(Words::Environment, matches).len() - 1 - children(pid).len();
+        kill_tree(pid);
+        assert!(!child.wait().expect("ends").success());
+        let begun = Instant::now();
+        while find(Words::Environment, matches).len() > orphans && begun.elapsed() < Duration::from_secs(20) {
+            thread::sleep(PAUSE);
+        }
+        assert_eq!(find(Words::Environment, matches).len(), orphans);
+        kill_all(Words::Environment, matches);
+        assert!(find(Words::Environment, matches).is_empty());
     }
 }

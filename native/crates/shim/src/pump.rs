@@ -26,6 +26,9 @@ pub enum Sink {
 /// held back by a slow client again.
 const MAX_LEFT: usize = 1 << 20;
 
+/// What is kept of an output's beginning.
+const HEAD_BYTES: usize = 4096;
+
 /// One output of one process.
 #[derive(Debug)]
 pub struct Pump {
@@ -33,6 +36,8 @@ pub struct Pump {
     sink: Sink,
     /// Those who listen in: each gets what the sink gets, from when it came. One that left is forgotten.
     taps: Vec<Backlog>,
+    /// What came first, for as long as it may be the runtime's last words.
+    head: Option<Vec<u8>>,
     /// The process is gone: what it left is taken even if somebody who listens in is slow.
     hurried: bool,
 }
@@ -53,7 +58,7 @@ pub enum Progress {
 impl Pump {
     #[must_use]
     pub const fn new(source: OwnedFd, sink: Sink) -> Self {
-        Self { source, sink, taps: Vec::new(), hurried: false }
+        Self { source, sink, taps: Vec::new(), head: Some(Vec::new()), hurried: false }
     }
 
     /// Which of the container's outputs this is, if it is one that can be listened to.
@@ -70,6 +75,17 @@ impl Pump {
         // A process that is silent would never find out who left.
         self.taps.retain(Backlog::has_reader);
         self.taps.push(Backlog::new(file));
+    }
+
+    /// What came first; empty once it was forgotten.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        self.head.as_deref().unwrap_or_default()
+    }
+
+    /// What came and comes is the process's own.
+    pub fn forget_head(&mut self) {
+        self.head = None;
     }
 
     /// Nobody who listens in holds the output back any more.
@@ -127,6 +143,9 @@ impl Pump {
     }
 
     fn deliver(&mut self, bytes: &[u8], log: Option<&mut LogWriter>) {
+        if let Some(head) = &mut self.head {
+            head.extend_from_slice(&bytes[..bytes.len().min(HEAD_BYTES - head.len())]);
+        }
         match &mut self.sink {
             Sink::Log(stream) => {
                 if let Some(log) = log {

@@ -25,6 +25,8 @@ use outputs::OpenPump;
 pub struct Reply {
     connection: Token,
     stream_id: u32,
+    /// When the client stops waiting, or shortly before, so that it still hears why; none: never.
+    pub deadline: Option<Instant>,
 }
 
 /// How a call ends: with an answer, or with one that a later event brings.
@@ -56,6 +58,8 @@ pub struct Waiter {
 
 /// How long after Shutdown clients may still take what the container wrote before its end.
 const REST_PATIENCE: Duration = Duration::from_secs(30);
+/// How long before a client stops waiting it is answered.
+const LONGEST_MARGIN: Duration = Duration::from_secs(1);
 const BUFFER_BYTES: usize = 64 << 10;
 /// How long a FIFO that takes no more is left alone.
 pub const FULL_PAUSE: Duration = Duration::from_millis(5);
@@ -142,6 +146,7 @@ impl Shim {
                 self.on_event(token, flags);
             }
             self.resume_full();
+            task::cut::cut_overdue(self);
             task::exit::announce_due(self);
             if self.asked_to_end && task::exit::may_end(self) {
                 break;
@@ -159,7 +164,8 @@ impl Shim {
             .iter_mut()
             .flat_map(Container::processes_mut)
             .filter_map(|p| (!p.announced).then_some(p.drain_until).flatten());
-        let due = drains.min().map(|at| at.saturating_duration_since(Instant::now()));
+        let overdue = self.jobs.values().filter(|job| !job.cut).filter_map(|job| job.deadline);
+        let due = drains.chain(overdue).min().map(|at| at.saturating_duration_since(Instant::now()));
         let pause = self.full_pause;
         if self.full.is_empty() { due } else { Some(due.map_or(pause, |due| due.min(pause))) }
     }
@@ -235,9 +241,12 @@ impl Shim {
         }
         let (frames, open) = connection.receive(&mut self.buffer);
         for frame in frames {
-            let reply = Reply { connection: token, stream_id: frame.stream_id };
+            let mut reply = Reply { connection: token, stream_id: frame.stream_id, deadline: None };
             match decode_call(&frame) {
-                Some(Ok(call)) => self.answer(reply, &call),
+                Some(Ok(call)) => {
+                    reply.deadline = call.timeout.and_then(answer_by);
+                    self.answer(reply, &call);
+                }
                 Some(Err(status)) => self.reply(reply, Err(status)),
                 None => {}
             }
@@ -302,6 +311,11 @@ const PIPE: i32 = rustix::process::Signal::PIPE.as_raw();
 const TERM: i32 = rustix::process::Signal::TERM.as_raw();
 const INT: i32 = rustix::process::Signal::INT.as_raw();
 const HUP: i32 = rustix::process::Signal::HUP.as_raw();
+
+/// A client that waits so long from now on is answered by then.
+fn answer_by(patience: Duration) -> Option<Instant> {
+    Instant::now().checked_add(patience - LONGEST_MARGIN.min(patience / 4))
+}
 
 fn exit_status(status: rustix::process::WaitStatus) -> ExitStatus {
     std::os::unix::process::ExitStatusExt::from_raw(status.as_raw())

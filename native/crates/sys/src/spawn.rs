@@ -22,6 +22,9 @@ pub struct Spawn<'a> {
     pub pid_namespace: bool,
     /// Be killed when the calling *thread* ends.
     pub die_with_thread: bool,
+    /// Begin with this `oom_score_adj`, before the program does anything. Where the kernel does not allow it, or without
+    /// one, the program begins with ours.
+    pub oom_score_adj: Option<i64>,
 }
 
 /// A started program.
@@ -31,16 +34,20 @@ pub struct Child {
     pub pidfd: OwnedFd,
 }
 
+const LAST_SIGNAL: c_int = 64;
+
 /// Enough for the few calls between clone and exec.
 const STACK: usize = 64 << 10;
 
-/// Starts a program by vfork: the caller's memory is not copied, however large. Returns when the program runs.
+/// Starts a program by vfork: the caller's memory is not copied, however large. Returns when the program runs. It begins
+/// with no signal blocked or ignored, whatever holds for us.
 ///
 /// # Errors
 /// Those of clone(2), and of whatever kept the program from running: `ENOENT`, `EACCES`, `ENOTDIR` (cwd) …
 pub fn spawn(spawn: &Spawn<'_>) -> Result<Child> {
     let argv = pointers(spawn.argv);
     let envp = pointers(spawn.env);
+    let oom_score_adj = spawn.oom_score_adj.map(|score| score.to_string()).unwrap_or_default();
     let mut plan = Plan {
         program: spawn.program.as_ptr(),
         argv: argv.as_ptr(),
@@ -49,6 +56,7 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Child> {
         stdio: spawn.stdio.map(|fd| fd.as_raw_fd()),
         session: spawn.session,
         die_with_thread: spawn.die_with_thread,
+        oom_score_adj: oom_score_adj.as_bytes(),
         // SAFETY: getpid cannot fail.
         parent: unsafe { libc::getpid() },
         failure: 0,
@@ -67,7 +75,7 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Child> {
 }
 
 /// What the child does, in a form that needs no memory to be allocated.
-struct Plan {
+struct Plan<'a> {
     program: *const c_char,
     argv: *const *const c_char,
     envp: *const *const c_char,
@@ -75,6 +83,8 @@ struct Plan {
     stdio: [c_int; 3],
     session: bool,
     die_with_thread: bool,
+    /// Empty: ours.
+    oom_score_adj: &'a [u8],
     parent: libc::pid_t,
     /// Written by the child when it could not run the program.
     failure: c_int,
@@ -84,7 +94,7 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
 }
 
-fn clone(plan: &mut Plan, namespaces: c_int) -> Result<Child> {
+fn clone(plan: &mut Plan<'_>, namespaces: c_int) -> Result<Child> {
     let mut stack = vec![MaybeUninit::<u128>::uninit(); STACK / size_of::<u128>()];
     let top = stack.as_mut_ptr_range().end;
     let mut pidfd: c_int = -1;
@@ -120,7 +130,7 @@ fn with_signals_blocked<T>(work: impl FnOnce() -> T) -> T {
 
 extern "C" fn run_child(plan: *mut c_void) -> c_int {
     // SAFETY: clone passes the plan, which is ours alone until we exec or end.
-    let plan = unsafe { &mut *plan.cast::<Plan>() };
+    let plan = unsafe { &mut *plan.cast::<Plan<'_>>() };
     // SAFETY: as above; the pointers in the plan are those of live strings and null-terminated arrays.
     plan.failure = unsafe { exec(plan) };
     127
@@ -130,7 +140,7 @@ extern "C" fn run_child(plan: *mut c_void) -> c_int {
 ///
 /// # Safety
 /// For a vforked child only; the plan's pointers must be valid.
-unsafe fn exec(plan: &Plan) -> c_int {
+unsafe fn exec(plan: &Plan<'_>) -> c_int {
     let fail = |result: c_int| result < 0;
     // SAFETY: async-signal-safe calls on valid arguments, see the function's contract.
     unsafe {
@@ -147,8 +157,15 @@ unsafe fn exec(plan: &Plan) -> c_int {
                 return libc::ESRCH;
             }
         }
-        // Rust ignores SIGPIPE, which programs do not expect to inherit.
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        if !plan.oom_score_adj.is_empty() {
+            let score = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+            libc::write(score, plan.oom_score_adj.as_ptr().cast(), plan.oom_score_adj.len());
+        }
+        // Rust ignores SIGPIPE, and whoever started us may have ignored others, which programs do not expect to inherit. The
+        // numbers that cannot be changed are refused.
+        for signal in 1..=LAST_SIGNAL {
+            libc::signal(signal, libc::SIG_DFL);
+        }
         let mut none = MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigemptyset(none.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
@@ -177,6 +194,10 @@ mod tests {
     }
 
     fn run(program: &CStr, argv: &[&str]) -> Result<(String, i32)> {
+        run_with_score(program, argv, None)
+    }
+
+    fn run_with_score(program: &CStr, argv: &[&str], oom_score_adj: Option<i64>) -> Result<(String, i32)> {
         let null = File::open("/dev/null").unwrap();
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
         let child = spawn(&Spawn {
@@ -188,6 +209,7 @@ mod tests {
             session: false,
             pid_namespace: false,
             die_with_thread: false,
+            oom_score_adj,
         })?;
         drop(write);
         let mut output = String::new();
@@ -207,5 +229,23 @@ mod tests {
     fn a_program_that_cannot_run_is_an_error() {
         assert_eq!(run(c"/no/such/program", &["x"]).unwrap_err(), Errno::NOENT);
         assert_eq!(run(c"/etc/passwd", &["x"]).unwrap_err(), Errno::ACCESS);
+    }
+
+    #[test]
+    fn a_program_begins_with_its_score_and_with_ours_where_no_process_can_have_it() {
+        let score = |asked| run_with_score(c"/bin/cat", &["cat", "/proc/self/oom_score_adj"], asked).unwrap().0;
+        assert_eq!(score(Some(654)), "654\n");
+        assert_eq!(score(Some(5000)), score(None));
+    }
+
+    #[test]
+    fn a_program_begins_with_no_signal_blocked_or_ignored() {
+        let signals = crate::SignalFd::new(&[libc::SIGCHLD, libc::SIGPIPE, libc::SIGTERM]).unwrap();
+        // SAFETY: ignoring a signal that nobody sends here.
+        unsafe { libc::signal(libc::SIGWINCH, libc::SIG_IGN) };
+        let (status, _) = run(c"/bin/cat", &["cat", "/proc/self/status"]).unwrap();
+        let set = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+        assert_eq!((set("SigBlk:"), set("SigIgn:")), ("0000000000000000".to_owned(), "0000000000000000".to_owned()));
+        drop(signals);
     }
 }

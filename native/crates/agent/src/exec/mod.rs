@@ -73,6 +73,7 @@ fn start(request: &ExecRequest) -> rustix::io::Result<(Child, Pump)> {
         session: false,
         pid_namespace: false,
         die_with_thread: false,
+        oom_score_adj: None,
     })?;
     let max_output = match request.max_output_bytes {
         0 => DEFAULT_MAX_OUTPUT,

@@ -72,6 +72,7 @@ impl Keeper {
             session: false,
             pid_namespace: false,
             die_with_thread: true,
+            oom_score_adj: None,
         })?;
         Ok(Self { child, input: Some(input.into()), output: output.into() })
     }

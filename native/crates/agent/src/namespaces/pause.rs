@@ -65,6 +65,7 @@ impl Program {
             session: true,
             pid_namespace: true,
             die_with_thread: false,
+            oom_score_adj: None,
         })?;
         Ok(Pause { pid: child.pid, leash: leash.into() })
     }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use ttrpc::Status;
 
+use super::inside::in_network;
 use crate::failure;
-use crate::proto::CreateNamespacesRequest;
+use crate::proto::{CreateNamespacesRequest, Empty, WriteSysctlsRequest};
 
 /// Names the host, brings the loopback interface up and writes the sysctls.
 pub fn set_up(request: &CreateNamespacesRequest) -> Result<(), Status> {
@@ -17,7 +18,19 @@ pub fn set_up(request: &CreateNamespacesRequest) -> Result<(), Status> {
     if request.net {
         sys::bring_up("lo").map_err(failure::on("bring up", "the loopback interface"))?;
     }
-    for (path, value) in sysctl_files(request)? {
+    write(sysctl_files(request)?)
+}
+
+/// Writes sysctls of a network namespace in use, which a user namespace may own: our capabilities hold in it, too.
+pub fn write_later(request: WriteSysctlsRequest) -> Result<Empty, Status> {
+    let WriteSysctlsRequest { netns_path, sysctls } = request;
+    let request = CreateNamespacesRequest { net: true, sysctls, ..CreateNamespacesRequest::default() };
+    let files = sysctl_files(&request)?;
+    in_network(&netns_path, || write(files)).map(|()| Empty {})
+}
+
+fn write(files: BTreeMap<PathBuf, &str>) -> Result<(), Status> {
+    for (path, value) in files {
         let shown = path.display().to_string();
         std::fs::write(&path, value).map_err(failure::io("write sysctl", shown))?;
     }

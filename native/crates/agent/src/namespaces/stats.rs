@@ -1,21 +1,12 @@
-use rustix::fs::{Mode, OFlags};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use std::os::fd::AsFd;
 use ttrpc::{Code, Status};
 
+use super::inside::in_network;
 use crate::failure;
 use crate::proto::{InterfaceStats, NetworkStatsRequest, NetworkStatsResponse};
-use crate::thread::apart;
 
 /// Reads the counters of every interface of a pinned network namespace.
 pub fn network_stats(request: &NetworkStatsRequest) -> Result<NetworkStatsResponse, Status> {
-    let path = &request.netns_path;
-    failure::absolute("netns_path", path)?;
-    let namespace = rustix::fs::open(path.as_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(failure::on("open", path))?;
-    let table = apart(|| {
-        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
-            .map_err(failure::on("enter the network namespace", path))?;
+    let table = in_network(&request.netns_path, || {
         std::fs::read_to_string("/proc/thread-self/net/dev").map_err(failure::io("read", "/proc/thread-self/net/dev"))
     })?;
     parse(&table).ok_or_else(|| Status::new(Code::Internal, "/proc/thread-self/net/dev has an unknown format"))

@@ -114,6 +114,7 @@ impl Shim {
         let Some(open) = self.pumps.get_mut(&token).filter(|open| open.role != Role::Rest) else { return };
         self.reactor.remove(&open.pump.source);
         let output = (open.role == Role::Output).then(|| open.exec_id.clone());
+        let head = open.pump.head().to_vec();
         if output.is_some() && !open.pump.flush_taps() {
             open.role = Role::Rest;
             self.full.push(token);
@@ -121,7 +122,7 @@ impl Shim {
             self.pumps.remove(&token);
         }
         if let Some(exec_id) = output {
-            self.uncount(&exec_id);
+            self.uncount(&exec_id, &head);
         }
     }
 
@@ -130,9 +131,10 @@ impl Shim {
         self.pumps.values().any(|open| open.role == Role::Rest)
     }
 
-    fn uncount(&mut self, exec_id: &str) {
+    fn uncount(&mut self, exec_id: &str, head: &[u8]) {
         if let Some(process) = self.container.as_mut().and_then(|container| container.process_mut(exec_id)) {
             process.open_pumps = process.open_pumps.saturating_sub(1);
+            process.heard.extend_from_slice(head);
         }
     }
 
@@ -182,6 +184,27 @@ impl Shim {
                 open.pump.hurry();
             }
             self.move_output(token);
+        }
+    }
+
+    /// What came through the outputs that a process, which was not made, would have had: the runtime's words.
+    pub fn heard(&mut self, exec_id: &str) -> Vec<u8> {
+        self.drain(exec_id);
+        let process = self.container.as_ref().and_then(|container| container.process(exec_id));
+        let mut heard = process.map(|process| process.heard.clone()).unwrap_or_default();
+        for open in self.pumps.values().filter(|open| open.exec_id == exec_id && open.role == Role::Output) {
+            heard.extend_from_slice(open.pump.head());
+        }
+        heard
+    }
+
+    /// The outputs of a process are its own from now on.
+    pub fn forget_heard(&mut self, exec_id: &str) {
+        for open in self.pumps.values_mut().filter(|open| open.exec_id == exec_id) {
+            open.pump.forget_head();
+        }
+        if let Some(process) = self.container.as_mut().and_then(|container| container.process_mut(exec_id)) {
+            process.heard = Vec::new();
         }
     }
 

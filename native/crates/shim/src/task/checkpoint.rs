@@ -3,15 +3,14 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use prost::Message;
 use ttrpc::{Code, Status};
 
 use crate::container::Container;
-use crate::job::{Job, Verb};
+use crate::job::{self, Order, Verb};
 use crate::proto::{events, runc, task};
-use crate::runtime::{Inherited, Invocation};
+use crate::said;
 use crate::shim::{Outcome, Reply, Shim};
 
 /// Where CRIU writes its logs unless it is told a place.
@@ -26,7 +25,6 @@ const ERRORS_SHOWN: usize = 2;
 /// [`Code::FailedPrecondition`] while nothing runs, [`Code::InvalidArgument`] for options of another type.
 pub fn checkpoint(shim: &mut Shim, reply: Reply, request: task::CheckpointTaskRequest) -> Result<Outcome, Status> {
     let asked = options(request.options.as_ref())?;
-    let serial = shim.next_serial();
     let container = shim.held()?;
     if container.init.started_at.is_none() || container.init.exit.is_some() {
         return Err(Status::new(Code::FailedPrecondition, format!("container {} is not running", container.id)));
@@ -37,11 +35,8 @@ pub fn checkpoint(shim: &mut Shim, reply: Reply, request: task::CheckpointTaskRe
     args.extend(["--work-path".into(), work.clone().into()]);
     args.extend(flags(&asked).map(OsString::from));
     args.push(container.id.clone().into());
-    let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options, log, &args, Inherited::default())?;
     let verb = Verb::Checkpoint { image, criu_log: work.join("dump.log") };
-    let job = Job { verb, reply, began: Instant::now(), pid_file: None, console: None, invocation };
-    shim.jobs.insert(job.invocation.pid, job);
+    job::begin(shim, verb, reply, Order::of(args))?;
     Ok(Outcome::Later)
 }
 
@@ -111,7 +106,7 @@ pub fn criu_errors(container: &Container, verb: &Verb) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let errors = errors_in(&text);
-    if errors.is_empty() { String::new() } else { format!("; CRIU: {}", errors.join("; ")) }
+    if errors.is_empty() { String::new() } else { format!("; CRIU: {}", said::shown(errors.join("; ").as_bytes())) }
 }
 
 /// Lines such as `(00.012986) Error (criu/vdso.c:381): vdso: Unexpected area`. A limit that CRIU cannot raise for itself

@@ -10,15 +10,14 @@ use ttrpc::{Code, Status};
 
 use crate::console::Console;
 use crate::container::Container;
-use crate::delete::Runtime;
-use crate::job::{Job, Verb};
+use crate::job::{self, Job, Order, Verb};
 use crate::log_writer::LogWriter;
 use crate::options::Options;
 use crate::process::Process;
 use crate::proto::{events, task};
 use crate::pump::{Pump, Sink};
 use crate::rootfs;
-use crate::runtime::Invocation;
+use crate::runtime::Inherited;
 use crate::shim::{Outcome, Reply, Shim};
 use crate::socket;
 use crate::stdio::{self, Opened, StdioPaths, Unread};
@@ -76,7 +75,10 @@ fn prepare(shim: &Shim, request: task::CreateTaskRequest) -> Result<Container, S
         at_runtime: false,
         checkpoint: (!request.checkpoint.is_empty()).then(|| PathBuf::from(request.checkpoint)),
     };
-    Runtime::record(&container.bundle, &container.options)
+    container
+        .options
+        .runtime
+        .record(&container.bundle)
         .map_err(|error| Status::new(Code::Internal, format!("bundle {}: {error}", container.bundle.display())))?;
     let began = Instant::now();
     if !request.rootfs.is_empty() {
@@ -107,14 +109,12 @@ pub fn launch(shim: &mut Shim, reply: Reply, verb: Verb) -> Result<(), Status> {
         args.extend(["--console-socket".into(), console.path.clone().into()]);
     }
     args.push(container.id.clone().into());
-    let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options, log, &args, opened.inherited)?;
+    let inherited = Inherited { handed_on: console.is_none(), ..opened.inherited };
+    job::begin(shim, verb, reply, Order { args, inherited, pid_file: Some(pid_file), console })?;
+    let container = shim.held()?;
     container.at_runtime = true;
     container.init.stdin_keep = opened.stdin_keep;
-    shim.watch("", opened.pumps)?;
-    let job = Job { verb, reply, began: Instant::now(), pid_file: Some(pid_file), console, invocation };
-    shim.jobs.insert(job.invocation.pid, job);
-    Ok(())
+    shim.watch("", opened.pumps)
 }
 
 fn open_streams(shim: &mut Shim) -> Result<Opened, Status> {
@@ -148,9 +148,10 @@ fn console(container: &Container, serial: u64) -> Result<Option<Console>, Status
 /// # Errors
 /// The runtime's; nothing of the container is left then.
 pub fn created(shim: &mut Shim, job: Job, result: Result<(), Status>) -> Result<Vec<u8>, Status> {
+    let undone = job.undone;
     if let Err(status) = result.and_then(|()| adopt_init(shim, &job)) {
         if let Ok(container) = shim.held() {
-            container.remove_left_cgroup();
+            if undone { container.remove_left_cgroup() } else { container.sweep() }
         }
         abandon(shim);
         return Err(status);

@@ -1,14 +1,11 @@
 //! Delete and Shutdown: the end of a process, of the container and of the shim.
 
-use std::time::Instant;
-
 use prost::Message;
 use ttrpc::{Code, Status};
 
 use crate::exit::Exit;
-use crate::job::{Job, Verb};
+use crate::job::{self, Order, Verb};
 use crate::proto::{events, task};
-use crate::runtime::{Inherited, Invocation};
 use crate::shim::{Outcome, Reply, Shim};
 
 /// Answers Delete for an exec or for the container, whose process must be gone or never started.
@@ -19,7 +16,6 @@ pub fn delete(shim: &mut Shim, reply: Reply, request: &task::DeleteRequest) -> R
     if !request.exec_id.is_empty() {
         return delete_exec(shim, &request.exec_id);
     }
-    let serial = shim.next_serial();
     let container = shim.held()?;
     if container.init.started_at.is_some() && !container.init.announced {
         return Err(Status::new(
@@ -33,14 +29,13 @@ pub fn delete(shim: &mut Shim, reply: Reply, request: &task::DeleteRequest) -> R
     if let Some(cgroup) = &container.cgroup {
         cgroup.thaw();
     }
-    let log = container.bundle.join(format!("runtime-{serial}.log"));
     // Forced only where a process waits for its start: with one that is gone, runc's force costs a tenth of a second.
     let force = if container.init.exit.is_none() { vec!["--force"] } else { vec![] };
-    let args = [vec!["delete"], force, vec![container.id.as_str()]].concat();
-    let invocation = Invocation::start(&container.options, log, &args, Inherited::default())?;
-    let job = Job { verb: Verb::Delete, reply, began: Instant::now(), pid_file: None, console: None, invocation };
-    shim.jobs.insert(job.invocation.pid, job);
-    Ok(Outcome::Later)
+    let order = Order::of([vec!["delete"], force, vec![container.id.as_str()]].concat());
+    match job::begin(shim, Verb::Delete, reply, order) {
+        Ok(()) => Ok(Outcome::Later),
+        Err(status) => deleted(shim, Err(status)).map(Outcome::Now),
+    }
 }
 
 /// Forgets an exec that does not run.
@@ -61,15 +56,18 @@ pub fn delete_exec(shim: &mut Shim, exec_id: &str) -> Result<Outcome, Status> {
     Ok(Outcome::message(&answer))
 }
 
-/// The runtime's `delete` ended, or there was nothing at the runtime.
+/// The runtime's `delete` ended, or there was nothing at the runtime. What one that fails, hangs or is missing does not
+/// remove is removed without it.
 ///
 /// # Errors
-/// The runtime's, and [`Code::Internal`] when the root filesystem stays mounted.
+/// [`Code::Internal`] when the root filesystem stays mounted.
 pub fn deleted(shim: &mut Shim, result: Result<(), Status>) -> Result<Vec<u8>, Status> {
-    result?;
     let container = shim.held()?;
     container.at_runtime = false;
     container.remove_left_cgroup();
+    if result.is_err() {
+        container.options.runtime.forget(&container.id);
+    }
     mount::detach(&container.rootfs())
         .map_err(|error| Status::new(Code::Internal, format!("unmount {}: {error}", container.rootfs().display())))?;
     let answer = response(container.init.pid, container.init.exit);

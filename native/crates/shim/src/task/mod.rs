@@ -3,6 +3,7 @@
 mod attach;
 mod checkpoint;
 mod create;
+pub mod cut;
 mod delete;
 mod describe;
 mod end_execs;
@@ -19,10 +20,12 @@ use ttrpc::{Call, Code, Status};
 
 use crate::job::{Job, Verb};
 use crate::proto::task;
+use crate::runtime;
 use crate::shim::{Outcome, Reply, Shim};
 
 const TASK_V2: &str = "containerd.task.v2.Task";
 const TASK_V3: &str = "containerd.task.v3.Task";
+const SIGKILL: u32 = 9;
 const CONTAINER: &str = "berth.shim.v1.Container";
 
 /// Runs the verb of a call.
@@ -45,6 +48,9 @@ fn task(shim: &mut Shim, reply: Reply, call: &Call, method: &str) -> Result<Outc
     if matches!(method, "Start" | "Delete" | "Kill" | "State")
         && is_being_made(shim, &call.decode::<task::StartRequest>()?.exec_id)
     {
+        if method == "Kill" && call.decode::<task::KillRequest>()?.signal == SIGKILL {
+            cut::hurry(shim, &call.decode::<task::StartRequest>()?.exec_id);
+        }
         // Whether there is a process is open: a daemon that comes back in this moment must not be told either.
         shim.deferred.push((reply, call.clone()));
         return Ok(Outcome::Later);
@@ -73,18 +79,18 @@ fn task(shim: &mut Shim, reply: Reply, call: &Call, method: &str) -> Result<Outc
 
 /// Whether the runtime is at work on this process, the main one for an empty id.
 fn is_being_made(shim: &Shim, exec_id: &str) -> bool {
-    shim.jobs.values().any(|job| match &job.verb {
-        Verb::Create | Verb::Start | Verb::Run => exec_id.is_empty(),
-        Verb::Exec(id) => id == exec_id,
-        _ => false,
-    })
+    shim.jobs.values().any(|job| cut::makes(&job.verb, exec_id))
 }
 
 /// A runtime process ended: goes on with what it was for and answers the call.
-pub fn finish_job(shim: &mut Shim, job: Job, status: ExitStatus) {
-    let code = exit::code(status);
-    let result = if code == 0 { Ok(()) } else { Err(failure(shim, &job, code)) };
+pub fn finish_job(shim: &mut Shim, mut job: Job, status: ExitStatus) {
+    let result = if status.success() { Ok(()) } else { Err(failure(shim, &job, status)) };
+    job.undone = !job.cut && status.code().is_some_and(|code| code != 0);
     job.invocation.clean();
+    let process = process_of(&job.verb);
+    if let Some(exec_id) = process.filter(|_| result.is_ok()) {
+        shim.forget_heard(exec_id);
+    }
     let reply = job.reply;
     let answer = match job.verb.clone() {
         Verb::Create => create::created(shim, job, result),
@@ -104,10 +110,20 @@ pub fn finish_job(shim: &mut Shim, job: Job, status: ExitStatus) {
     shim.reply(reply, answer);
 }
 
-fn failure(shim: &Shim, job: &Job, code: u32) -> Status {
-    let Some(container) = &shim.container else {
-        return Status::new(Code::Unknown, job.invocation.failure("", code));
-    };
-    let said = job.invocation.failure(&container.options.runtime, code);
-    Status::new(Code::Unknown, said + &checkpoint::criu_errors(container, &job.verb))
+fn failure(shim: &mut Shim, job: &Job, status: ExitStatus) -> Status {
+    let heard = process_of(&job.verb).map(|exec_id| shim.heard(exec_id)).unwrap_or_default();
+    let mut said = job.invocation.failure(&runtime::ended(status), &heard);
+    if let Some(container) = &shim.container {
+        said += &checkpoint::criu_errors(container, &job.verb);
+    }
+    if job.cut { cut::failure(job, &said) } else { Status::new(Code::Unknown, said) }
+}
+
+/// The process that has the runtime's streams, if one has.
+fn process_of(verb: &Verb) -> Option<&str> {
+    match verb {
+        Verb::Create | Verb::Run => Some(""),
+        Verb::Exec(id) => Some(id),
+        _ => None,
+    }
 }

@@ -1,16 +1,15 @@
 //! Start: runs the main process or an exec.
 
 use std::ffi::OsString;
-use std::time::Instant;
 
 use prost::Message;
 use ttrpc::{Code, Status};
 
 use crate::clock;
 use crate::console::Console;
-use crate::job::{Job, Verb};
+use crate::job::{self, Job, Order, Verb};
 use crate::proto::{events, task};
-use crate::runtime::{Inherited, Invocation};
+use crate::runtime::Inherited;
 use crate::shim::{Outcome, Reply, Shim};
 use crate::socket;
 use crate::stdio::{self, Unread};
@@ -25,7 +24,6 @@ pub fn start(shim: &mut Shim, reply: Reply, request: &task::StartRequest) -> Res
         start_exec(shim, reply, &request.exec_id)?;
         return Ok(Outcome::Later);
     }
-    let serial = shim.next_serial();
     let container = shim.held()?;
     if container.init.started_at.is_some() || container.init.exit.is_some() {
         return Err(Status::new(Code::FailedPrecondition, format!("container {} was started already", container.id)));
@@ -34,11 +32,8 @@ pub fn start(shim: &mut Shim, reply: Reply, request: &task::StartRequest) -> Res
         launch(shim, reply, Verb::Run)?;
         return Ok(Outcome::Later);
     }
-    let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let args = ["start", container.id.as_str()];
-    let invocation = Invocation::start(&container.options, log, &args, Inherited::default())?;
-    let job = Job { verb: Verb::Start, reply, began: Instant::now(), pid_file: None, console: None, invocation };
-    shim.jobs.insert(job.invocation.pid, job);
+    let order = Order::of(["start", container.id.as_str()]);
+    job::begin(shim, Verb::Start, reply, order)?;
     Ok(Outcome::Later)
 }
 
@@ -55,14 +50,17 @@ pub fn started(shim: &mut Shim, job: &Job, result: Result<(), Status>) -> Result
 /// The runtime's `run` ended.
 ///
 /// # Errors
-/// The runtime's, which has removed the container then; Delete still removes the root filesystem.
+/// The runtime's. One that failed by itself has removed the container; Delete removes the rest.
 pub fn ran(shim: &mut Shim, job: Job, result: Result<(), Status>) -> Result<Vec<u8>, Status> {
+    let undone = job.undone;
     if let Err(status) = result.and_then(|()| adopt_init(shim, &job)) {
         shim.close_outputs("");
         if let Ok(container) = shim.held() {
-            container.at_runtime = container.init.pid != 0;
-            if !container.at_runtime {
+            container.at_runtime = !undone;
+            if undone {
                 container.remove_left_cgroup();
+            } else if container.init.pid == 0 {
+                container.kill_unknown();
             }
         }
         return Err(status);
@@ -99,20 +97,18 @@ fn start_exec(shim: &mut Shim, reply: Reply, exec_id: &str) -> Result<(), Status
     if process.stdio.terminal {
         let path = socket::short_path(&container.bundle, &format!("tty{serial}"));
         let open = Console::open(&path).map_err(|error| Status::new(Code::Internal, error.to_string()))?;
-        args.extend(["--tty".into(), "--console-socket".into(), open.path.clone().into()]);
+        // The description says that there is a terminal; not every runtime knows to be told so beside it.
+        args.extend(["--console-socket".into(), open.path.clone().into()]);
         console = Some(open);
     }
     args.push(container.id.clone().into());
-    let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options, log, &args, opened.inherited)?;
-    if let Some(process) = container.execs.get_mut(exec_id) {
+    let inherited = Inherited { handed_on: console.is_none(), ..opened.inherited };
+    let order = Order { args, inherited, pid_file: Some(pid_file), console };
+    job::begin(shim, Verb::Exec(exec_id.to_owned()), reply, order)?;
+    if let Some(process) = shim.held()?.execs.get_mut(exec_id) {
         process.stdin_keep = opened.stdin_keep;
     }
-    shim.watch(exec_id, opened.pumps)?;
-    let verb = Verb::Exec(exec_id.to_owned());
-    let job = Job { verb, reply, began: Instant::now(), pid_file: Some(pid_file), console, invocation };
-    shim.jobs.insert(job.invocation.pid, job);
-    Ok(())
+    shim.watch(exec_id, opened.pumps)
 }
 
 /// The runtime's `exec` ended.

@@ -3,14 +3,13 @@
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::OwnedFd;
-use std::time::Instant;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use ttrpc::{Code, Status};
 
-use crate::job::{Job, Verb};
+use crate::job::{self, Order, Verb};
 use crate::proto::{events, task};
-use crate::runtime::{Inherited, Invocation};
+use crate::runtime::Inherited;
 use crate::shim::{Outcome, Reply, Shim};
 
 /// Answers Pause.
@@ -52,14 +51,9 @@ fn in_memory(bytes: &[u8]) -> io::Result<OwnedFd> {
 }
 
 fn ask(shim: &mut Shim, reply: Reply, verb: Verb, call: (&[&str], Inherited)) -> Result<Outcome, Status> {
-    let serial = shim.next_serial();
-    let container = shim.held()?;
     let (args, inherited) = call;
-    let args = [args, &[container.id.as_str()]].concat();
-    let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options, log, &args, inherited)?;
-    let job = Job { verb, reply, began: Instant::now(), pid_file: None, console: None, invocation };
-    shim.jobs.insert(job.invocation.pid, job);
+    let order = Order { inherited, ..Order::of([args, &[shim.held()?.id.as_str()]].concat()) };
+    job::begin(shim, verb, reply, order)?;
     Ok(Outcome::Later)
 }
 

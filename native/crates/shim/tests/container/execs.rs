@@ -14,7 +14,7 @@ use crate::proto::berth::shim::v1 as berth;
 use crate::proto::containerd::task::v3 as task;
 
 /// A container that waits for execs.
-fn idle() -> Option<Shim> {
+pub fn idle() -> Option<Shim> {
     let mut shim = Shim::start(&Wish { script: "sleep 1000", ..Wish::default() })?;
     let options = shim.options();
     shim.run(&options, false);
@@ -26,7 +26,7 @@ fn output(shim: &Shim, exec_id: &str, stream: &str) -> PathBuf {
     shim.dir.join(format!("{exec_id}.{stream}"))
 }
 
-fn exec(shim: &mut Shim, exec_id: &str, script: &str, limit: u64) -> Result<u32, Status> {
+pub fn exec(shim: &mut Shim, exec_id: &str, script: &str, limit: u64) -> Result<u32, Status> {
     prepare(shim, exec_id, script, limit)?;
     start(shim, exec_id)
 }
@@ -130,7 +130,7 @@ fn kill_reaches_an_exec_that_is_just_starting() {
         let started = scope.spawn(|| starter.call::<_, task::StartResponse>(TASK, "Start", &request, None));
         let mut runtime = None;
         eventually("the runtime runs", || {
-            runtime = shim.children().into_iter().find(|pid| *pid != init);
+            runtime = shim.runtime_beside(&[init]);
             runtime.is_some()
         });
         signal(runtime.expect("found"), Signal::STOP);
@@ -160,7 +160,7 @@ fn all_execs_end_at_once_and_are_forgotten_however_far_they_are() {
         let started = scope.spawn(|| starter.call::<_, task::StartResponse>(TASK, "Start", &request, None));
         let mut runtime = None;
         eventually("the runtime runs", || {
-            runtime = shim.children().into_iter().find(|pid| !known.contains(pid));
+            runtime = shim.runtime_beside(&known);
             runtime.is_some()
         });
         signal(runtime.expect("found"), Signal::STOP);

@@ -1,6 +1,7 @@
 //! One shim with its bundle, its own runtime root and cgroup. Whatever a test leaves ends with it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -59,6 +60,8 @@ pub struct Shim {
     pub id: String,
     pub pid: u32,
     pub socket: PathBuf,
+    /// How long calls are waited for.
+    pub patience: Duration,
     client: Client,
 }
 
@@ -90,7 +93,7 @@ impl Shim {
         let socket = PathBuf::from(address.expect("address"));
         let client = Client::connect(&socket).expect("connects");
         let pid = fs::read_to_string(bundle.join("shim.pid")).expect("pid").parse().expect("pid");
-        Some(Self { dir, bundle, id, pid, socket, client })
+        Some(Self { dir, bundle, id, pid, socket, patience: TIMEOUT, client })
     }
 
     pub fn log_path(&self) -> PathBuf {
@@ -115,6 +118,16 @@ impl Shim {
     /// As `options`, with another OCI runtime.
     pub fn options_of(&self, runtime: &str) -> berth::Options {
         berth::Options { runtime: runtime.to_owned(), ..self.options() }
+    }
+
+    /// As [`Shim::options`], with crun behind a script: `case` holds branches by verb for it, such as `run) sleep 9 ;;`.
+    pub fn options_through(&self, case: &str) -> berth::Options {
+        let path = self.dir.join("runtime.sh");
+        let verb = "for word; do case $word in run|create|start|exec|update|delete|pause) verb=$word; break;; --log) log=next;; *) [ \"$log\" = next ] && log=$word;; esac; done";
+        let script = format!("#!/bin/sh\n{verb}\ncase $verb in {case} esac\nexec {RUNTIME} \"$@\"\n");
+        fs::write(&path, script).expect("script");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("mode");
+        berth::Options { runtime: path.display().to_string(), run_on_start: true, ..self.options() }
     }
 
     /// A Create request with an overlay of two layers as the root filesystem.
@@ -149,7 +162,7 @@ impl Shim {
 
     /// A call of the Task service.
     pub fn try_call<Q: Message, A: Message + Default>(&mut self, method: &str, request: &Q) -> Result<A, Status> {
-        self.client.call(TASK, method, request, Some(TIMEOUT)).map_err(status)
+        self.client.call(TASK, method, request, Some(self.patience)).map_err(status)
     }
 
     pub fn call<Q: Message, A: Message + Default>(&mut self, method: &str, request: &Q) -> A {
@@ -219,6 +232,13 @@ impl Shim {
     pub fn children(&self) -> Vec<u32> {
         let text = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.pid)).unwrap_or_default();
         text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+    }
+
+    /// A runtime process, which is none of the known children. One that has not executed its program yet holds the shim.
+    pub fn runtime_beside(&self, known: &[u32]) -> Option<u32> {
+        let program = |pid: &u32| fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        let runs = |pid: &u32| !known.contains(pid) && program(pid) != Path::new(SHIM) && program(pid) != Path::new("");
+        self.children().into_iter().find(runs)
     }
 
     pub fn alive(&self) -> bool {
