@@ -66,10 +66,32 @@ fn a_kill_by_somebody_is_none_for_memory_when_the_cgroup_is_gone() {
     assert_eq!(shim.exit_record()["oomKilled"], false);
 }
 
+/// The container's cgroup in the hierarchy that freezes.
+fn freezer(shim: &Shim) -> Option<PathBuf> {
+    let unified = Path::new("/sys/fs/cgroup").join(&shim.id).join("c");
+    if unified.exists() { Some(unified) } else { dir(shim, "freezer") }
+}
+
+/// The file that freezes a cgroup, and what it says of one that is and one that is not.
+fn state(cgroup: &Path) -> (PathBuf, [&'static str; 2]) {
+    let [v1, v2] = ["freezer.state", "cgroup.freeze"].map(|name| cgroup.join(name));
+    if v2.exists() { (v2, ["1", "0"]) } else { (v1, ["FROZEN", "THAWED"]) }
+}
+
+fn is_frozen(cgroup: &Path) -> bool {
+    let (file, [frozen, _]) = state(cgroup);
+    fs::read_to_string(file).is_ok_and(|state| state.trim() == frozen)
+}
+
 fn freeze(cgroup: &Path) {
-    let state = cgroup.join("freezer.state");
-    fs::write(&state, "FROZEN").expect("frozen");
-    eventually("it is frozen", || fs::read_to_string(&state).is_ok_and(|state| state == "FROZEN\n"));
+    let (file, [frozen, _]) = state(cgroup);
+    fs::write(file, frozen).expect("frozen");
+    eventually("it is frozen", || is_frozen(cgroup));
+}
+
+fn thaw(cgroup: &Path) {
+    let (file, [_, thawed]) = state(cgroup);
+    fs::write(file, thawed).expect("thawed");
 }
 
 #[test]
@@ -79,7 +101,7 @@ fn a_frozen_container_is_killed_and_deleted() {
             let Some(mut shim) = Shim::start(&Wish { script: "sleep 1000 & wait", ..Wish::default() }) else { return };
             let options = shim.options_of(runtime);
             let pid = shim.run(&options, false);
-            let Some(freezer) = dir(&shim, "freezer") else { return };
+            let Some(freezer) = freezer(&shim) else { return };
             let cgroup = if above { freezer.parent().expect("a parent") } else { &freezer };
             freeze(cgroup);
             shim.kill("", 9, false).expect("killed");
@@ -88,8 +110,8 @@ fn a_frozen_container_is_killed_and_deleted() {
             shim.delete("").expect("deleted");
             assert_eq!(cgroups_of(&shim.id), Vec::<PathBuf>::new(), "{runtime}");
             if above {
-                assert_eq!(fs::read_to_string(cgroup.join("freezer.state")).expect("read"), "FROZEN\n");
-                fs::write(cgroup.join("freezer.state"), "THAWED").expect("thawed");
+                assert!(is_frozen(cgroup));
+                thaw(cgroup);
             }
         }
     }
@@ -100,7 +122,7 @@ fn a_frozen_container_of_a_lost_shim_is_cleared_up() {
     let Some(mut shim) = Shim::start(&Wish { script: "sleep 1000 & wait", ..Wish::default() }) else { return };
     let options = shim.options();
     let pid = shim.run(&options, false);
-    let Some(freezer) = dir(&shim, "freezer") else { return };
+    let Some(freezer) = freezer(&shim) else { return };
     freeze(&freezer);
     signal(shim.pid, Signal::KILL);
     assert!(shim.delete_command().status.success());
@@ -119,13 +141,13 @@ fn an_exec_in_a_frozen_container_is_killed_and_the_container_stays_as_it_is() {
     let _: () = shim.call("Exec", &asked);
     let start = task::StartRequest { id: shim.id.clone(), exec_id: "e1".into() };
     let _: task::StartResponse = shim.call("Start", &start);
-    let Some(freezer) = dir(&shim, "freezer") else { return };
+    let Some(freezer) = freezer(&shim) else { return };
     freeze(&freezer);
     shim.kill("e1", 9, false).expect("killed");
     assert_eq!(shim.wait("e1"), 137);
-    assert_eq!(fs::read_to_string(freezer.join("freezer.state")).expect("read"), "FROZEN\n");
+    assert!(is_frozen(&freezer));
     assert!(lives(main));
-    fs::write(freezer.join("freezer.state"), "THAWED").expect("thawed");
+    thaw(&freezer);
 }
 
 /// runc does so where those whom it killed take a while to end: here a wrapper makes the cgroup anew, with a process in it.
@@ -133,7 +155,9 @@ fn an_exec_in_a_frozen_container_is_killed_and_the_container_stays_as_it_is() {
 fn a_cgroup_that_the_runtimes_delete_leaves_is_removed() {
     let Some(mut shim) = Shim::start(&Wish { script: "true", ..Wish::default() }) else { return };
     let wrapper = shim.dir.join("wrapper");
-    let left = Path::new("/sys/fs/cgroup/pids").join(&shim.id).join("c");
+    let root = Path::new("/sys/fs/cgroup");
+    let tree = if root.join("cgroup.controllers").exists() { root.to_owned() } else { root.join("pids") };
+    let left = tree.join(&shim.id).join("c");
     let script = format!(
         "#!/bin/sh\n{} \"$@\" || exit\ncase \" $* \" in *' delete '*) mkdir -p {left}; sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >{left}/cgroup.procs;; esac\n",
         shim.options().runtime,
@@ -144,9 +168,6 @@ fn a_cgroup_that_the_runtimes_delete_leaves_is_removed() {
     let options = berth::Options { runtime: wrapper.display().to_string(), ..shim.options() };
     shim.run(&options, false);
     assert_eq!(shim.wait(""), 0);
-    if dir(&shim, "pids").is_none() {
-        return;
-    }
     shim.delete("").expect("deleted");
     assert_eq!(cgroups_of(&shim.id), Vec::<PathBuf>::new());
 }
