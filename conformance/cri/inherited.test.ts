@@ -1,0 +1,72 @@
+/** What processes in containers begin with, compared with what containerd gives them on this machine. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { startContainerd } from '../fixtures/containerd.ts';
+import { startBerth } from '../fixtures/daemon.ts';
+import type { NodeDaemon } from '../fixtures/node-daemon.ts';
+import { containerConfig, podConfig } from '../fixtures/pods.ts';
+import { Registry } from '../fixtures/registry.ts';
+import { TestImages } from '../fixtures/test-images.ts';
+import { buildPeers, whyNotBuildable } from '../peers/build.ts';
+
+const unbuildable = whyNotBuildable();
+if (unbuildable !== undefined) console.log(`skipping the comparison with containerd: ${unbuildable}`);
+
+/** Of the shell itself. Fields of its stat: 6 to 8 from the third on are session, terminal and its group, 19 is nice, 40 and 41 the scheduler. */
+const script = [
+  "grep -E '^(Sig(Blk|Ign)|Cap|NoNewPrivs|Seccomp:|Groups|Cpus_allowed_list|Mems_allowed_list|Umask)' /proc/$$/status",
+  'cat /proc/$$/limits',
+  'echo descriptors $(ls /proc/$$/fd | grep -vx 10)',
+  "echo scheduling $(sed 's/.*) //' /proc/$$/stat | cut -d' ' -f 5,16,17,38,39)",
+  'echo personality $(cat /proc/$$/personality)',
+  'echo session $(sed "s/.*) //" /proc/$$/stat | cut -d" " -f 3,4 | sed "s/\\b$$\\b/own/g")',
+  'umask; pwd; env | sort',
+].join('; ');
+
+describe.skipIf(unbuildable !== undefined)('a process begins as under containerd', () => {
+  const cleanup = new AsyncDisposableStack();
+  const seen = new Map<string, { readonly main: string; readonly exec: string }>();
+
+  async function look(node: NodeDaemon, image: string, handler: string): Promise<{ readonly main: string; readonly exec: string }> {
+    const config = podConfig(node.scratch, 'look');
+    const pod = await node.cri.runPod(config, handler);
+    const id = await node.cri.createContainer(pod, containerConfig(image, ['sh', '-c', `${script}; echo end; sleep 1000`]), config);
+    await node.cri.startContainer(id);
+    const log = join(config.log_directory ?? '', 'main.log');
+    await vi.waitFor(() => {
+      expect(readFileSync(log, 'utf8')).toContain(' end\n');
+    }, 15_000);
+    const main = readFileSync(log, 'utf8').split('\n').map((line) => line.split(' ').slice(3).join(' ')).filter((line) => line !== '' && line !== 'end').join('\n');
+    const exec = (await node.cri.execSync(id, ['sh', '-c', script])).stdout.toString();
+    await node.cri.stopPod(pod);
+    await node.cri.removePod(pod);
+    return { main, exec };
+  }
+
+  beforeAll(async () => {
+    await buildPeers(['containerd', 'containerd-shim-runc-v2']);
+    const directory = mkdtempSync(join(tmpdir(), 'berth-in-'));
+    cleanup.defer(() => {
+      rmSync(directory, { recursive: true, force: true });
+    });
+    const registry = cleanup.use(await Registry.start({ directory }));
+    const images = new TestImages();
+    const image = await registry.push('busybox', '1', images.busybox());
+    const pauseImage = await registry.push('pause', '1', images.pause());
+    const nodes = [cleanup.use(await startContainerd({ pauseImage })), cleanup.use(await startBerth({ insecureRegistries: [registry.host] }))];
+    for (const node of nodes) {
+      await node.cri.pullImage(image);
+      for (const handler of ['crun', 'runc']) seen.set(`${node.name} ${handler}`, await look(node, image, handler));
+    }
+  }, 900_000);
+  afterAll(async () => cleanup.disposeAsync());
+
+  test.each(['crun', 'runc'])('with %s: the main process and an exec', (handler) => {
+    const [ours, theirs] = ['berth', 'containerd'].map((name) => seen.get(`${name} ${handler}`));
+    expect(ours?.main).toContain('SigBlk:\t0000000000000000');
+    expect(ours?.main).toBe(theirs?.main);
+    expect(ours?.exec).toBe(theirs?.exec);
+  });
+});
