@@ -14,22 +14,29 @@ rm -rf "$lib"
 install -d "$lib/bin" "$lib/node_modules/.bin" "$root$prefix/libexec/berth" "$root$prefix/bin" "$root$prefix/sbin"
 install -m 0755 bin/berth bin/berthd "$lib/bin/"
 install -m 0644 package.json "$lib/"
-# With the places of the files kept; tests and benchmarks stay at home.
-sources() { find "$@" -type f ! -name '*.test.ts' ! -path '*/testing/*' ! -path 'src/bench/*' -print; }
-sources src proto packages | while read -r file; do install -D -m 0644 "$file" "$lib/$file"; done
+# Copies the files and directories that standard input names, kept in their places and owned by whoever installs.
+place() { tar -c --no-wildcards-match-slash --mode=u+rwX,go+rX,go-w "$@" -T - | tar -x --no-same-owner -C "$lib"; }
 
-# The packages that run berth, by the lock file, with their licences but without what only compilers read.
+# Tests and benchmarks stay at home.
+find src proto packages -type f ! -name '*.test.ts' ! -path '*/testing/*' ! -path 'src/bench/*' | place
+
+# The packages that run berth, by the lock file, with their licences but without what only people and compilers read.
 modules() {
   node -e '
     const packages = Object.entries(require("./package-lock.json").packages);
     const needed = packages.filter(([path, { dev, devOptional }]) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && !dev && !devOptional);
     console.log(needed.map(([path]) => path).filter((path) => path !== "node_modules/node").join("\n"));'
 }
-modules | while read -r module; do
-  mkdir -p "$lib/$(dirname "$module")"
-  cp -R -P "$module" "$lib/$module"
-done
-find "$lib/node_modules" -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+unread() {
+  for name in test tests docs example examples benchmark benchmarks .github; do
+    echo "--exclude=node_modules/*/$name --exclude=node_modules/@*/*/$name"
+  done
+  for name in '*.map' '*.ts' '*.mts' '*.cts' 'README*' 'CHANGELOG*'; do echo "--exclude=$name"; done
+}
+set -f
+# shellcheck disable=SC2046
+modules | place $(unread)
+set +f
 install -m 0755 node_modules/node/bin/node "$lib/node_modules/.bin/node"
 install -D -m 0644 node_modules/node/node_modules/node-*/LICENSE "$lib/node_modules/.bin/LICENSE"
 for program in berth-agent berth-shim berth-pause; do

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { expectNothingMoreThan, holdings } from '../holdings.ts';
 import { waiting, type DebianNode, type Pod } from '../node.ts';
@@ -88,10 +89,12 @@ export function endings(node: () => DebianNode): void {
 
     test('a reboot waits for nothing of berth', async () => {
       await startThree(node());
+      const from = readFileSync(node().guest.console, 'utf8').length;
       await node().run('systemctl reboot --no-block');
       // systemd gives what does not end 90 s before it kills it.
       const seconds = await node().guest.ended();
       process.stdout.write(`the machine was down after ${Math.round(seconds)} s\n`);
+      expect(readFileSync(node().guest.console, 'utf8').slice(from)).not.toMatch(/(Waiting for process|SIGKILL to).*berth/);
       expect(seconds).toBeLessThan(60);
     });
 

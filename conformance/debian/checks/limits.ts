@@ -24,7 +24,8 @@ const files = ['memory.max', 'memory.swap.max', 'cpu.max', 'cpuset.cpus', 'pids.
 async function removeParent(node: DebianNode, parent: string): Promise<void> {
   await expect.poll(async () => node.run(`find /sys/fs/cgroup${parent} -mindepth 1 -type d 2>/dev/null || true`), { timeout: 20_000, interval: 2000 }).toBe('');
   const top = parent.split('/')[1] ?? '';
-  await node.run(`[ ! -d /sys/fs/cgroup/${top} ] || find /sys/fs/cgroup/${top} -depth -type d -exec rmdir {} +`);
+  const remove = top.endsWith('.slice') ? `systemctl stop ${top}` : `find /sys/fs/cgroup/${top} -depth -type d -exec rmdir {} +`;
+  await node.run(`[ ! -d /sys/fs/cgroup/${top} ] || ${remove}`);
 }
 
 /** Limits, stats and OOM kills under both drivers and both runtimes. */
