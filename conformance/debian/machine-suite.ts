@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
 import type { Release } from './base-image.ts';
 import { apparmor } from './checks/apparmor.ts';
 import { endings } from './checks/endings.ts';
@@ -26,7 +26,15 @@ export function machineSuite(release: Release): void {
     }, 2_400_000);
     afterAll(async () => node?.close());
 
+    let broken = false;
+    // What cannot be installed cannot be shown, either.
+    beforeEach(({ skip }) => {
+      skip(broken, 'berth was not installed');
+    });
     describe('installation', () => {
+      afterEach(({ task }) => {
+        broken ||= task.result?.state === 'fail';
+      });
       installation(started);
     });
     describe('main job', () => {
