@@ -34,7 +34,7 @@ export default defineConfig({
         },
       },
       // Groups on one machine build on each other, and what comes after a failed one still tells something.
-      { test: { name: 'debian', include: [debianSuite], fileParallelism: false, testTimeout: 600_000, hookTimeout: 600_000 } },
+      { test: { name: 'debian', include: [debianSuite], fileParallelism: false, testTimeout: 1_800_000, hookTimeout: 1_800_000 } },
       { test: { name: 'cluster', include: ['conformance/cluster/*.test.ts', longClusterSuite], fileParallelism: false, testTimeout: 90_000, hookTimeout: 180_000 } },
     ],
   },

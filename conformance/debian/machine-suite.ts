@@ -23,7 +23,7 @@ export function machineSuite(release: Release): void {
     beforeAll(async () => {
       node = await DebianNode.start(release);
       untouched = await holdings(node);
-    }, 2_400_000);
+    }, 3_600_000);
     afterAll(async () => node?.close());
 
     let broken = false;

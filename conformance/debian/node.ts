@@ -68,7 +68,7 @@ export class DebianNode {
   /** Runs commands of INSTALL.md from where the package lies, as a person would who answers every question with yes. */
   async follow(commands: string): Promise<string> {
     const feed = `cat >/root/step.sh <<'END OF STEP'\n${commands}\nEND OF STEP\ncd /payload\n`;
-    return this.run(`${feed}(yes 2>/dev/null || true) | DEBIAN_FRONTEND=noninteractive bash -eux /root/step.sh`, 600_000);
+    return this.run(`${feed}(yes 2>/dev/null || true) | DEBIAN_FRONTEND=noninteractive bash -eux /root/step.sh`, 1_500_000);
   }
 
   async pod({ handler = '', parent = '', sharedProcesses = false, security = {} }: PodWish = {}): Promise<Pod> {

@@ -67,11 +67,11 @@ export function apparmor(node: () => DebianNode): void {
     beforeAll(async () => {
       await node().run('apt-get remove -y -qq apparmor >/dev/null && systemctl restart berthd');
       await node().ready();
-    }, 300_000);
+    });
     afterAll(async () => {
       await node().run('apt-get install -y -qq apparmor >/dev/null && systemctl restart berthd');
       await node().ready();
-    }, 300_000);
+    });
 
     test.each([{}, { apparmor: { profile_type: 'RuntimeDefault' } }])('%j runs unconfined', async (security) => {
       const container = await node().start(await node().pod(), waiting, { security });

@@ -57,7 +57,7 @@ export function endings(node: () => DebianNode): void {
     let running: readonly Running[];
     beforeAll(async () => {
       running = await startThree(node());
-    }, 300_000);
+    });
 
     test('kill -9: systemd starts it again, and containers run on', async () => {
       await node().run('kill -9 $(systemctl show berthd -p MainPID --value); sleep 2');
