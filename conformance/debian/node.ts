@@ -53,7 +53,7 @@ export class DebianNode {
 
   /** Waits until berthd answers and says that pods can run. */
   async ready(): Promise<void> {
-    await expect.poll(async () => this.#unmet(), { timeout: 180_000, interval: 1000 }).toEqual([]);
+    await expect.poll(async () => this.#unmet(), { timeout: 600_000, interval: 1000 }).toEqual([]);
   }
 
   async #unmet(): Promise<readonly string[]> {

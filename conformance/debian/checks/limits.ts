@@ -32,7 +32,7 @@ async function removeParent(node: DebianNode, parent: string): Promise<void> {
 export function limits(node: () => DebianNode): void {
   describe.each(['systemd', 'cgroupfs'] as const)('under the driver %s', (driver) => {
     const parent = parents[driver];
-    beforeAll(async () => node().configure('driver', driver), 300_000);
+    beforeAll(async () => node().configure('driver', driver));
 
     test.each(['crun', 'runc'])('%s: limits are those asked for, an update is taken, and stats tell what is available', async (handler) => {
       const before = await holdings(node());
@@ -95,7 +95,7 @@ export function limits(node: () => DebianNode): void {
   });
 
   describe('parents that the kubelet would not send', () => {
-    beforeAll(async () => node().configure('driver', 'systemd'), 300_000);
+    beforeAll(async () => node().configure('driver', 'systemd'));
 
     test('a short slice name stands for its whole path, for containers, the pause process and stats alike', async () => {
       const before = await holdings(node());
