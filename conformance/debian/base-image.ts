@@ -25,6 +25,8 @@ const minimal = ['systemd', 'systemd-sysv', 'dbus', 'udev', 'kmod', 'ca-certific
 const settings: Readonly<Record<string, string>> = {
   'etc/fstab': '/dev/vda / ext4 defaults 0 1\nLABEL=payload /payload ext4 ro 0 0\n',
   'etc/systemd/network/10.network': '[Match]\nName=en*\n[Network]\nDHCP=ipv4\n',
+  // Devices and units may take long to start without KVM; the time that units have to stop is as it is, for it is looked at.
+  'etc/systemd/system.conf.d/patience.conf': '[Manager]\nDefaultTimeoutStartSec=15min\nDefaultDeviceTimeoutSec=15min\n',
   // An empty one is made at the first boot.
   'etc/machine-id': '',
   // The machine has no way to the package mirror: what apt may be asked for is in its cache, and apt must not empty it.

@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
 import type { DebianNode } from './node.ts';
 
-/** What pods take of a machine and must give back, a line each; the daemon's own unit and the bridge are not theirs. */
+/** What pods take of a machine and must give back, a line each. The daemon's unit, the parent of all pods and the bridge are not theirs. */
 const script = `
 awk '{ print "mount " $5 }' /proc/self/mountinfo
-find /sys/fs/cgroup -mindepth 1 -type d | grep -E 'berth|kubepods|test' | grep -v '/berthd.service' | sed 's/^/cgroup /' || true
+find /sys/fs/cgroup -mindepth 1 -type d | grep -E 'berth|kubepods|test' | grep -Ev '/berthd.service|/berth(.slice)?$' | sed 's/^/cgroup /' || true
 ip -o link | awk -F': ' '{ print "link " $2 }' | grep -Ev ' (lo|en[a-z0-9]+|berth0)' || true
 ps -eo pid=,args= | grep -E 'berth-shim|berth-pause|[ /](crun|runc|httpd|tail|sleep) ' | grep -v grep | sed 's/^ */process /' || true
 iptables-save 2>/dev/null | grep -E '^-A CNI-[0-9a-f]|^:CNI-[0-9a-f]' | sed 's/^/rule /' || true
