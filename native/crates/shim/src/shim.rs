@@ -106,7 +106,7 @@ impl Shim {
     /// Those of epoll and signalfd.
     pub fn new(id: String, listener: UnixListener, publisher: Publisher) -> io::Result<Self> {
         let mut reactor = Reactor::new()?;
-        let signals = SignalFd::new(&[CHLD, PIPE, TERM, INT, HUP])?;
+        let signals = SignalFd::new(&[CHLD, PIPE, TERM, INT, HUP, QUIT, USR1, USR2])?;
         let signal_token = reactor.add(&signals, EventFlags::IN)?;
         listener.set_nonblocking(true)?;
         let listener_token = reactor.add(&listener, EventFlags::IN)?;
@@ -188,7 +188,7 @@ impl Shim {
         // What would end another program must not end a container's keeper; but for a node that shuts down, nobody comes
         // any more to delete a container that has ended.
         while let Some(signal) = self.signals.take() {
-            self.asked_to_end |= [TERM, INT].contains(&signal);
+            self.asked_to_end |= [TERM, INT, QUIT].contains(&signal);
         }
         while let Ok(Some((pid, status))) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {
             let pid = u32::try_from(pid.as_raw_nonzero().get()).unwrap_or(0);
@@ -311,6 +311,9 @@ const PIPE: i32 = rustix::process::Signal::PIPE.as_raw();
 const TERM: i32 = rustix::process::Signal::TERM.as_raw();
 const INT: i32 = rustix::process::Signal::INT.as_raw();
 const HUP: i32 = rustix::process::Signal::HUP.as_raw();
+const QUIT: i32 = rustix::process::Signal::QUIT.as_raw();
+const USR1: i32 = rustix::process::Signal::USR1.as_raw();
+const USR2: i32 = rustix::process::Signal::USR2.as_raw();
 
 /// A client that waits so long from now on is answered by then.
 fn answer_by(patience: Duration) -> Option<Instant> {

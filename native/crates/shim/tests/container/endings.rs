@@ -103,7 +103,7 @@ fn delete_clears_up_after_a_shim_that_was_killed() {
 /// As at the shutdown of a node, where everybody gets SIGTERM and whoever is left over is waited for.
 #[test]
 fn a_shim_that_is_asked_to_end_does_so_when_its_container_has_ended_and_that_is_recorded() {
-    for asked in [Signal::TERM, Signal::INT] {
+    for asked in [Signal::TERM, Signal::INT, Signal::QUIT] {
         for before in [true, false] {
             let script = if before { "trap 'exit 6' USR1; echo ready; while :; do sleep 0.02; done" } else { "exit 6" };
             let Some(mut shim) = Shim::start(&Wish { script, ..Wish::default() }) else { return };

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use ttrpc::{Client, Code};
 
 use crate::bundle::Wish;
-use crate::fixture::{Shim, TASK, eventually, lives, signal, status};
+use crate::fixture::{Shim, TASK, eventually, lives, runtimes, signal, status};
 use crate::proto::berth::shim::v1 as berth;
 use crate::proto::containerd::runc::v1 as runc;
 use crate::proto::containerd::task::v3 as task;
@@ -105,9 +105,12 @@ fn a_program_that_does_not_exist_is_named_and_nothing_stays() {
 fn the_shim_outlives_its_starter_and_takes_no_signal_for_an_end() {
     let starter = ["/bin/sh", "-c", "\"$@\"; kill -KILL $$", "starter"];
     let Some(mut shim) = Shim::start_by(&Wish { script: "sleep 1000", ..Wish::default() }, &starter) else { return };
-    let options = shim.options();
-    shim.run(&options, false);
-    for number in [Signal::TERM, Signal::INT, Signal::HUP, Signal::PIPE] {
+    let runtime = runtimes().last().expect("a runtime");
+    let options = shim.options_of(runtime);
+    let pid = shim.run(&options, false);
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    assert!(status.contains("SigBlk:\t0000000000000000\n"), "what the shim waits for reaches its container: {status}");
+    for number in [Signal::TERM, Signal::INT, Signal::HUP, Signal::PIPE, Signal::QUIT, Signal::USR1, Signal::USR2] {
         signal(shim.pid, number);
     }
     let answer: task::ConnectResponse = shim.call("Connect", &task::ConnectRequest { id: shim.id.clone() });
