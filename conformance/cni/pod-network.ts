@@ -79,7 +79,7 @@ export class PodNetwork {
 
   /** Lets the namespace go, as a reboot does. */
   async dropNamespaces({ dir }: TestPod): Promise<void> {
-    await this.#agent.releaseNamespaces(dir, 0);
+    await this.#agent.releaseNamespaces({ dir, pausePid: 0 });
   }
 
   /** Runs a command in the pod's network. */

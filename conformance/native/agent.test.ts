@@ -94,8 +94,8 @@ describe.skipIf(absent !== undefined)('berth-agent', () => {
     expect(await inside('/usr/bin/nsenter', `--net=${dir}/net`, '/bin/cat', '/proc/sys/net/ipv4/ip_unprivileged_port_start')).toBe('0\n');
     const stats = await agent.networkStats(join(dir, 'net'));
     expect(stats).toContainEqual({ name: 'lo', rxBytes: 0n, rxPackets: 0n, rxErrors: 0n, rxDropped: 0n, txBytes: 0n, txPackets: 0n, txErrors: 0n, txDropped: 0n });
-    await agent.releaseNamespaces(dir, pausePid);
-    await agent.releaseNamespaces(dir, pausePid);
+    await agent.releaseNamespaces({ dir, pausePid });
+    await agent.releaseNamespaces({ dir, pausePid });
     await expect.poll(() => existsSync(`/proc/${pausePid}`)).toBe(false);
     expect(existsSync(join(dir, 'net'))).toBe(false);
   });
@@ -106,7 +106,7 @@ describe.skipIf(absent !== undefined)('berth-agent', () => {
     const { pausePid } = await agent.createNamespaces({ dir, net: true, ipc: false, uts: true, pid: false, uidMappings: mapping, gidMappings: mapping, hostname: 'u', sysctls: {}, pauseCgroups: [] });
     expect(pausePid).toBe(0);
     expect((await inside('/usr/bin/nsenter', `--user=${dir}/user`, '/bin/cat', '/proc/self/uid_map')).trim().split(/\s+/)).toEqual(['0', '100000', '65536']);
-    await agent.releaseNamespaces(dir, 0);
+    await agent.releaseNamespaces({ dir, pausePid: 0 });
   });
 
   test('a mount is there until it is taken away', async () => {

@@ -64,7 +64,7 @@ describe.skipIf(absent !== undefined)('berth-agent', () => {
       await listening;
       await expect(forward(podPort)).rejects.toMatchObject({ kind: 'precondition' });
     } finally {
-      await agent.releaseNamespaces(dir, 0);
+      await agent.releaseNamespaces({ dir, pausePid: 0 });
     }
     expect(readdirSync(join(directory, 'f'))).toEqual([]);
   });

@@ -17,6 +17,7 @@ import type {
   FilesystemMount,
   FilesystemStats,
   ForwardRequest,
+  HeldNamespaces,
   InterfaceStats,
   NamespaceRequest,
   UnpackRequest,
@@ -65,8 +66,8 @@ export class AgentClient implements Agent {
     return this.#short(this.#methods.createNamespaces, { ...request, pausePath: this.#pausePath }, signal);
   }
 
-  async releaseNamespaces(dir: string, pausePid: number, signal?: AbortSignal): Promise<void> {
-    await this.#short(this.#methods.releaseNamespaces, { dir, pausePid }, signal);
+  async releaseNamespaces(held: HeldNamespaces, signal?: AbortSignal): Promise<void> {
+    await this.#short(this.#methods.releaseNamespaces, held, signal);
   }
 
   async warmCgroups(signal?: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 import { ProtoFiles, protoDirectory } from '../lib/proto.ts';
 import { method, type Method } from '../lib/ttrpc/method.ts';
-import type { ArchiveRequest, CgroupQuery, CgroupStats, ExtractRequest, FilesystemMount, FilesystemStats, InterfaceStats, PressureStats } from './port.ts';
+import type { ArchiveRequest, CgroupQuery, CgroupStats, ExtractRequest, FilesystemMount, FilesystemStats, HeldNamespaces, InterfaceStats, PressureStats } from './port.ts';
 
 /** The messages of proto/berth/agent.proto as they go over the wire. */
 interface ExecMessage {
@@ -76,7 +76,7 @@ export interface AgentMethods {
   readonly info: Method<Empty, InfoAnswer>;
   readonly exec: Method<ExecMessage, { readonly stdout: Uint8Array; readonly stderr: Uint8Array; readonly exitCode: number }>;
   readonly createNamespaces: Method<NamespacesMessage, { readonly pausePid: number }>;
-  readonly releaseNamespaces: Method<{ readonly dir: string; readonly pausePid: number }, Empty>;
+  readonly releaseNamespaces: Method<HeldNamespaces, Empty>;
   readonly writeSysctls: Method<{ readonly netnsPath: string; readonly sysctls: Readonly<Record<string, string>> }, object>;
   readonly networkStats: Method<{ readonly netnsPath: string }, { readonly interfaces: readonly InterfaceStats[] }>;
   readonly readCgroups: Method<{ readonly cgroups: readonly CgroupQuery[]; readonly processes: boolean }, { readonly readings: readonly CgroupAnswer[] }>;

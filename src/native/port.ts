@@ -40,6 +40,15 @@ export interface NamespaceRequest {
   readonly pauseCgroups: readonly string[];
 }
 
+/** What createNamespaces made. */
+export interface HeldNamespaces {
+  readonly dir: string;
+  /** 0 when it is not known or there is none. */
+  readonly pausePid: number;
+  /** Everything in them is killed. */
+  readonly pauseCgroups?: readonly string[];
+}
+
 export interface InterfaceStats {
   readonly name: string;
   readonly rxBytes: bigint;
@@ -214,7 +223,7 @@ export interface Agent {
   info(signal?: AbortSignal): Promise<AgentInfo>;
   exec(request: ExecRequest, signal?: AbortSignal): Promise<ExecResult>;
   createNamespaces(request: NamespaceRequest, signal?: AbortSignal): Promise<{ readonly pausePid: number }>;
-  releaseNamespaces(dir: string, pausePid: number, signal?: AbortSignal): Promise<void>;
+  releaseNamespaces(held: HeldNamespaces, signal?: AbortSignal): Promise<void>;
   /** Writes sysctls below `net` in a pinned network namespace, by name with dots or slashes. */
   writeSysctls(netnsPath: string, sysctls: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<void>;
   networkStats(netnsPath: string, signal?: AbortSignal): Promise<readonly InterfaceStats[]>;

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import type { PodId } from '../../lib/ids.ts';
 import type { EngineParts } from '../parts.ts';
 import { attachment } from './attachment.ts';
-import { removePauseCgroups } from './pause-cgroups.ts';
+import { isPinned } from './is-pinned.ts';
+import { pauseCgroups, removePauseCgroups } from './pause-cgroups.ts';
 import { releaseImageVolumes } from '../containers/image-volumes.ts';
 
 /**
@@ -19,7 +19,7 @@ export async function releasePod(parts: EngineParts, id: PodId, signal: AbortSig
 export async function releasePodRuntime(parts: EngineParts, id: PodId, signal: AbortSignal): Promise<void> {
   await detachNetwork(parts, id, signal);
   const pod = parts.pods.required(id);
-  await parts.agent.releaseNamespaces(parts.paths.pinDir(id), pod.pausePid, signal);
+  await parts.agent.releaseNamespaces({ dir: parts.paths.pinDir(id), pausePid: pod.pausePid, pauseCgroups: pauseCgroups(parts.config, pod) }, signal);
   if (pod.pausePid !== 0) parts.pods.update(id, { pausePid: 0 });
   await parts.agent.unmount(parts.paths.shm(id), signal);
   await releaseImageVolumes(parts, id, signal);
@@ -31,6 +31,6 @@ async function detachNetwork(parts: EngineParts, id: PodId, signal: AbortSignal)
   const pod = parts.pods.required(id);
   if (!pod.networkHeld) return;
   const pin = parts.paths.pin(id, 'net');
-  await parts.network.detach(attachment(parts, pod, existsSync(pin) ? pin : ''), pod.network, signal);
+  await parts.network.detach(attachment(parts, pod, isPinned(pin) ? pin : ''), pod.network, signal);
   parts.pods.update(id, { networkHeld: false, network: undefined });
 }

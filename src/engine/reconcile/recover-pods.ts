@@ -41,7 +41,7 @@ async function retire(parts: EngineParts, id: PodId): Promise<void> {
   // No plugin is there yet; one that joins hears of the pod as of all others, and of its stop when a client stops it.
   parts.ledger.stopsOwed.add(id);
   // After a reboot the pins are plain files that name nothing, and plugins must not be sent there.
-  if (parts.state.rebooted) await parts.agent.releaseNamespaces(parts.paths.pinDir(id), 0, AbortSignal.timeout(releaseMs));
+  if (parts.state.rebooted) await parts.agent.releaseNamespaces({ dir: parts.paths.pinDir(id), pausePid: 0 }, AbortSignal.timeout(releaseMs));
   const release = (signal: AbortSignal): Promise<void> =>
     parts.podLocks.run(
       id,

@@ -4,6 +4,7 @@ import type { ContainerId, PodId, SnapshotKey } from '../../lib/ids.ts';
 import { endShim } from '../containers/end-shim.ts';
 import { releaseContainer } from '../containers/release-container.ts';
 import type { EngineParts } from '../parts.ts';
+import { isPinned } from '../pods/is-pinned.ts';
 import { forEach } from './for-each.ts';
 import { lostSnapshots } from './lost-snapshots.ts';
 
@@ -57,8 +58,8 @@ async function buryPod(parts: EngineParts, id: PodId): Promise<void> {
   const { agent, network, paths } = parts;
   const signal = AbortSignal.timeout(buryMs);
   const pin = paths.pin(id, 'net');
-  if (existsSync(pin)) await network.detach({ id, netnsPath: pin, args: { IgnoreUnknown: '1' }, portMappings: [], capabilities: {} }, undefined, signal);
-  await agent.releaseNamespaces(paths.pinDir(id), 0, signal);
+  if (isPinned(pin)) await network.detach({ id, netnsPath: pin, args: { IgnoreUnknown: '1' }, portMappings: [], capabilities: {} }, undefined, signal);
+  await agent.releaseNamespaces({ dir: paths.pinDir(id), pausePid: 0 }, signal);
   await agent.unmount(paths.pod(id), signal);
   await agent.removeTree(paths.pod(id), signal);
 }

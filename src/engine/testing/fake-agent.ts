@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
 import { BerthError } from '../../lib/errors.ts';
-import type { Agent, AgentInfo, ArchiveRequest, CgroupQuery, CgroupReading, ExecRequest, ExecResult, ExtractRequest, FilesystemMount, FilesystemStats, ForwardRequest, InterfaceStats, NamespaceRequest, UnpackResult, Usage } from '../../native/port.ts';
+import type { Agent, AgentInfo, ArchiveRequest, CgroupQuery, CgroupReading, ExecRequest, ExecResult, ExtractRequest, FilesystemMount, FilesystemStats, ForwardRequest, HeldNamespaces, InterfaceStats, NamespaceRequest, UnpackResult, Usage } from '../../native/port.ts';
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const kinds = ['net', 'ipc', 'uts', 'pid'] as const;
@@ -51,7 +51,7 @@ export class FakeAgent implements Agent {
     return { pausePid: request.pid ? this.pausePid : 0 };
   }
 
-  async releaseNamespaces(dir: string): Promise<void> {
+  async releaseNamespaces({ dir }: HeldNamespaces): Promise<void> {
     this.namespaces.delete(dir);
     rmSync(dir, { recursive: true, force: true });
   }

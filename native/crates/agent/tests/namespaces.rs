@@ -37,7 +37,8 @@ fn pod(dir: &Path) -> CreateNamespacesRequest {
 }
 
 fn release(agent: &mut Agent, dir: &Path, pause_pid: i32) {
-    let _: Empty = agent.call("ReleaseNamespaces", &ReleaseNamespacesRequest { dir: text(dir), pause_pid });
+    let _: Empty =
+        agent.call("ReleaseNamespaces", &ReleaseNamespacesRequest { dir: text(dir), pause_pid, pause_cgroups: vec![] });
 }
 
 fn inside(dir: &Path, kinds: &[&str], command: &[&str]) -> String {

@@ -29,7 +29,7 @@ pub fn create(request: &CreateNamespacesRequest) -> Result<CreateNamespacesRespo
     };
     let pause_pid = pause.map_or(0, |pid: Pid| pid.as_raw_nonzero().get());
     if let Err(error) = made {
-        undo(&request.dir, pause_pid);
+        undo(request, pause_pid);
         return Err(error);
     }
     Ok(CreateNamespacesResponse { pause_pid })
@@ -102,7 +102,11 @@ fn settle_pause(request: &CreateNamespacesRequest, pins: &Pins, pause: Option<Pi
     pause::account(pid, &request.pause_cgroups)
 }
 
-fn undo(dir: &str, pause_pid: i32) {
+fn undo(request: &CreateNamespacesRequest, pause_pid: i32) {
     // Best effort, under an error that is already on its way; the caller's own release repeats it.
-    let _ = release::release(&ReleaseNamespacesRequest { dir: dir.to_owned(), pause_pid });
+    let _ = release::release(&ReleaseNamespacesRequest {
+        dir: request.dir.clone(),
+        pause_pid,
+        pause_cgroups: request.pause_cgroups.clone(),
+    });
 }

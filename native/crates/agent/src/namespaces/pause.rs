@@ -116,6 +116,20 @@ pub fn kill(pid: Pid, namespace: u64) {
     }
 }
 
+/// Kills what lives in a control group that is a pod's own, and waits for its end.
+pub fn empty(cgroup: &str) {
+    let file = format!("{cgroup}/cgroup.procs");
+    let living = || std::fs::read_to_string(&file).unwrap_or_default();
+    for line in living().lines() {
+        let Some(pid) = line.parse().ok().and_then(Pid::from_raw) else { continue };
+        let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
+        // The number may have been used anew before the handle was taken.
+        if living().lines().any(|other| other == line) && pidfd_send_signal(&pidfd, Signal::KILL).is_ok() {
+            wait(&pidfd);
+        }
+    }
+}
+
 /// The pid namespace's first process, found by looking through all. For when its number was lost.
 pub fn find(namespace: u64) -> Option<Pid> {
     let own = namespace_of(rustix::process::getpid())?;

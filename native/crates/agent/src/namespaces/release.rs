@@ -6,7 +6,8 @@ use super::pins::{Kind, Pins};
 use crate::failure;
 use crate::proto::{Empty, ReleaseNamespacesRequest};
 
-/// Ends the pause process and unpins the namespaces. What is gone already is fine.
+/// Ends the pause process, by its namespace and, where that is pinned no more, by its cgroups, and unpins the namespaces.
+/// What is gone already is fine.
 pub fn release(request: &ReleaseNamespacesRequest) -> Result<Empty, Status> {
     failure::absolute("dir", &request.dir)?;
     let pins = Pins::new(&request.dir);
@@ -16,6 +17,10 @@ pub fn release(request: &ReleaseNamespacesRequest) -> Result<Empty, Status> {
         if let Some(pid) = known {
             pause::kill(pid, namespace);
         }
+    }
+    for cgroup in &request.pause_cgroups {
+        failure::absolute("a pause cgroup", cgroup)?;
+        pause::empty(cgroup);
     }
     pins.release()?;
     Ok(Empty {})
