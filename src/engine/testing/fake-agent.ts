@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
 import { BerthError } from '../../lib/errors.ts';
@@ -46,7 +46,7 @@ export class FakeAgent implements Agent {
     if (kinds.every((kind) => !request[kind]) && request.uidMappings.length === 0) throw new BerthError('invalid', 'no namespace was asked for');
     if (this.namespaces.has(request.dir)) throw new BerthError('already-exists', `${request.dir} is pinned already`);
     mkdirSync(request.dir);
-    for (const kind of kinds.filter((each) => request[each])) writeFileSync(join(request.dir, kind), '');
+    for (const kind of kinds.filter((each) => request[each])) symlinkSync(`/proc/self/ns/${kind}`, join(request.dir, kind));
     this.namespaces.set(request.dir, request);
     return { pausePid: request.pid ? this.pausePid : 0 };
   }
