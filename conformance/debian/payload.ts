@@ -26,17 +26,19 @@ function writeNext(scratch: string, target: string): void {
   rmSync(tree, { recursive: true });
 }
 
-/** Makes the disk that machines find at /payload: the package, a later one below `next`, and images. Returns its path. */
+/** Makes the disk that machines find at /payload: the package, a later one below `next`, what `make install` installs below `source`, and images. Returns its path. */
 export function makePayload(scratch: string): string {
   if (!existsSync(packageFile)) throw new Error(`${packageFile} is missing: make deb`);
   const files = join(scratch, 'payload');
   mkdirSync(join(files, 'next'), { recursive: true });
   copyFileSync(packageFile, join(files, `berth_${version}_amd64.deb`));
   writeNext(scratch, join(files, 'next', `berth_${nextVersion}_amd64.deb`));
+  // What the machine would build, it gets: a build takes hours there, and `make test` shows it.
+  execFileSync(join(build, '../scripts/install.sh'), ['/usr/local', join(files, 'source')], { stdio: 'ignore' });
   const images = new TestImages();
   writeLayoutTar(join(files, 'images.tar'), { [busybox]: images.busybox(), [httpd]: images.httpd() });
   const disk = join(scratch, 'payload.img');
-  execFileSync('mkfs.ext4', ['-q', '-F', '-d', files, '-L', 'payload', disk, '512M']);
+  execFileSync('mkfs.ext4', ['-q', '-F', '-d', files, '-L', 'payload', disk, '1G']);
   rmSync(files, { recursive: true });
   return disk;
 }

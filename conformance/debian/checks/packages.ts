@@ -45,10 +45,25 @@ export function packages(node: () => DebianNode, before: () => readonly string[]
     test('purge leaves nothing', async () => {
       await node().follow(purge);
       await node().follow(network);
-      expect(await node().run('ls -d /usr/lib/berth /run/berth /etc/berth /var/lib/berth /var/cache/berth 2>/dev/null || true')).toBe('');
-      expect(await node().run('systemctl list-unit-files --no-legend "berth*" || true; ip -o link | grep berth0 || true; find /sys/fs/cgroup -type d -name "berth*"')).toBe('');
-      expect(await node().run("find / -xdev \\( -name 'berth*' -o -name '*berth' \\) ! -path '/payload/*' ! -path '/var/log/*' ! -path '/root/*' ! -path '/var/cache/apt/*' ! -path '/proc/*'")).toBe('');
-      await expectNothingMoreThan(before(), node());
+      await expectNoTrace(node(), before());
     });
   });
+
+  test('what make install installs runs, and INSTALL.md removes it word for word', async () => {
+    const [, , start = '', remove = ''] = commandsOf('Install from source');
+    await node().run('cp -a /payload/source/. /');
+    await node().follow(start.replaceAll(/^make .*\n/gm, ''));
+    expect(await node().run('systemctl show berthd -p FragmentPath --value; berth info')).toMatch(/^\/usr\/local\/lib\/systemd\/system\/berthd\.service\n(.*\n)*RuntimeReady +yes/);
+    await node().follow(remove);
+    await expectNoTrace(node(), before());
+  });
+}
+
+/** Files, units, links, cgroups: nothing that has berth's name, and nothing more than the machine had before it came. */
+async function expectNoTrace(node: DebianNode, before: readonly string[]): Promise<void> {
+  expect(await node.run('ls -d /usr/lib/berth /run/berth /etc/berth /var/lib/berth /var/cache/berth 2>/dev/null || true')).toBe('');
+  expect(await node.run('systemctl list-unit-files --no-legend "berth*" || true; ip -o link | grep berth0 || true; find /sys/fs/cgroup -type d -name "berth*"')).toBe('');
+  const elsewhere = "! -path '/payload/*' ! -path '/var/log/*' ! -path '/root/*' ! -path '/var/cache/apt/*' ! -path '/proc/*'";
+  expect(await node.run(`find / -xdev \\( -name 'berth*' -o -name '*berth' \\) ${elsewhere}`)).toBe('');
+  await expectNothingMoreThan(before, node);
 }
