@@ -10,7 +10,7 @@ function words(pid: string): readonly string[] {
 
 /** The pid of the shim that keeps a container. */
 export function shimOf(containerId: string): number {
-  const found = readdirSync('/proc').find((name) => /^\d+$/.test(name) && /-shim(-runc-v2)?$/.test(words(name)[0] ?? '') && words(name).includes(containerId));
+  const found = readdirSync('/proc').find((name) => /^\d+$/.test(name) && /-shim(-runc-v2(-rs)?)?$/.test(words(name)[0] ?? '') && words(name).includes(containerId));
   if (found === undefined) throw new Error(`container ${containerId} has no shim`);
   return Number(found);
 }

@@ -9,8 +9,8 @@ import { buildPeers, peerPath, whyNotBuildable } from '../peers/build.ts';
 
 const handler = 'containerd-runc';
 
-describe.each(['containerd-shim-runc-v2'] as const)('berthd drives %s', (program) => {
-  const unbuildable = whyNotBuildable();
+describe.each(['containerd-shim-runc-v2', 'containerd-shim-runc-v2-rs'] as const)('berthd drives %s', (program) => {
+  const unbuildable = whyNotBuildable(program);
   if (unbuildable !== undefined) {
     console.log(`skipping ${program} under berthd: ${unbuildable}`);
     test.skip(unbuildable, () => undefined);

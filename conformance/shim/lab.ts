@@ -19,6 +19,7 @@ export const handlers = [
   { name: 'berth-shim + crun', shim: berthShim, runtime: '/usr/bin/crun', protocol: 'berth' },
   { name: 'berth-shim + runc', shim: berthShim, runtime: '/usr/sbin/runc', protocol: 'berth' },
   { name: 'containerd-shim-runc-v2 + runc', shim: containerdShim, runtime: '/usr/sbin/runc', protocol: 'containerd' },
+  { name: 'containerd-shim-runc-v2-rs + runc', shim: peerPath('containerd-shim-runc-v2-rs'), runtime: '/usr/sbin/runc', protocol: 'containerd' },
   { name: 'containerd-shim-runc-v2 + crun', shim: containerdShim, runtime: '/usr/bin/crun', protocol: 'containerd' },
 ] as const;
 
