@@ -3,25 +3,26 @@ import { globSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { handlers, lacking, ShimLab } from './lab.ts';
+import { handlers, lacking, prepare, ShimLab } from './lab.ts';
 import { collect, count, everything, mebibyte, outputs, required, textOf } from './session-streams.ts';
 
 describe.each(handlers)('$name', (handler) => {
   const absent = lacking(handler);
   if (absent !== undefined) {
-    console.warn(`skipped: ${handler.name} needs ${absent}`);
-    test.skip(`needs ${absent}`, () => undefined);
+    console.warn(`skipped: ${handler.name}: ${absent}`);
+    test.skip(`${absent}`, () => undefined);
     return;
   }
   const ours = handler.protocol === 'berth';
   let lab: ShimLab;
 
   beforeAll(async () => {
+    await prepare(handler);
     lab = new ShimLab(handler);
     await lab.open();
-  });
+  }, 900_000);
   beforeEach(() => () => lab.clear());
-  afterAll(() => lab.close());
+  afterAll(async () => lab?.close());
 
   const counting = 'n=0; while :; do n=$((n+1)); echo line $n; echo err $n >&2; sleep 0.02; done';
 
@@ -184,22 +185,36 @@ describe.each(handlers)('$name', (handler) => {
     const container = await lab.running({ script: 'while read x; do echo "got $x"; done; echo over', stdin: true });
     const { task, bundle } = container;
     for (const word of ['one', 'two']) {
-      killStreams(bundle.path);
+      signalStreams(bundle.path, 'SIGKILL');
       const session = await task.attach(everything);
       const heard = collect(session.stdout);
       required(session.stdin).write(`${word}\n`);
       await expect.poll(heard).toBe(`got ${word}\n`);
       await session.close();
     }
-    killStreams(bundle.path);
+    signalStreams(bundle.path, 'SIGKILL');
     await task.reopenLog();
     await expect.poll(() => readFileSync(bundle.logPath, 'utf8').match(/F got \w+/g)).toEqual(['F got one', 'F got two']);
     expect(lab.leftovers(container)).toEqual([]);
   });
+
+  test.runIf(!ours)('who holds a foreign shim’s streams hears the last words of a container of a node that shuts down', async () => {
+    const { task, bundle } = await lab.running({ script: 'trap "echo last words; exit 5" TERM; echo ready; while :; do sleep 0.05; done' });
+    const log = (): string => readFileSync(bundle.logPath, 'utf8');
+    await expect.poll(log).toContain('F ready');
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const) signalStreams(bundle.path, signal);
+    await sleep(200);
+    // The one that is there already, no successor.
+    signalStreams(bundle.path, 'SIGCONT');
+    await task.kill(15, { all: false });
+    expect(await task.wait()).toMatchObject({ exitCode: 5 });
+    expect(log()).toContain('F last words');
+    await expect.poll(() => streamsOf(bundle.path)).toEqual([]);
+  });
 });
 
-/** Kills the process of ours that serves a bundle's streams, and only that. */
-function killStreams(bundle: string): void {
+/** The processes of ours that serve a bundle's streams. */
+function streamsOf(bundle: string): readonly number[] {
   const found = globSync('/proc/[0-9]*/cmdline').filter((file) => {
     try {
       return readFileSync(file, 'utf8').includes(`\0streams\0${bundle}`);
@@ -207,6 +222,12 @@ function killStreams(bundle: string): void {
       return false;
     }
   });
+  return found.map((file) => Number(file.split('/')[2]));
+}
+
+/** Signals the one that serves a bundle's streams. */
+function signalStreams(bundle: string, signal: NodeJS.Signals): void {
+  const found = streamsOf(bundle);
   expect(found).toHaveLength(1);
-  process.kill(Number(found[0]?.split('/')[2]), 'SIGKILL');
+  for (const pid of found) process.kill(pid, signal);
 }

@@ -3,14 +3,14 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Session, StreamChoice } from '../../src/shim/port.ts';
-import { handlers, lacking, type Running, ShimLab } from './lab.ts';
+import { handlers, lacking, prepare, type Running, ShimLab } from './lab.ts';
 import { collect, count, everything, mebibyte, outputs, required, textOf } from './session-streams.ts';
 
 describe.each(handlers)('$name', (handler) => {
   const absent = lacking(handler);
   if (absent !== undefined) {
-    console.warn(`skipped: ${handler.name} needs ${absent}`);
-    test.skip(`needs ${absent}`, () => undefined);
+    console.warn(`skipped: ${handler.name}: ${absent}`);
+    test.skip(`${absent}`, () => undefined);
     return;
   }
   let lab: ShimLab;
@@ -19,11 +19,12 @@ describe.each(handlers)('$name', (handler) => {
     task.exec({ process: { ...(bundle.process(script) as object), terminal: streams.tty }, streams });
 
   beforeAll(async () => {
+    await prepare(handler);
     lab = new ShimLab(handler);
     await lab.open();
-  });
+  }, 900_000);
   beforeEach(() => () => lab.clear());
-  afterAll(() => lab.close());
+  afterAll(async () => lab?.close());
 
   test('keeps the outputs apart and leaves nothing', async () => {
     const container = await lab.idle();

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect, vi } from 'vitest';
@@ -7,21 +7,37 @@ import { systemClock } from '../../src/lib/clock.ts';
 import type { Task } from '../../src/shim/port.ts';
 import { TtrpcShimLauncher } from '../../src/shim/shim-launcher.ts';
 import { missing, nativeDirectory, PrivateAgent } from '../native/private-agent.ts';
-import { peerPath } from '../peers/build.ts';
+import { buildPeers, type PeerName, peerPath, whyNotBuildable } from '../peers/build.ts';
 import { type Bundle, type BundleOptions, makeBundle, makeRoot } from './bundle.ts';
 
 /** The shim under test. */
 export const berthShim = join(nativeDirectory, 'berth-shim');
-const containerdShim = peerPath('containerd-shim-runc-v2');
+
+export interface Handler {
+  readonly name: string;
+  readonly shim: string;
+  /** The shim is made by this recipe. */
+  readonly peer?: PeerName;
+  readonly runtime: string;
+  readonly protocol: 'berth' | 'containerd';
+  /** What the shim's statistics do not tell. */
+  readonly statsLack?: string | undefined;
+}
+
+const berth = { shim: berthShim, protocol: 'berth' } as const;
+const foreign = (peer: PeerName) => ({ shim: peerPath(peer), peer, protocol: 'containerd' }) as const;
+
+/** Those of containerd's Rust shim look in v1's `cpu.stat` for what only v2's has; those for v2 are whole. */
+const rustStatsLack = existsSync('/sys/fs/cgroup/cgroup.controllers') ? undefined : 'the shim tells neither CPU time nor limits on cgroup v1';
 
 /** Every combination that must behave alike. */
-export const handlers = [
-  { name: 'berth-shim + crun', shim: berthShim, runtime: '/usr/bin/crun', protocol: 'berth' },
-  { name: 'berth-shim + runc', shim: berthShim, runtime: '/usr/sbin/runc', protocol: 'berth' },
-  { name: 'containerd-shim-runc-v2 + runc', shim: containerdShim, runtime: '/usr/sbin/runc', protocol: 'containerd' },
-  { name: 'containerd-shim-runc-v2-rs + runc', shim: peerPath('containerd-shim-runc-v2-rs'), runtime: '/usr/sbin/runc', protocol: 'containerd' },
-  { name: 'containerd-shim-runc-v2 + crun', shim: containerdShim, runtime: '/usr/bin/crun', protocol: 'containerd' },
-] as const;
+export const handlers: readonly Handler[] = [
+  { name: 'berth-shim + crun', ...berth, runtime: '/usr/bin/crun' },
+  { name: 'berth-shim + runc', ...berth, runtime: '/usr/sbin/runc' },
+  { name: 'containerd-shim-runc-v2 + runc', ...foreign('containerd-shim-runc-v2'), runtime: '/usr/sbin/runc' },
+  { name: 'containerd-shim-runc-v2-rs + runc', ...foreign('containerd-shim-runc-v2-rs'), runtime: '/usr/sbin/runc', statsLack: rustStatsLack },
+  { name: 'containerd-shim-runc-v2 + crun', ...foreign('containerd-shim-runc-v2'), runtime: '/usr/bin/crun' },
+];
 
 /** Processes whose environment or arguments name this directory. */
 export function processesIn(directory: string): readonly string[] {
@@ -52,11 +68,16 @@ export async function removeCgroups(name: string): Promise<void> {
   }
 }
 
-type Handler = (typeof handlers)[number];
+/** Why a handler cannot be tried here, or undefined. */
+export function lacking({ shim, peer, runtime }: Handler): string | undefined {
+  const absent = missing(join(nativeDirectory, 'berth-agent'), berthShim, runtime, '/bin/busybox');
+  if (absent !== undefined) return `needs ${absent}`;
+  return peer === undefined || existsSync(shim) ? undefined : whyNotBuildable(peer);
+}
 
-/** What a handler needs and is not there, or undefined. */
-export function lacking({ shim, runtime }: Handler): string | undefined {
-  return missing(join(nativeDirectory, 'berth-agent'), berthShim, shim, runtime, '/bin/busybox');
+/** Builds what a handler needs: minutes where it is not there yet. */
+export async function prepare({ peer }: Handler): Promise<void> {
+  if (peer !== undefined) await buildPeers([peer]);
 }
 
 export interface Running {

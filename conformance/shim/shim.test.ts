@@ -3,7 +3,7 @@
  * needs root.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,8 +13,8 @@ import { isKind } from '../../src/lib/errors.ts';
 import type { RuntimeHandler, Task } from '../../src/shim/port.ts';
 import { TtrpcShimLauncher } from '../../src/shim/shim-launcher.ts';
 import { type Bundle, type BundleOptions, makeBundle, makeRoot } from './bundle.ts';
-import { missing, nativeDirectory, PrivateAgent } from '../native/private-agent.ts';
-import { berthShim, handlers, processesIn, removeCgroups } from './lab.ts';
+import { PrivateAgent } from '../native/private-agent.ts';
+import { berthShim, handlers, lacking, prepare, processesIn, removeCgroups } from './lab.ts';
 
 const sigterm = 15;
 const sigkill = 9;
@@ -39,11 +39,12 @@ function lives(pid: number): boolean {
   }
 }
 
-describe.each(handlers)('$name', ({ name, shim, runtime, protocol }) => {
-  const absent = missing(join(nativeDirectory, 'berth-agent'), berthShim, shim, runtime, '/bin/busybox');
+describe.each(handlers)('$name', (handler) => {
+  const { name, shim, runtime, protocol, statsLack } = handler;
+  const absent = lacking(handler);
   if (absent !== undefined) {
-    console.warn(`skipped: ${name} needs ${absent}`);
-    test.skip(`needs ${absent}`, () => undefined);
+    console.warn(`skipped: ${name}: ${absent}`);
+    test.skip(`${absent}`, () => undefined);
     return;
   }
 
@@ -54,8 +55,8 @@ describe.each(handlers)('$name', ({ name, shim, runtime, protocol }) => {
   let tasks: Task[];
 
   const launcherOf = (): TtrpcShimLauncher => {
-    const handler: RuntimeHandler = { name: 'it', shim, runtime, runtimeRoot: join(directory, 'runtime'), systemdCgroup: false, protocol };
-    return new TtrpcShimLauncher({ agent: privateAgent.agent, clock: systemClock }, { handlers: [handler], runRoot: directory, berthShim });
+    const it: RuntimeHandler = { name: 'it', shim, runtime, runtimeRoot: join(directory, 'runtime'), systemdCgroup: false, protocol };
+    return new TtrpcShimLauncher({ agent: privateAgent.agent, clock: systemClock }, { handlers: [it], runRoot: directory, berthShim });
   };
 
   const launch = async (options: BundleOptions & { readonly stdin?: boolean }): Promise<{ readonly task: Task; readonly bundle: Bundle }> => {
@@ -73,13 +74,14 @@ describe.each(handlers)('$name', ({ name, shim, runtime, protocol }) => {
   };
 
   beforeAll(async () => {
+    await prepare(handler);
     directory = mkdtempSync(join(tmpdir(), 'bs-'));
     root = makeRoot(join(directory, 'root'));
     mkdirSync(join(directory, 'bundles'));
     privateAgent = new PrivateAgent(directory);
     launcher = launcherOf();
     await launcher.open();
-  });
+  }, 900_000);
 
   beforeEach(() => {
     tasks = [];
@@ -168,6 +170,16 @@ describe.each(handlers)('$name', ({ name, shim, runtime, protocol }) => {
     await expect.poll(() => processesIn(path)).toEqual([]);
   });
 
+  test('a launch that fails before there is a container leaves nothing, and says why', async () => {
+    const { id, path, rootfs } = makeBundle(join(directory, 'bundles'), root, { script: '' });
+    const error = await failure(launcher.launch('it', { id, bundle: path, rootfs, terminal: false, stdin: false, stdinOnce: false, logPath: join(path, 'absent/0.log'), maxLogLineBytes: 16_384 }));
+    expect(String(error)).toMatch(/absent.*no such file/i);
+    expect(String(error)).not.toContain('undoing');
+    await expect.poll(() => processesIn(path)).toEqual([]);
+    expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(path);
+    expect(readdirSync(join(directory, 's')).filter((socket) => socket.startsWith(id.slice(0, 12)))).toEqual([]);
+  });
+
   test('execSync keeps stdout, stderr and the exit code apart', async () => {
     const { task, bundle } = await running({ script: 'sleep 1000' });
     const outcome = await task.execSync({ process: bundle.process('echo out; echo err >&2; exit 5'), timeoutMs: 10_000, maxOutputBytes: 1000 });
@@ -198,14 +210,24 @@ describe.each(handlers)('$name', ({ name, shim, runtime, protocol }) => {
   });
 
   test('statistics tell what the container uses, and a limit can be changed', async () => {
-    const { task } = await running({ script: 'x=$(head -c 3000000 /dev/zero | tr "\\0" a); while :; do :; done', memoryLimit: 64 << 20 });
-    await sleep(500);
-    const first = await task.stats();
-    expect(Number(first.cpu.usageNs)).toBeGreaterThan(50e6);
-    expect(Number(first.memory.usageBytes)).toBeGreaterThan(100_000);
-    expect(first.memory.workingSetBytes).toBeLessThanOrEqual(first.memory.usageBytes);
-    expect(first.memory.limitBytes).toBe(BigInt(64 << 20));
-    expect(first.pids.current).toBeGreaterThanOrEqual(1n);
+    const { task, bundle } = await running({ script: 'x=$(head -c 3000000 /dev/zero | tr "\\0" a); while :; do sleep 0.1; done', memoryLimit: 64 << 20 });
+    await expect.poll(async () => Number((await task.stats()).memory.usageBytes)).toBeGreaterThan(100_000);
+    const { memory, pids } = await task.stats();
+    expect(memory.workingSetBytes).toBeLessThanOrEqual(memory.usageBytes);
+    expect(pids.current).toBeGreaterThanOrEqual(1n);
+    await task.update({ memory: { limit: 96 << 20, swap: 96 << 20 } });
+    const limits = globSync(`/sys/fs/cgroup/{memory/,}${basename(directory)}/${bundle.id.slice(0, 12)}/memory.{limit_in_bytes,max}`);
+    expect(limits.map((file) => Number(readFileSync(file, 'utf8')))).toEqual([96 << 20]);
+  });
+
+  test('statistics tell the CPU time and the limits', async ({ skip }) => {
+    if (statsLack !== undefined) {
+      console.warn(`skipped: ${name}: ${statsLack}`);
+      skip(statsLack);
+    }
+    const { task } = await running({ script: 'while :; do :; done', memoryLimit: 64 << 20 });
+    await expect.poll(async () => Number((await task.stats()).cpu.usageNs), { timeout: 10_000 }).toBeGreaterThan(50e6);
+    expect((await task.stats()).memory.limitBytes).toBe(BigInt(64 << 20));
     await task.update({ memory: { limit: 96 << 20, swap: 96 << 20 } });
     expect((await task.stats()).memory.limitBytes).toBe(BigInt(96 << 20));
   });

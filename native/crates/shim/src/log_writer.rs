@@ -59,7 +59,8 @@ impl LogWriter {
         let max_line = if max_line == 0 { DEFAULT_MAX_LINE } else { max_line };
         Ok(Self {
             path: path.to_owned(),
-            file: append(path)?,
+            file: append(path)
+                .map_err(|error| io::Error::new(error.kind(), format!("open log {}: {error}", path.display())))?,
             max_line,
             pending: [Vec::new(), Vec::new()],
             batch: Vec::new(),

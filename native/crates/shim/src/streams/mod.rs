@@ -25,12 +25,15 @@ use crate::{start, stdio};
 use settings::Settings;
 
 const BUFFER_BYTES: usize = 64 << 10;
-/// Reads of one output before the other, the calls and the signals get their turn.
+/// Reads of one output before the other and the calls get their turn.
 const STEPS_AT_ONCE: usize = 16;
 /// Reads that empty a pipe of the largest size there is by default, one MiB.
 const LAST_STEPS: usize = 17;
 /// A shim copies what its container left within so long; after that only a child of the container's may have more to say.
 const SILENCE: Duration = Duration::from_millis(250);
+
+/// Everybody gets these while a node shuts down, when its containers say their last words. Their outputs end with them.
+const IGNORED: [Signal; 6] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -70,8 +73,8 @@ struct Streams {
     settings: Settings,
     log: Option<LogWriter>,
     reactor: Reactor,
-    signals: SignalFd,
-    signal_token: Token,
+    /// Those that nobody takes: see [`IGNORED`].
+    _signals: SignalFd,
     pumps: Vec<Moved>,
     /// Those that a slow client holds back.
     full: Vec<Token>,
@@ -126,15 +129,13 @@ impl Opened {
 impl Streams {
     fn new(opened: Opened) -> io::Result<Self> {
         let mut reactor = Reactor::new()?;
-        let signals = SignalFd::new(&[Signal::TERM, Signal::INT, Signal::HUP].map(Signal::as_raw))?;
-        let signal_token = reactor.add(&signals, EventFlags::IN)?;
+        let signals = SignalFd::new(&IGNORED.map(Signal::as_raw))?;
         let listener_token = reactor.add(&opened.listener, EventFlags::IN)?;
         let mut streams = Self {
             settings: opened.settings,
             log: opened.log,
             reactor,
-            signals,
-            signal_token,
+            _signals: signals,
             pumps: Vec::new(),
             full: Vec::new(),
             stdin: opened.stdin,
@@ -162,11 +163,7 @@ impl Streams {
     fn serve(&mut self) -> io::Result<()> {
         while self.pumps.iter().any(|moved| moved.role != Role::Input) {
             for (token, _) in self.reactor.wait(self.patience())? {
-                if token == self.signal_token {
-                    if self.signals.take() == Some(Signal::TERM.as_raw()) {
-                        self.finish();
-                    }
-                } else if token == self.listener_token {
+                if token == self.listener_token {
                     self.accept();
                 } else if self.pumps.iter().any(|moved| moved.token == token) {
                     self.move_bytes(token);

@@ -51,10 +51,9 @@ pub fn create(shim: &mut Shim, reply: Reply, request: task::CreateTaskRequest) -
 fn prepare(shim: &Shim, request: task::CreateTaskRequest) -> Result<Container, Status> {
     let options = Options::decode(request.options.as_ref(), shim.publisher.namespace())?;
     let log = match &options.log {
-        Some((path, limit)) => Some(
-            LogWriter::open(path, *limit)
-                .map_err(|error| Status::new(Code::Internal, format!("open log {}: {error}", path.display())))?,
-        ),
+        Some((path, limit)) => {
+            Some(LogWriter::open(path, *limit).map_err(|error| Status::new(Code::Internal, error.to_string()))?)
+        }
         None => None,
     };
     let stdio =
