@@ -26,3 +26,23 @@ test('an awaited task keeps its socket, and calls share it', async () => {
   expect(isKind(await wait, 'canceled')).toBe(true);
   expect(isKind(await failure(task.pause()), 'canceled')).toBe(true);
 });
+
+test('the removal of one task leaves the calls of others that the same shim keeps', async () => {
+  const ended = Promise.withResolvers<object>();
+  const shim = await shimOf({ wait: () => ended.promise });
+  const [removed, stays, buried] = await Promise.all(['c1', 'c2', 'c3'].map(async (id) => required(await fixture.launcher.attach(fixture.handleOf(shim, id)))));
+  const wait = stays?.wait();
+  await expect.poll(() => shim.names()).toContain('wait');
+  await removed?.remove();
+  await fixture.launcher.bury(required(buried).handle);
+  ended.resolve({ exitStatus: 4 });
+  expect(await wait).toMatchObject({ exitCode: 4 });
+  expect(shim.names().filter((name) => name === 'wait')).toHaveLength(1);
+  await stays?.remove();
+  await expect.poll(() => shim.connections).toBe(0);
+});
+
+function required<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new Error('nothing to attach to');
+  return value;
+}

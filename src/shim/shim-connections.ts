@@ -48,19 +48,16 @@ export class ShimConnections {
     }
   }
 
-  /** Closes the socket of a shim that has ended or is about to. */
+  /** Lets go of a shim that has ended or is about to. One that keeps other containers, too, may have calls open: theirs. */
   forget(address: string): void {
     const entry = this.#entries.get(address);
-    if (entry === undefined) return;
-    this.#drop(address, entry);
-    // One that never opened has told its callers already.
-    entry.client.then((client) => client.close()).catch(() => undefined);
+    if (entry !== undefined && entry.users === 0) this.#shut(address, entry);
   }
 
   /** Fails what is open. The shims go on. */
   close(): void {
     this.#closed = true;
-    for (const address of this.#entries.keys()) this.forget(address);
+    for (const [address, entry] of this.#entries) this.#shut(address, entry);
   }
 
   #take(address: string): Entry {
@@ -74,8 +71,8 @@ export class ShimConnections {
     entry.users -= 1;
     if (entry.users > 0 || this.#entries.get(address) !== entry) return;
     this.#idle.set(address, entry);
-    const [oldest] = this.#idle.keys();
-    if (this.#idle.size > this.#maxIdle && oldest !== undefined) this.forget(oldest);
+    const [oldest] = this.#idle;
+    if (this.#idle.size > this.#maxIdle && oldest !== undefined) this.#shut(...oldest);
   }
 
   #open(address: string): Entry {
@@ -86,6 +83,12 @@ export class ShimConnections {
     };
     entry.client.then((client) => client.ended.then(drop)).catch(drop);
     return entry;
+  }
+
+  #shut(address: string, entry: Entry): void {
+    this.#drop(address, entry);
+    // One that never opened has told its callers already.
+    entry.client.then((client) => client.close()).catch(() => undefined);
   }
 
   #drop(address: string, entry: Entry): void {
