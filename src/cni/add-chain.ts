@@ -3,11 +3,11 @@ import { hasWork } from './has-work.ts';
 import { type Chain, invokePlugin, parseResult } from './invoke-plugin.ts';
 
 /** Runs ADD of each plugin in order, handing on the results; resolves with the last one, verbatim JSON. */
-export async function addChain(chain: Chain, signal: AbortSignal | undefined): Promise<string> {
+export async function addChain(chain: Chain): Promise<string> {
   let result: string | undefined;
   for (const plugin of chain.list.plugins) {
     if (!hasWork(plugin, chain.attachment)) continue;
-    signal?.throwIfAborted();
+    chain.signal?.throwIfAborted();
     result = await invokePlugin(chain, 'ADD', plugin, result);
     parseResult(result, `the result of CNI plugin "${plugin.type}"`);
   }

@@ -7,12 +7,12 @@ import { isAtLeast } from './versions.ts';
  * Runs DEL of each plugin in reverse order, going on when one fails: each of them may hold something, and what is freed now
  * cannot leak. Rejects with the first failure afterwards. `result` is what ADD ended with.
  */
-export async function delChain(chain: Chain, result: string | undefined, signal: AbortSignal | undefined): Promise<void> {
+export async function delChain(chain: Chain, result: string | undefined): Promise<void> {
   const prevResult = isAtLeast(chain.version, '0.4.0') ? result : undefined;
   const failures: unknown[] = [];
   for (const plugin of chain.list.plugins.toReversed()) {
     if (!hasWork(plugin, chain.attachment)) continue;
-    signal?.throwIfAborted();
+    chain.signal?.throwIfAborted();
     try {
       await invokePlugin(chain, 'DEL', plugin, prevResult);
     } catch (error) {

@@ -17,13 +17,15 @@ export interface Chain {
   readonly attachment: CniAttachment;
   /** CNI_ARGS. */
   readonly args: string;
+  /** Its plugin is killed soon after nobody waits for it any more. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Runs one plugin of the chain; resolves with what it printed. `prevResult` is JSON text. */
 export async function invokePlugin(chain: Chain, command: CniCommand, plugin: PluginConfig, prevResult: string | undefined): Promise<string> {
-  const { runner, list, attachment, args } = chain;
+  const { runner, list, attachment, args, signal } = chain;
   const variables = { CNI_CONTAINERID: attachment.id, CNI_NETNS: attachment.netnsPath, CNI_IFNAME: interfaceName, CNI_ARGS: args };
-  return runner.run({ command, type: plugin.type, network: list.name, input: inputOf(chain, plugin, prevResult), variables });
+  return runner.run({ command, type: plugin.type, network: list.name, input: inputOf(chain, plugin, prevResult), variables }, signal);
 }
 
 /** A result as an object. @throws BerthError `internal` that names `what`. */

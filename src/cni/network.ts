@@ -55,7 +55,7 @@ interface Begun {
 
 class CniNetwork implements Network {
   readonly #parts: Parts;
-  /** Plugins of one pod never run at the same time: an ADD that nobody awaits any more goes on and is undone after it. */
+  /** Plugins of one pod never run at the same time: an ADD that nobody awaits any more ends or is killed, and is undone after it. */
   readonly #turns = new KeyedMutex<string>();
   /** By pod; `untouched` where no plugin was run yet, so that there is nothing to undo. */
   readonly #begun = new Map<string, Begun | 'untouched'>();
@@ -88,8 +88,8 @@ class CniNetwork implements Network {
 
   async check(attachment: CniAttachment, result: CniResult, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    const chain = this.#chain(attachment, begunOf(result));
-    await abortable(this.#turns.run(attachment.id, () => checkChain(chain, result.raw, signal), signal), signal);
+    const chain = this.#chain(attachment, begunOf(result), signal);
+    await abortable(this.#turns.run(attachment.id, () => checkChain(chain, result.raw), signal), signal);
   }
 
   close(): void {
@@ -98,9 +98,9 @@ class CniNetwork implements Network {
 
   async #add(request: Pick<Chain, 'list' | 'attachment' | 'args'>, signal: AbortSignal | undefined): Promise<CniResult> {
     const { list, attachment } = request;
-    const version = await this.#parts.versions.negotiate(list);
+    const version = await abortable(this.#parts.versions.negotiate(list), signal);
     this.#begun.set(attachment.id, { list, version, result: undefined });
-    const raw = await addChain({ ...request, version, runner: this.#parts.runner }, signal);
+    const raw = await addChain({ ...request, version, runner: this.#parts.runner, signal });
     this.#begun.set(attachment.id, { list, version, result: raw });
     const what = `the result of network "${list.name}"`;
     const ips = addressesOf(parseResult(raw, what), interfaceName, what);
@@ -108,26 +108,26 @@ class CniNetwork implements Network {
   }
 
   async #delete(attachment: CniAttachment, result: CniResult | undefined, signal: AbortSignal | undefined): Promise<void> {
-    const begun = result === undefined ? await this.#guess(attachment.id) : begunOf(result);
+    const begun = result === undefined ? await this.#guess(attachment.id, signal) : begunOf(result);
     if (begun !== 'untouched') {
       const netnsPath = isNamespace(attachment.netnsPath) ? attachment.netnsPath : '';
-      await delChain(this.#chain({ ...attachment, netnsPath }, begun), begun.result, signal);
+      await delChain(this.#chain({ ...attachment, netnsPath }, begun, signal), begun.result);
     }
     this.#begun.delete(attachment.id);
   }
 
   /** How an attachment was made whose result nobody has. */
-  async #guess(id: string): Promise<Begun | 'untouched'> {
+  async #guess(id: string, signal: AbortSignal | undefined): Promise<Begun | 'untouched'> {
     const begun = this.#begun.get(id);
     if (begun !== undefined) return begun;
     const { list, reason } = this.#parts.conf.current();
-    if (list !== undefined) return { list, version: await this.#parts.versions.negotiate(list), result: undefined };
+    if (list !== undefined) return { list, version: await abortable(this.#parts.versions.negotiate(list), signal), result: undefined };
     // Plugins may hold an address for it, and only a config says which.
     throw new BerthError('unavailable', `cannot let go of the network of pod ${id}, whose attachment was cut off: ${reason}`, { hint: 'try again when there is a network configuration' });
   }
 
-  #chain(attachment: CniAttachment, { list, version }: Begun): Chain {
-    return { runner: this.#parts.runner, list, version, attachment, args: formatCniArgs(usableArgs(attachment.args)) };
+  #chain(attachment: CniAttachment, { list, version }: Begun, signal: AbortSignal | undefined): Chain {
+    return { signal, runner: this.#parts.runner, list, version, attachment, args: formatCniArgs(usableArgs(attachment.args)) };
   }
 }
 

@@ -6,6 +6,8 @@ import { PluginFailure } from './plugin-failure.ts';
 
 /** A plugin that takes longer is stuck: pods start in seconds or not at all. */
 const timeoutMs = 60_000;
+/** It asks no daemon, and the pods of a network wait for it. */
+const versionMs = 10_000;
 
 export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'STATUS' | 'VERSION';
 
@@ -51,13 +53,14 @@ export class PluginRunner {
 
   /**
    * What the plugin printed.
-   * @throws PluginFailure when it says that it failed; BerthError `timeout` after a minute.
+   * @throws PluginFailure when it says that it failed; BerthError `timeout` after a minute, or ten seconds of VERSION; the signal's reason once a plugin is
+   * gone that was killed for it.
    */
-  async run(call: PluginCall): Promise<string> {
+  async run(call: PluginCall, signal?: AbortSignal): Promise<string> {
     const startedMs = performance.now();
     let ok = false;
     try {
-      const result = await this.#exec(call);
+      const result = await this.#exec(call, signal);
       if (result.exitCode !== 0) throw new PluginFailure(subject(call), result);
       ok = true;
       return Buffer.from(result.stdout).toString();
@@ -66,12 +69,14 @@ export class PluginRunner {
     }
   }
 
-  async #exec(call: PluginCall): Promise<ExecResult> {
+  async #exec(call: PluginCall, signal: AbortSignal | undefined): Promise<ExecResult> {
     const argv = [this.locate(call.type)] as const;
+    const limitMs = call.command === 'VERSION' ? versionMs : timeoutMs;
     const env = { ...this.#init.environment, CNI_COMMAND: call.command, CNI_PATH: this.#init.binDirs.join(':'), ...call.variables };
     try {
-      return await this.#agent.exec({ argv, env, stdin: Buffer.from(JSON.stringify(call.input)), timeoutMs });
+      return await this.#agent.exec({ argv, env, stdin: Buffer.from(JSON.stringify(call.input)), timeoutMs: limitMs }, signal);
     } catch (error) {
+      signal?.throwIfAborted();
       const { kind, message, hint } = asBerthError(error, 'running it');
       throw new BerthError(kind, `${subject(call)}: ${message}`, { cause: error, ...(hint !== undefined && { hint }) });
     }

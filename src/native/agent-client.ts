@@ -31,6 +31,8 @@ const shortCallMs = 30_000;
 const maxSnapshotFileBytes = 10 * 1024 * 1024;
 /** What the agent is given on top of a child's own timeout. */
 const execMarginMs = 2000;
+/** What a program may take to end whose caller has left, its second of grace included. One that takes longer is stuck in the kernel. */
+const leaveMs = 3000;
 
 const noBytes = new Uint8Array(0);
 
@@ -39,11 +41,12 @@ export interface AgentClientInit {
   readonly pausePath: string;
 }
 
-/** The Agent port over ttrpc. It cannot cancel: a call whose signal aborts goes on in the agent until it ends. */
+/** The Agent port over ttrpc, which cannot cancel: a call whose signal aborts goes on in the agent until it ends, but for programs. */
 export class AgentClient implements Agent {
   readonly #supervisor: { client(signal?: AbortSignal): Promise<TtrpcClient> };
   readonly #pausePath: string;
   readonly #methods: AgentMethods = agentMethods();
+  #programs = 0;
 
   constructor(components: { readonly supervisor: { client(signal?: AbortSignal): Promise<TtrpcClient> } }, init: AgentClientInit) {
     this.#supervisor = components.supervisor;
@@ -57,9 +60,28 @@ export class AgentClient implements Agent {
 
   async exec(request: ExecRequest, signal?: AbortSignal): Promise<ExecResult> {
     const { argv, env, cwd = '', stdin = noBytes, timeoutMs = 0, detached = false } = request;
-    const message = { argv, env: Object.entries(env).map(([name, value]) => `${name}=${value}`), cwd, stdin, timeoutMs, detached };
+    const number = (this.#programs += 1);
+    const message = { argv, env: Object.entries(env).map(([name, value]) => `${name}=${value}`), cwd, stdin, timeoutMs, detached, number };
     const client = await this.#supervisor.client(signal);
-    return client.call(this.#methods.exec, message, { signal, timeoutMs: timeoutMs === 0 ? undefined : timeoutMs + execMarginMs });
+    signal?.throwIfAborted();
+    const stuck = new AbortController();
+    const leave = (): void => {
+      // A connection that has ended fails the call itself.
+      client.call(this.#methods.leaveExec, { number }, { timeoutMs: shortCallMs }).catch(() => undefined);
+      timer = setTimeout(() => {
+        stuck.abort(signal?.reason);
+      }, leaveMs);
+    };
+    let timer: NodeJS.Timeout | undefined;
+    signal?.addEventListener('abort', leave, { once: true });
+    try {
+      return await client.call(this.#methods.exec, message, { signal: stuck.signal, timeoutMs: timeoutMs === 0 ? undefined : timeoutMs + execMarginMs });
+    } catch (error) {
+      throw signal?.aborted === true ? signal.reason : error;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', leave);
+    }
   }
 
   async createNamespaces(request: NamespaceRequest, signal?: AbortSignal): Promise<{ readonly pausePid: number }> {

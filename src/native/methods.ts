@@ -10,6 +10,7 @@ interface ExecMessage {
   readonly stdin: Uint8Array;
   readonly timeoutMs: number;
   readonly detached: boolean;
+  readonly number: number;
 }
 
 interface IdMappingMessage {
@@ -75,6 +76,7 @@ type Empty = Readonly<Record<string, never>>;
 export interface AgentMethods {
   readonly info: Method<Empty, InfoAnswer>;
   readonly exec: Method<ExecMessage, { readonly stdout: Uint8Array; readonly stderr: Uint8Array; readonly exitCode: number }>;
+  readonly leaveExec: Method<{ readonly number: number }, Empty>;
   readonly createNamespaces: Method<NamespacesMessage, { readonly pausePid: number }>;
   readonly releaseNamespaces: Method<HeldNamespaces, Empty>;
   readonly writeSysctls: Method<{ readonly netnsPath: string; readonly sysctls: Readonly<Record<string, string>> }, object>;
@@ -108,6 +110,7 @@ export function agentMethods(): AgentMethods {
   return {
     info: of('Info'),
     exec: of('Exec'),
+    leaveExec: of('LeaveExec'),
     createNamespaces: of('CreateNamespaces'),
     releaseNamespaces: of('ReleaseNamespaces'),
     writeSysctls: of('WriteSysctls'),

@@ -221,6 +221,7 @@ export interface AgentInfo {
  */
 export interface Agent {
   info(signal?: AbortSignal): Promise<AgentInfo>;
+  /** When the signal aborts, the program has one more second and is killed then; settles once it is gone, or stuck in the kernel. */
   exec(request: ExecRequest, signal?: AbortSignal): Promise<ExecResult>;
   createNamespaces(request: NamespaceRequest, signal?: AbortSignal): Promise<{ readonly pausePid: number }>;
   releaseNamespaces(held: HeldNamespaces, signal?: AbortSignal): Promise<void>;

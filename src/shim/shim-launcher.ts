@@ -75,8 +75,9 @@ export class TtrpcShimLauncher implements ShimLauncher {
     if (handler.protocol === 'containerd') writeFileSync(join(bundle, 'log'), '', { mode: 0o600 });
     let handle: TaskHandle = { id, handler: handlerName, address: '', version: 3, bundle, pid: 0 };
     try {
-      // Neither step takes the signal: a shim that is being made must be known to exist or not before it can be undone.
-      const { address, version } = await startShim(this.#parts.agent, { handler, id, bundle, places: this.#parts.places }, this.#parts.methods);
+      // A shim that is being made must be known to exist or not before it can be undone: its start ends before the signal's failure
+      // comes, and the create does not take the signal.
+      const { address, version } = await startShim(this.#parts.agent, { handler, id, bundle, places: this.#parts.places }, this.#parts.methods, signal);
       handle = { ...handle, address, version };
       signal?.throwIfAborted();
       if (handler.protocol === 'containerd') await new ForeignStreams(this.#parts, { handle, handler }).open(spec);

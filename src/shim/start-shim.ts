@@ -27,9 +27,9 @@ export interface ShimCommand {
 
 /**
  * Runs the shim's `start`, which leaves the shim itself behind, and returns where that listens.
- * @throws BerthError with what the command printed.
+ * @throws BerthError with what the command printed; the signal's reason when the command was killed for it.
  */
-export async function startShim(agent: Agent, command: ShimCommand, methods: ShimMethods): Promise<BootstrapResult> {
+export async function startShim(agent: Agent, command: ShimCommand, methods: ShimMethods, signal?: AbortSignal): Promise<BootstrapResult> {
   const { id, handler, places } = command;
   // Shims since containerd 2.3 read this from stdin; older ones use arguments and environment and ignore it.
   const stdin = methods.bootstrapParams.encode({
@@ -39,7 +39,7 @@ export async function startShim(agent: Agent, command: ShimCommand, methods: Shi
     containerdTtrpcAddress: places.eventsAddress,
     socketDir: places.socketDir,
   });
-  const result = await run(agent, command, { action: 'start', stdin });
+  const result = await run(agent, command, { action: 'start', stdin }, signal);
   const bootstrap = parseBootstrap(result.stdout, methods);
   if (bootstrap.protocol !== 'ttrpc' || (bootstrap.version !== 2 && bootstrap.version !== 3)) {
     throw new BerthError('unimplemented', `the shim ${handler.shim} speaks ${bootstrap.protocol} version ${bootstrap.version}`, { hint: 'ttrpc in version 2 or 3 is needed' });

@@ -1,8 +1,15 @@
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 type Job = Box<dyn FnOnce() + Send>;
+
+/// How long a worker waits for more to do.
+const IDLE: Duration = Duration::from_secs(2);
+/// More programs than a node's pods start at the same time. Each costs a thread and five descriptors while it runs, and
+/// those that hang hold up nobody before there are so many.
+const PROGRAMS: usize = 1000;
 
 /// Which queue a call waits in. Calls wait only for their likes: an unpack of a minute must not hold up a mount.
 #[derive(Debug, Clone, Copy)]
@@ -25,32 +32,34 @@ pub enum Lane {
     Unpack,
 }
 
-/// A few threads for each lane, which live as long as the process.
+/// Threads for each lane, as many as its calls need at the time and the lane allows.
 pub struct Lanes {
-    quick: Sender<Job>,
-    namespaces: Sender<Job>,
-    exec: Sender<Job>,
-    shims: Sender<Job>,
-    forward: Sender<Job>,
-    trees: Sender<Job>,
-    readings: Sender<Job>,
-    unpack: Sender<Job>,
+    quick: Arc<Queue>,
+    namespaces: Arc<Queue>,
+    exec: Arc<Queue>,
+    shims: Arc<Queue>,
+    forward: Arc<Queue>,
+    trees: Arc<Queue>,
+    readings: Arc<Queue>,
+    unpack: Arc<Queue>,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self {
+            quick: Queue::new("quick", 4),
+            namespaces: Queue::new("namespaces", 2),
+            exec: Queue::new("exec", PROGRAMS),
+            shims: Queue::new("shims", PROGRAMS),
+            forward: Queue::new("dial", 16),
+            trees: Queue::new("trees", 3),
+            readings: Queue::new("readings", 2),
+            unpack: Queue::new("unpack", 2),
+        }
+    }
 }
 
 impl Lanes {
-    pub fn start() -> Self {
-        Self {
-            quick: start("quick", 4),
-            namespaces: start("namespaces", 2),
-            exec: start("exec", 16),
-            shims: start("shims", 16),
-            forward: start("dial", 16),
-            trees: start("trees", 3),
-            readings: start("readings", 2),
-            unpack: start("unpack", 2),
-        }
-    }
-
     pub fn run(&self, lane: Lane, job: Job) {
         let queue = match lane {
             Lane::Quick => &self.quick,
@@ -62,39 +71,74 @@ impl Lanes {
             Lane::Readings => &self.readings,
             Lane::Unpack => &self.unpack,
         };
-        // Only without any worker does a queue refuse; a job that is dropped unrun answers its call by itself.
-        let _ = queue.send(job);
+        queue.run(job);
     }
 }
 
-fn start(name: &str, workers: usize) -> Sender<Job> {
-    let (sender, jobs) = channel();
-    let jobs = Arc::new(Mutex::new(jobs));
-    for _ in 0..workers {
-        let jobs = jobs.clone();
-        // Fewer workers than wished for still do the work.
-        let _ = thread::Builder::new().name(name.into()).spawn(move || work(&jobs));
-    }
-    sender
+/// The calls of one lane that wait, and its workers.
+struct Queue {
+    name: &'static str,
+    most: usize,
+    state: Mutex<State>,
+    wake: Condvar,
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>) {
-    loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match next {
-            Ok(job) => job(),
-            Err(_) => return,
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    workers: usize,
+    idle: usize,
+}
+
+impl Queue {
+    fn new(name: &'static str, most: usize) -> Arc<Self> {
+        Arc::new(Self { name, most, state: Mutex::default(), wake: Condvar::new() })
+    }
+
+    fn run(self: &Arc<Self>, job: Job) {
+        let mut state = self.lock();
+        state.jobs.push_back(job);
+        if state.idle >= state.jobs.len() {
+            self.wake.notify_one();
+        } else if state.workers < self.most {
+            let queue = self.clone();
+            let spawned = thread::Builder::new().name(self.name.into()).spawn(move || queue.work());
+            // Without a new thread the job waits for a worker there is, or comes with the next job.
+            state.workers += usize::from(spawned.is_ok());
         }
+    }
+
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            job();
+        }
+    }
+
+    /// `None` when there was nothing to do for a while; the worker counts no longer.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        state.idle += 1;
+        let waited = self.wake.wait_timeout_while(state, IDLE, |state| state.jobs.is_empty());
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.idle -= 1;
+        let job = state.jobs.pop_front();
+        state.workers -= usize::from(job.is_none());
+        job
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
 
     #[test]
     fn a_full_lane_does_not_hold_up_another() {
-        let lanes = Lanes::start();
+        let lanes = Lanes::default();
         let (release, blocked) = channel::<()>();
         let blocked = Arc::new(Mutex::new(blocked));
         for _ in 0..8 {
@@ -111,7 +155,7 @@ mod tests {
     /// One is busy with removals in the background, one with a cleanup.
     #[test]
     fn a_third_tree_does_not_wait_for_two() {
-        let lanes = Lanes::start();
+        let lanes = Lanes::default();
         let (releases, blocked): (Vec<Sender<()>>, Vec<Receiver<()>>) = (0..2).map(|_| channel()).unzip();
         for blocked in blocked {
             lanes.run(Lane::Trees, Box::new(move || assert!(blocked.recv().is_err())));
@@ -120,5 +164,38 @@ mod tests {
         lanes.run(Lane::Trees, Box::new(move || done.send(1).unwrap()));
         assert_eq!(answer.recv_timeout(std::time::Duration::from_secs(5)), Ok(1));
         drop(releases);
+    }
+
+    #[test]
+    fn programs_that_hang_hold_up_no_other_and_their_threads_end() {
+        let lanes = Lanes::default();
+        let (release, blocked) = channel::<()>();
+        let blocked = Arc::new(Mutex::new(blocked));
+        for _ in 0..200 {
+            let blocked = blocked.clone();
+            lanes.run(Lane::Exec, Box::new(move || assert!(blocked.lock().unwrap().recv().is_err())));
+        }
+        let (done, answer) = channel();
+        lanes.run(Lane::Exec, Box::new(move || done.send(1).unwrap()));
+        assert_eq!(answer.recv_timeout(Duration::from_secs(60)), Ok(1));
+        drop(release);
+        let begun = std::time::Instant::now();
+        while lanes.exec.lock().workers > 0 {
+            assert!(begun.elapsed() < 6 * IDLE, "a worker stays");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    #[test]
+    fn a_lane_never_has_more_workers_than_it_may_and_loses_no_job() {
+        let queue = Queue::new("test", 3);
+        let (done, answers) = channel();
+        for number in 0..500 {
+            let done = done.clone();
+            queue.run(Box::new(move || done.send(number).unwrap()));
+            assert!(queue.lock().workers <= 3);
+        }
+        drop(done);
+        assert_eq!(answers.iter().take(500).sum::<i32>(), 499 * 250);
     }
 }

@@ -1,3 +1,4 @@
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,7 +7,7 @@ use prost::Message;
 use serde_json::json;
 use ttrpc::{Call, Handler, Status};
 
-use crate::exec;
+use crate::exec::{self, Patience, Runs};
 use crate::info::Info;
 use crate::lanes::{Lane, Lanes};
 use crate::proto::ExecRequest;
@@ -19,6 +20,7 @@ const SERVICE: &str = "berth.agent.v1.Agent";
 /// Answers the calls of the contract, each on its lane.
 pub struct Service {
     lanes: Lanes,
+    runs: Runs,
     /// Goes into the environment of programs.
     mark: String,
     info: Info,
@@ -26,10 +28,10 @@ pub struct Service {
 
 impl Service {
     pub fn new(root: PathBuf) -> Self {
-        Self { lanes: Lanes::start(), mark: leftovers::mark(&root), info: Info::new(root) }
+        Self { lanes: Lanes::default(), runs: Runs::default(), mark: leftovers::mark(&root), info: Info::new(root) }
     }
 
-    fn answer(&self, call: &Call, arrived: Instant) -> Result<Vec<u8>, Status> {
+    fn answer(&self, call: &Call, arrived: Instant, left: Option<Arc<OwnedFd>>) -> Result<Vec<u8>, Status> {
         // Its caller has given it up, and may be undoing what it was to do.
         if call.timeout.is_some_and(|timeout| arrived.elapsed() >= timeout) {
             return Err(failure::late(&call.method));
@@ -39,7 +41,11 @@ impl Service {
         }
         match call.method.as_str() {
             "Info" => run(call, |_: crate::proto::InfoRequest| Ok(self.info.answer())),
-            "Exec" => run(call, |request| exec::run(request, &self.mark, arrived)),
+            "Exec" => run(call, |request: ExecRequest| {
+                let patience = Patience::new(arrived, request.timeout_ms, left);
+                exec::run(request, &self.mark, patience)
+            }),
+            "LeaveExec" => run(call, |request| Ok(self.runs.leave(&request))),
             "CreateNamespaces" => run(call, |request| namespaces::create(&request)),
             "ReleaseNamespaces" => run(call, |request| namespaces::release(&request)),
             "WriteSysctls" => run(call, namespaces::write_sysctls),
@@ -68,10 +74,12 @@ impl Service {
 impl Handler for Service {
     fn handle(self: Arc<Self>, call: Call, reply: Box<dyn FnOnce(Result<Vec<u8>, Status>) + Send>) {
         let service = self.clone();
-        let lane = lane_of(&call);
         let arrived = Instant::now();
+        let program = (call.method == "Exec").then(|| call.decode::<ExecRequest>().ok()).flatten();
+        let left = program.as_ref().and_then(|program| self.runs.enter(program.number));
+        let lane = lane_of(&call, program.as_ref());
         let job = move || {
-            let answer = service.answer(&call, arrived);
+            let answer = service.answer(&call, arrived, left);
             if let Err(status) = &answer {
                 log_failure(&call, status, arrived);
             }
@@ -81,9 +89,9 @@ impl Handler for Service {
     }
 }
 
-fn lane_of(call: &Call) -> Lane {
+fn lane_of(call: &Call, program: Option<&ExecRequest>) -> Lane {
     match call.method.as_str() {
-        "Exec" if is_detached(call) => Lane::Shims,
+        "Exec" if program.is_some_and(|program| program.detached) => Lane::Shims,
         "Exec" => Lane::Exec,
         // It waits for the kernel, for the sake of a shim that starts.
         "WarmCgroups" => Lane::Shims,
@@ -94,10 +102,6 @@ fn lane_of(call: &Call) -> Lane {
         "ReadCgroups" | "StatFilesystem" | "NetworkStats" => Lane::Readings,
         _ => Lane::Quick,
     }
-}
-
-fn is_detached(call: &Call) -> bool {
-    call.decode().is_ok_and(|request: ExecRequest| request.detached)
 }
 
 fn run<Q: Message + Default, A: Message>(
@@ -140,24 +144,22 @@ mod tests {
         ExecRequest { argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(), ..Default::default() }
     }
 
-    fn exec(service: &Arc<Service>, request: &ExecRequest, timeout: Option<Duration>) -> Receiver<Answer> {
+    fn exec_call(request: &ExecRequest, timeout: Option<Duration>) -> Call {
+        let payload = request.encode_to_vec();
+        Call { stream_id: 1, service: SERVICE.into(), method: "Exec".into(), payload, timeout }
+    }
+
+    fn exec(service: &Arc<Service>, request: &ExecRequest) -> Receiver<Answer> {
         let (sender, answer) = channel();
-        let call = Call {
-            stream_id: 1,
-            service: SERVICE.into(),
-            method: "Exec".into(),
-            payload: request.encode_to_vec(),
-            timeout,
-        };
-        service.clone().handle(call, Box::new(move |result| drop(sender.send(result))));
+        service.clone().handle(exec_call(request, None), Box::new(move |result| drop(sender.send(result))));
         answer
     }
 
-    /// As many plain programs as there may be, which run until there is the file.
+    /// Many plain programs, which run until there is the file.
     fn fill(service: &Arc<Service>, release: &Path) -> Vec<Receiver<Answer>> {
-        let script = format!("until [ -e {} ]; do sleep 0.01; done", release.display());
-        let request = ExecRequest { timeout_ms: 3000, ..sh(&script) };
-        (0..16).map(|_| exec(service, &request, None)).collect()
+        let script = format!("until [ -e {} ]; do sleep 0.1; done", release.display());
+        let request = ExecRequest { timeout_ms: 30_000, ..sh(&script) };
+        (0..40).map(|_| exec(service, &request)).collect()
     }
 
     fn exit_code(answer: &Receiver<Answer>) -> i32 {
@@ -167,13 +169,14 @@ mod tests {
 
     /// The shim may be that of the daemon which all the plugins wait for.
     #[test]
-    fn a_shim_starts_beside_any_number_of_plugins_that_wait() {
+    fn a_shim_starts_and_a_plugin_runs_beside_any_number_of_plugins_that_wait() {
         let dir = scratch("shims");
         let service = Arc::new(Service::new(dir.clone()));
         let release = dir.join("release");
         let plugins = fill(&service, &release);
+        assert_eq!(exit_code(&exec(&service, &sh("exit 3"))), 3);
         let shim = ExecRequest { detached: true, ..sh(&format!("touch {}", release.display())) };
-        assert_eq!(exit_code(&exec(&service, &shim, None)), 0);
+        assert_eq!(exit_code(&exec(&service, &shim)), 0);
         assert!(plugins.iter().all(|plugin| exit_code(plugin) == 0));
         fs::remove_dir_all(dir).expect("removed");
     }
@@ -181,16 +184,13 @@ mod tests {
     #[test]
     fn a_call_that_its_caller_has_given_up_in_the_queue_is_not_run() {
         let dir = scratch("late");
-        let service = Arc::new(Service::new(dir.clone()));
-        let [release, ran] = ["release", "ran"].map(|name| dir.join(name));
-        let before = fill(&service, &release);
-        let request = sh(&format!("touch {}", ran.display()));
+        let service = Service::new(dir.clone());
+        let ran = dir.join("ran");
         let patience = Duration::from_millis(20);
-        let late = exec(&service, &request, Some(patience));
+        let call = exec_call(&sh(&format!("touch {}", ran.display())), Some(patience));
+        let arrived = Instant::now();
         thread::sleep(patience);
-        fs::write(&release, "").expect("written");
-        assert!(before.iter().all(|program| exit_code(program) == 0));
-        let status = late.recv().expect("answered").expect_err("too late");
+        let status = service.answer(&call, arrived, None).expect_err("too late");
         assert_eq!((status.code, ran.exists()), (Code::DeadlineExceeded, false));
         fs::remove_dir_all(dir).expect("removed");
     }

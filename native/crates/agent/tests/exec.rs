@@ -7,7 +7,9 @@ mod support;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use support::proto::{ExecRequest, ExecResponse, ForwardPortRequest, InfoRequest, InfoResponse};
+use support::proto::{
+    Empty, ExecRequest, ExecResponse, ForwardPortRequest, InfoRequest, InfoResponse, LeaveExecRequest,
+};
 use support::{Agent, Scratch, assert_fails, eventually, is_running, text};
 use ttrpc::Code;
 
@@ -58,6 +60,42 @@ fn a_timeout_kills_the_whole_group() {
     eventually("the child is gone", || !is_running(pid));
     let flood = ExecRequest { timeout_ms: 200, ..sh("exec yes") };
     assert_fails(agent.try_call::<_, ExecResponse>("Exec", &flood), Code::DeadlineExceeded, "/bin/sh");
+}
+
+/// Its parent, in a group of its own, lives as long as it does.
+#[test]
+fn what_a_program_started_in_other_groups_is_killed_with_it() {
+    let mut agent = Agent::start();
+    let scratch = Scratch::new();
+    let file = scratch.path("pids");
+    let script = "setsid sh -c 'sleep 60 & echo $$ $! > $0.new; mv $0.new $0; wait' $0 & wait";
+    let argv = ["/bin/sh", "-c", script, &text(&file)].map(str::to_owned).to_vec();
+    let request = ExecRequest { argv, timeout_ms: 1000, ..Default::default() };
+    assert_fails(agent.try_call::<_, ExecResponse>("Exec", &request), Code::DeadlineExceeded, "was killed");
+    let pids = std::fs::read_to_string(&file).unwrap();
+    for pid in pids.split_whitespace().map(|pid| pid.parse().unwrap()) {
+        eventually("it is gone", || !is_running(pid));
+    }
+}
+
+#[test]
+fn a_program_whose_caller_leaves_may_end_by_itself_and_is_killed_soon_otherwise() {
+    let mut agent = Agent::start();
+    let scratch = Scratch::new();
+    let [stuck, ended, pid] = ["stuck", "ended", "pid"].map(|name| scratch.path(name));
+    let script = format!("echo $$ > {0}.new; mv {0}.new {0}; sleep 60; touch {1}", text(&pid), text(&stuck));
+    agent.send("Exec", &ExecRequest { number: 1, ..sh(&script) });
+    agent.send("Exec", &ExecRequest { number: 2, ..sh(&format!("sleep 0.2; touch {}", text(&ended))) });
+    eventually("the program runs", || pid.exists());
+    for number in [1, 2, 3] {
+        let _: Empty = agent.call("LeaveExec", &LeaveExecRequest { number });
+    }
+    let pid = std::fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
+    eventually("the stuck one is killed", || !is_running(pid));
+    eventually("the other one ends", || ended.exists());
+    assert!(!stuck.exists());
+    // An answer that nobody awaits disturbs no other.
+    assert_eq!(agent.call::<_, ExecResponse>("Exec", &ExecRequest { number: 4, ..sh("exit 4") }).exit_code, 4);
 }
 
 #[test]

@@ -12,11 +12,11 @@ use sys::Child;
 use crate::args::Args;
 use crate::clock;
 use crate::exit::read_record;
-use crate::processes::{self, MARK, Words};
 use crate::proto::task;
-use crate::runtime::{Inherited, Invocation, Runtime};
+use crate::runtime::{Inherited, Invocation, MARK, Runtime};
 use crate::socket;
 use cgroup::{CgroupPaths, spec_path};
+use processes::Words;
 
 /// The exit code of a container that nobody saw ending.
 const KILLED: u32 = 137;

@@ -14,7 +14,6 @@ mod job;
 mod log_writer;
 mod options;
 mod process;
-mod processes;
 mod proto;
 mod pump;
 mod reactor;

@@ -14,8 +14,11 @@ use serde::{Deserialize, Serialize};
 use sys::{Child, Spawn};
 use ttrpc::{Code, Status};
 
-use crate::processes::MARK;
 use crate::said::{self, Sheet};
+
+/// What a shim adds to the environment of each runtime process, with the container's id: a runtime may be a script, which
+/// becomes another program. No runtime hands it on to the container.
+pub const MARK: &str = "BERTH_CONTAINER";
 
 /// What a runtime process begins with. Streams that are absent are /dev/null.
 #[derive(Debug, Default)]

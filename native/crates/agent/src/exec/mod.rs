@@ -1,12 +1,17 @@
 //! Running programs to their end.
 
+mod patience;
 mod pump;
+mod runs;
+
+pub use patience::Patience;
+pub use runs::Runs;
 
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
 
+use processes::kill_tree;
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -20,27 +25,28 @@ use pump::{End, Pump};
 const DEFAULT_MAX_OUTPUT: usize = 1 << 20;
 
 /// Runs a program and returns what it wrote. Its own failures are an exit code, not an error. `mark` goes into the
-/// environment of what must not outlive the next agent's start. The program's time runs from when the request `arrived`,
-/// as its caller's patience does; one whose time is up already is not started.
-pub fn run(mut request: ExecRequest, mark: &str, arrived: Instant) -> Result<ExecResponse, Status> {
+/// environment of what must not outlive the next agent's start. A program for which nobody has patience left is not
+/// started, or killed with all that came from it.
+pub fn run(mut request: ExecRequest, mark: &str, mut patience: Patience) -> Result<ExecResponse, Status> {
     let program = program_of(&request)?;
-    let deadline = deadline_of(&request, arrived);
-    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+    if patience.look().is_spent() {
         return Err(failure::late(&program));
     }
     if !request.detached {
         request.env.push(mark.to_owned());
     }
     let (child, mut pump) = start(&request).map_err(failure::on("exec", &program))?;
-    let end = pump.run(child.pidfd.as_fd(), deadline);
+    let end = pump.run(child.pidfd.as_fd(), &mut patience);
     if !matches!(end, Ok(End::Exited)) {
         // Whatever went wrong, nobody waits for this program any more.
+        kill_tree(child.pid);
+        // Those in it whose parents have ended.
         let _ = kill_process_group(child.pid, Signal::KILL);
     }
     let exit_code = reap(&child).map_err(failure::on("wait for", &program))?;
     match end.map_err(failure::on("read the output of", &program))? {
         End::Exited => Ok(ExecResponse { stdout: pump.stdout(), stderr: pump.stderr(), exit_code }),
-        End::TimedOut => Err(timed_out(&program, &request, &pump.stderr())),
+        End::Overdue => Err(overdue(&program, &patience, &pump.stderr())),
     }
 }
 
@@ -50,11 +56,6 @@ fn program_of(request: &ExecRequest) -> Result<String, Status> {
         Some(program) => Err(failure::invalid(format!("argv[0] must be an absolute path, not {program:?}"))),
         None => Err(failure::invalid("argv is empty")),
     }
-}
-
-fn deadline_of(request: &ExecRequest, arrived: Instant) -> Option<Instant> {
-    let timeout = (request.timeout_ms > 0).then(|| Duration::from_millis(u64::from(request.timeout_ms)));
-    timeout.and_then(|timeout| arrived.checked_add(timeout))
 }
 
 fn start(request: &ExecRequest) -> rustix::io::Result<(Child, Pump)> {
@@ -131,18 +132,20 @@ fn reap(child: &Child) -> rustix::io::Result<i32> {
     Ok(code)
 }
 
-fn timed_out(program: &str, request: &ExecRequest, stderr: &[u8]) -> Status {
+fn overdue(program: &str, patience: &Patience, stderr: &[u8]) -> Status {
     let said = String::from_utf8_lossy(&stderr[..stderr.len().min(200)]).trim().to_owned();
     let said = if said.is_empty() { said } else { format!("; it said: {said}") };
-    Status::new(
-        Code::DeadlineExceeded,
-        format!("{program} did not end within {} ms and was killed{said}", request.timeout_ms),
-    )
+    let ms = patience.began.elapsed().as_millis();
+    if patience.was_left() {
+        return Status::new(Code::Canceled, format!("{program} was killed after {ms} ms, since its caller left{said}"));
+    }
+    Status::new(Code::DeadlineExceeded, format!("{program} did not end within {ms} ms and was killed{said}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::{Duration, Instant};
 
     /// Runs `sleep 5` with ten seconds, of which so many have gone by in a queue.
     fn run_after(waited: Duration) -> (Result<ExecResponse, Status>, Duration) {
@@ -150,7 +153,8 @@ mod tests {
         let request = ExecRequest { argv, timeout_ms: 10_000, ..Default::default() };
         let began = Instant::now();
         let arrived = began.checked_sub(waited).expect("the machine has run for so long");
-        (run(request, "MARK=1", arrived), began.elapsed())
+        let patience = Patience::new(arrived, request.timeout_ms, None);
+        (run(request, "MARK=1", patience), began.elapsed())
     }
 
     #[test]

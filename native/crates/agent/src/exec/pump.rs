@@ -2,6 +2,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
+use super::patience::Patience;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, Result, read, write};
@@ -15,7 +16,8 @@ const READS: usize = 16;
 #[derive(Debug, PartialEq, Eq)]
 pub enum End {
     Exited,
-    TimedOut,
+    /// It is still there, and nobody waits for it any more.
+    Overdue,
 }
 
 /// Feeds a program and drains it at the same time, so that neither side blocks the other.
@@ -47,11 +49,11 @@ impl Pump {
         Ok(Self { input, stdout: Output::new(stdout, max)?, stderr: Output::new(stderr, max)? })
     }
 
-    /// Works until the program ends or the deadline passes. Pipes that children of the program keep open are not waited
+    /// Works until the program ends or the patience with it does. Pipes that children of the program keep open are not waited
     /// for: a shim leaves such children on purpose.
-    pub fn run(&mut self, pidfd: BorrowedFd<'_>, deadline: Option<Instant>) -> Result<End> {
+    pub fn run(&mut self, pidfd: BorrowedFd<'_>, patience: &mut Patience) -> Result<End> {
         loop {
-            let exited = match self.wait(pidfd, deadline) {
+            let exited = match self.wait(pidfd, patience) {
                 Err(Errno::INTR) => continue,
                 other => other?,
             };
@@ -61,8 +63,8 @@ impl Pump {
             if exited {
                 return Ok(End::Exited);
             }
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Ok(End::TimedOut);
+            if patience.is_over() {
+                return Ok(End::Overdue);
             }
         }
     }
@@ -76,13 +78,16 @@ impl Pump {
     }
 
     /// Waits for anything to do; true when the program has ended.
-    fn wait(&self, pidfd: BorrowedFd<'_>, deadline: Option<Instant>) -> Result<bool> {
+    fn wait(&self, pidfd: BorrowedFd<'_>, patience: &mut Patience) -> Result<bool> {
         let mut fds = vec![PollFd::from_borrowed_fd(pidfd, PollFlags::IN)];
         let outputs = [&self.stdout, &self.stderr].into_iter().filter_map(|output| output.pipe.as_ref());
         fds.extend(outputs.map(|pipe| PollFd::new(pipe, PollFlags::IN)));
         fds.extend(self.input.iter().map(|input| PollFd::new(&input.pipe, PollFlags::OUT)));
-        poll(&mut fds, deadline.map(time_left).as_ref())?;
-        Ok(!fds[0].revents().is_empty())
+        fds.extend(patience.left().map(|left| PollFd::from_borrowed_fd(left, PollFlags::IN)));
+        poll(&mut fds, patience.deadline.map(time_left).as_ref())?;
+        let exited = !fds[0].revents().is_empty();
+        patience.look();
+        Ok(exited)
     }
 
     fn feed(&mut self) -> Result<()> {

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use processes::kill_tree;
 use ttrpc::{Code, Status};
 
 use crate::job::{Job, Verb};
-use crate::processes::kill_tree;
 use crate::shim::Shim;
 
 /// How long a runtime may still take to make a process that is to be killed: killed midway it leaves more behind.

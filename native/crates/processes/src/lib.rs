@@ -14,10 +14,6 @@ const KILL_PATIENCE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 const ROUNDS: usize = 10;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What a shim adds to the environment of each runtime process, with the container's id: a runtime may be a script, which
-/// becomes another program. No runtime hands it on to the container.
-pub const MARK: &str = "BERTH_CONTAINER";
-
 /// Which list of words of a process is meant.
 #[derive(Debug, Clone, Copy)]
 pub enum Words {
