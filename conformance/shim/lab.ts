@@ -6,6 +6,7 @@ import { expect, vi } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Task } from '../../src/shim/port.ts';
 import { TtrpcShimLauncher } from '../../src/shim/shim-launcher.ts';
+import { runsc, whyNoRunsc } from '../fixtures/runsc.ts';
 import { missing, nativeDirectory, PrivateAgent } from '../native/private-agent.ts';
 import { buildPeers, type PeerName, peerPath, whyNotBuildable } from '../peers/build.ts';
 import { type Bundle, type BundleOptions, makeBundle, makeRoot } from './bundle.ts';
@@ -20,8 +21,8 @@ export interface Handler {
   readonly peer?: PeerName;
   readonly runtime: string;
   readonly protocol: 'berth' | 'containerd';
-  /** What the shim's statistics do not tell. */
-  readonly statsLack?: string | undefined;
+  /** What cannot be expected of these two, and why. */
+  readonly lacks?: { readonly limits?: string | undefined; readonly update?: string };
 }
 
 const berth = { shim: berthShim, protocol: 'berth' } as const;
@@ -34,8 +35,9 @@ const rustStatsLack = existsSync('/sys/fs/cgroup/cgroup.controllers') ? undefine
 export const handlers: readonly Handler[] = [
   { name: 'berth-shim + crun', ...berth, runtime: '/usr/bin/crun' },
   { name: 'berth-shim + runc', ...berth, runtime: '/usr/sbin/runc' },
+  { name: 'berth-shim + runsc', ...berth, runtime: runsc, lacks: { update: 'runsc has no `update`' } },
   { name: 'containerd-shim-runc-v2 + runc', ...foreign('containerd-shim-runc-v2'), runtime: '/usr/sbin/runc' },
-  { name: 'containerd-shim-runc-v2-rs + runc', ...foreign('containerd-shim-runc-v2-rs'), runtime: '/usr/sbin/runc', statsLack: rustStatsLack },
+  { name: 'containerd-shim-runc-v2-rs + runc', ...foreign('containerd-shim-runc-v2-rs'), runtime: '/usr/sbin/runc', lacks: { limits: rustStatsLack } },
   { name: 'containerd-shim-runc-v2 + crun', ...foreign('containerd-shim-runc-v2'), runtime: '/usr/bin/crun' },
 ];
 
@@ -70,6 +72,8 @@ export async function removeCgroups(name: string): Promise<void> {
 
 /** Why a handler cannot be tried here, or undefined. */
 export function lacking({ shim, peer, runtime }: Handler): string | undefined {
+  const unfetched = runtime === runsc ? whyNoRunsc() : undefined;
+  if (unfetched !== undefined) return unfetched;
   const absent = missing(join(nativeDirectory, 'berth-agent'), berthShim, runtime, '/bin/busybox');
   if (absent !== undefined) return `needs ${absent}`;
   return peer === undefined || existsSync(shim) ? undefined : whyNotBuildable(peer);
