@@ -1,5 +1,5 @@
 /** Meant for berthd alone: how systemd talks with it, and how Node runs. */
-const ours = /^(NOTIFY_SOCKET|WATCHDOG_(PID|USEC)|LISTEN_(PID|FDS|FDNAMES)|NODE_.*|CNI_.*)$/;
+const ours = /^(NOTIFY_SOCKET|WATCHDOG_(PID|USEC)|LISTEN_(PID|FDS|FDNAMES)|NODE_.*|BERTH_.*|CNI_.*)$/;
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 

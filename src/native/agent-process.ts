@@ -15,7 +15,8 @@ export class AgentProcess {
 
   constructor(init: { readonly path: string; readonly root: string }, log: AgentLog) {
     // In a session of its own, so that what a terminal sends to berthd's does not end it first.
-    const child = spawn(init.path, ['--fd', '3', '--root', init.root], { detached: true, stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } });
+    const { PATH, BERTH_SOFT_NOFILE } = process.env;
+    const child = spawn(init.path, ['--fd', '3', '--root', init.root], { detached: true, stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { PATH, BERTH_SOFT_NOFILE } });
     this.#child = child;
     this.client = new TtrpcClient(child.stdio[3] as Duplex, 'berth-agent');
     if (child.stderr !== null) {

@@ -54,6 +54,8 @@ fn serve(fd: i32, root: std::path::PathBuf) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // Node.js raises its own limit, and only what started it knows from where.
+    sys::raise_soft_nofile(std::env::var("BERTH_SOFT_NOFILE").ok().and_then(|limit| limit.parse().ok()));
     // Modes given to mkdir and open are meant as they are, apart from what others may write.
     rustix::process::umask(Mode::from_raw_mode(0o022));
     leftovers::settle(&root);

@@ -37,6 +37,7 @@ fn tell(bundle: &Path, path: &Path, pid: i32) -> io::Result<()> {
 
 fn serve(args: &Args, path: &Path, listener: UnixListener) -> io::Result<()> {
     detach()?;
+    sys::raise_soft_nofile(None);
     set_child_subreaper(Some(Pid::INIT))?;
     let address = std::env::var("TTRPC_ADDRESS").unwrap_or_default();
     let mut shim = Shim::new(args.id.clone(), listener, Publisher::new(&address, &args.namespace))?;

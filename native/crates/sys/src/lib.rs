@@ -8,6 +8,7 @@ mod mount_attr;
 mod namespaces;
 mod realtime;
 mod signal_fd;
+mod soft_nofile;
 mod spawn;
 
 pub use apart::apart;
@@ -18,4 +19,5 @@ pub use mount_attr::{add_mount_attributes, map_ids, open_unchangeable};
 pub use namespaces::unshare;
 pub use realtime::realtime_signal;
 pub use signal_fd::SignalFd;
+pub use soft_nofile::raise_soft_nofile;
 pub use spawn::{Child, Spawn, spawn};

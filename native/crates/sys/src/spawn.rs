@@ -57,6 +57,7 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Child> {
         session: spawn.session,
         die_with_thread: spawn.die_with_thread,
         oom_score_adj: oom_score_adj.as_bytes(),
+        soft_nofile: crate::soft_nofile::for_children(),
         // SAFETY: getpid cannot fail.
         parent: unsafe { libc::getpid() },
         failure: 0,
@@ -85,6 +86,8 @@ struct Plan<'a> {
     die_with_thread: bool,
     /// Empty: ours.
     oom_score_adj: &'a [u8],
+    /// 0: ours.
+    soft_nofile: libc::rlim_t,
     parent: libc::pid_t,
     /// Written by the child when it could not run the program.
     failure: c_int,
@@ -161,6 +164,12 @@ unsafe fn exec(plan: &Plan<'_>) -> c_int {
             let score = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
             libc::write(score, plan.oom_score_adj.as_ptr().cast(), plan.oom_score_adj.len());
         }
+        if plan.soft_nofile != 0 {
+            let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+            limit.rlim_cur = plan.soft_nofile.min(limit.rlim_max);
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
         // Rust ignores SIGPIPE, and whoever started us may have ignored others, which programs do not expect to inherit. The
         // numbers that cannot be changed are refused.
         for signal in 1..=LAST_SIGNAL {
@@ -236,6 +245,19 @@ mod tests {
         let score = |asked| run_with_score(c"/bin/cat", &["cat", "/proc/self/oom_score_adj"], asked).unwrap().0;
         assert_eq!(score(Some(654)), "654\n");
         assert_eq!(score(Some(5000)), score(None));
+    }
+
+    #[test]
+    fn a_program_begins_with_the_soft_limit_that_held_before_it_was_raised() {
+        let limit = |asked: &str| run(c"/bin/sh", &["sh", "-c", asked]).unwrap().0;
+        let before = limit("ulimit -Sn");
+        crate::raise_soft_nofile(None);
+        let own = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        assert_eq!((own.current, limit("ulimit -Sn")), (own.maximum, before));
+        crate::raise_soft_nofile(Some(777));
+        assert_eq!(limit("ulimit -Sn"), "777\n");
+        crate::raise_soft_nofile(Some(u64::MAX));
+        assert_eq!(limit("ulimit -Sn"), limit("ulimit -Hn"));
     }
 
     #[test]
