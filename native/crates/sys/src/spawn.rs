@@ -75,6 +75,9 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Child> {
     Err(Errno::from_raw_os_error(plan.failure))
 }
 
+/// The kernel's `struct sigaction` for a signal's default: handler, flags, restorer and mask, all zero.
+static DEFAULT_ACTION: [u64; 4] = [0; 4];
+
 /// What the child does, in a form that needs no memory to be allocated.
 struct Plan<'a> {
     program: *const c_char,
@@ -171,9 +174,16 @@ unsafe fn exec(plan: &Plan<'_>) -> c_int {
             libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
         }
         // Rust ignores SIGPIPE, and whoever started us may have ignored others, which programs do not expect to inherit. The
-        // numbers that cannot be changed are refused.
+        // numbers that cannot be changed are refused. glibc's signal(3) refuses its own two as well, of which its posix_spawn
+        // leaves one ignored.
         for signal in 1..=LAST_SIGNAL {
-            libc::signal(signal, libc::SIG_DFL);
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                &raw const DEFAULT_ACTION,
+                ptr::null_mut::<c_void>(),
+                size_of::<u64>(),
+            );
         }
         let mut none = MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigemptyset(none.as_mut_ptr());
