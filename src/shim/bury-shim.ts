@@ -1,8 +1,9 @@
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isKind } from '../lib/errors.ts';
 import { connectUnix } from '../lib/ttrpc/connect.ts';
 import { ForeignStreams } from './foreign-streams.ts';
+import { restoreBundle } from './restore-bundle.ts';
 import type { ShimParts, ShimTarget } from './shim-parts.ts';
 import { deleteShim } from './start-shim.ts';
 
@@ -13,11 +14,9 @@ import { deleteShim } from './start-shim.ts';
 export async function buryShim(parts: ShimParts, target: ShimTarget, signal?: AbortSignal): Promise<void> {
   const { handle, handler } = target;
   parts.connections.forget(handle.address);
-  // Without a bundle there is nothing that `delete` could find, and it went last.
-  if (existsSync(handle.bundle)) {
-    await deleteShim(parts.agent, { handler, id: handle.id, bundle: handle.bundle, places: parts.places }, signal);
-    await parts.agent.unmount(join(handle.bundle, 'rootfs'), signal);
-  }
+  restoreBundle(target);
+  await deleteShim(parts.agent, { handler, id: handle.id, bundle: handle.bundle, places: parts.places }, signal);
+  await parts.agent.unmount(join(handle.bundle, 'rootfs'), signal);
   await removeSocket(handle.address, signal);
   await new ForeignStreams(parts, target).finish(signal);
   parts.oom.unwatch(handle.id);

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isKind } from '../lib/errors.ts';
@@ -48,9 +48,9 @@ test('remove deletes and shuts down; a shim that is gone is buried instead', asy
   expect(fixture.commands.execs.at(-1)?.argv.at(-1)).toBe('delete');
   expect(fixture.commands.unmounted).toEqual([join(fixture.directory, 'c1/rootfs')]);
   rmSync(join(fixture.directory, 'c1'), { recursive: true });
-  const runs = fixture.commands.execs.length;
   await fixture.launcher.bury(task.handle);
-  expect(fixture.commands.execs).toHaveLength(runs);
+  expect(fixture.commands.execs.at(-1)).toMatchObject({ cwd: join(fixture.directory, 'c1') });
+  expect(JSON.parse(readFileSync(join(fixture.directory, 'c1/runtime.json'), 'utf8'))).toEqual({ binary: '/usr/bin/crun', root: '/run/crun', systemdCgroup: false });
 });
 
 test('what only our shim can do', async () => {

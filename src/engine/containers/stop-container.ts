@@ -7,6 +7,7 @@ import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { endHeard } from '../plugins/container-hooks.ts';
 import { buryLost } from './bury-lost.ts';
+import { deleteTask } from './delete-task.ts';
 import { resolveUnknown } from './resolve-unknown.ts';
 import { signalNumber } from './stop-signal.ts';
 import type { LiveTask } from './task-table.ts';
@@ -61,8 +62,9 @@ async function endTask(parts: EngineParts, target: Target, graceMs: number, sign
   } catch (error) {
     signal.throwIfAborted();
     if (isKind(error, 'timeout')) await buryFrozen(parts, container.id, live, signal);
-    // A shim that is gone is noticed by whoever watches the container, and buried with what it left.
-    else if (!isKind(error, 'unavailable')) throw error;
+    // A shim that is gone is buried with what it left. Whoever watches the container does that, too, but tells nobody why it fails.
+    else if (isKind(error, 'unavailable')) await abortable(deleteTask(parts, container.id, live), signal);
+    else throw error;
   }
   await abortable(live.exited, signal);
 }

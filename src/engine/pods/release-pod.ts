@@ -1,7 +1,7 @@
 import type { PodId } from '../../lib/ids.ts';
 import type { EngineParts } from '../parts.ts';
 import { attachment } from './attachment.ts';
-import { isPinned } from './is-pinned.ts';
+import { networkNamespace } from './network-namespace.ts';
 import { pauseCgroups, removePauseCgroups } from './pause-cgroups.ts';
 import { releaseImageVolumes } from '../containers/image-volumes.ts';
 
@@ -30,7 +30,6 @@ export async function releasePodRuntime(parts: EngineParts, id: PodId, signal: A
 async function detachNetwork(parts: EngineParts, id: PodId, signal: AbortSignal): Promise<void> {
   const pod = parts.pods.required(id);
   if (!pod.networkHeld) return;
-  const pin = parts.paths.pin(id, 'net');
-  await parts.network.detach(attachment(parts, pod, isPinned(pin) ? pin : ''), pod.network, signal);
+  await parts.network.detach(attachment(parts, pod, networkNamespace(parts.paths, pod)), pod.network, signal);
   parts.pods.update(id, { networkHeld: false, network: undefined });
 }

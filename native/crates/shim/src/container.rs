@@ -8,7 +8,7 @@ use crate::exit;
 use crate::log_writer::LogWriter;
 use crate::options::Options;
 use crate::process::Process;
-use cgroup::{CgroupPaths, OomWatch, spec_path};
+use cgroup::{CgroupPaths, OomWatch};
 
 /// The container between Create and Delete.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Container {
     pub init: Process,
     pub execs: BTreeMap<String, Process>,
     pub log: Option<LogWriter>,
+    /// Where the spec puts its cgroup; the bundle may be lost before it ends.
+    pub spec_cgroup: String,
     /// Known once the main process exists.
     pub cgroup: Option<CgroupPaths>,
     pub oom: OomWatch,
@@ -62,7 +64,7 @@ impl Container {
 
     /// Kills what is in the cgroup that the spec names, for when no process of it is known.
     pub fn kill_unknown(&self) {
-        if let Some(cgroup) = CgroupPaths::at(&spec_path(&self.bundle)) {
+        if let Some(cgroup) = CgroupPaths::at(&self.spec_cgroup) {
             cgroup.kill();
         }
     }
@@ -76,7 +78,7 @@ impl Container {
     /// Removes the cgroup when there is no container any more, with what still is in it: crun leaves it when the kernel refuses a
     /// limit, and runc when it takes a while for those whom its `delete` killed to end.
     pub fn remove_left_cgroup(&self) {
-        if let Some(cgroup) = CgroupPaths::at(&spec_path(&self.bundle)) {
+        if let Some(cgroup) = CgroupPaths::at(&self.spec_cgroup) {
             cgroup.remove();
         }
     }

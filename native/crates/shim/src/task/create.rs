@@ -59,9 +59,11 @@ fn prepare(shim: &Shim, request: task::CreateTaskRequest) -> Result<Container, S
     let stdio =
         StdioPaths { terminal: request.terminal, stdin: request.stdin, stdout: request.stdout, stderr: request.stderr };
     let bundle = PathBuf::from(request.bundle);
+    let spec_cgroup = spec_path(&bundle);
     let mut container = Container {
         id: request.id,
-        oom: OomWatch::before(&spec_path(&bundle)),
+        oom: OomWatch::before(&spec_cgroup),
+        spec_cgroup,
         bundle,
         options,
         init: Process { stdio, ..Process::default() },
@@ -180,7 +182,7 @@ pub fn adopt_init(shim: &mut Shim, job: &Job) -> Result<(), Status> {
     container.init.pid = pid;
     // A pid that was reaped may be another process's by now.
     let living = (!ended).then_some(pid);
-    container.cgroup = CgroupPaths::of(living, &spec_path(&container.bundle));
+    container.cgroup = CgroupPaths::of(living, &container.spec_cgroup);
     if let Some(cgroup) = &container.cgroup {
         container.oom.begin(cgroup);
     }
