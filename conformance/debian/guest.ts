@@ -1,8 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { freePort } from '../fixtures/free-port.ts';
 import { ServiceProcess } from '../fixtures/service-process.ts';
 import { baseImage, type BaseImage, type Release } from './base-image.ts';
@@ -73,7 +74,7 @@ export class Guest {
   }
 
   get #options(): readonly string[] {
-    const options = { ControlPath: join(this.scratch, 'ssh'), StrictHostKeyChecking: 'no', UserKnownHostsFile: '/dev/null', LogLevel: 'ERROR', BatchMode: 'yes', ConnectTimeout: '30', ServerAliveInterval: '30' };
+    const options = { ControlPath: join(this.scratch, 'ssh'), StrictHostKeyChecking: 'no', UserKnownHostsFile: '/dev/null', LogLevel: 'ERROR', BatchMode: 'yes', ConnectTimeout: '120', ServerAliveInterval: '30', ServerAliveCountMax: '20' };
     return ['-F', 'none', '-i', this.#base.sshKey, '-p', String(this.#port), ...Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`])];
   }
 
@@ -84,7 +85,8 @@ export class Guest {
     const forward = ['-o', 'StreamLocalBindUnlink=yes', '-L', `${this.socket}:${criSocket}`];
     this.#master = new ServiceProcess({ name: 'ssh', command: ['ssh', ...this.#options, '-M', '-N', ...forward, 'root@127.0.0.1'], log: join(this.scratch, 'ssh.log') });
     try {
-      await this.#master.ready(async () => this.run('true', 30_000), 60_000);
+      // A command would succeed over a connection of its own while this one is still being made, or never is.
+      await this.#master.ready(async () => promisify(execFile)('ssh', [...this.#options, '-O', 'check', 'root@127.0.0.1']), 150_000);
       return true;
     } catch {
       return false;

@@ -18,5 +18,5 @@ export async function holdings(node: DebianNode): Promise<readonly string[]> {
 
 /** Fails with what is there now and was not there in `before`; teardown gets a little time. */
 export async function expectNothingMoreThan(before: readonly string[], node: DebianNode): Promise<void> {
-  await expect.poll(async () => (await holdings(node)).filter((line) => !before.includes(line)), { timeout: 20_000, interval: 2000 }).toEqual([]);
+  await expect.poll(async () => (await holdings(node)).filter((line) => !before.includes(line)), { timeout: 120_000, interval: 2000 }).toEqual([]);
 }

@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { pidOf } from '../cri/cgroup-file.ts';
 import { Cri } from '../fixtures/cri.ts';
 import type { ContainerConfig, ContainerState, ContainerStatus, PodConfig } from '../fixtures/cri-types.ts';
@@ -53,7 +53,8 @@ export class DebianNode {
 
   /** Waits until berthd answers and says that pods can run. */
   async ready(): Promise<void> {
-    await expect.poll(async () => this.#unmet(), { timeout: 600_000, interval: 1000 }).toEqual([]);
+    // Hooks wait for it, too, and `expect.poll` is for tests alone.
+    await vi.waitFor(async () => { expect(await this.#unmet()).toEqual([]); }, { timeout: 600_000, interval: 1000 });
   }
 
   async #unmet(): Promise<readonly string[]> {

@@ -22,7 +22,7 @@ const files = ['memory.max', 'memory.swap.max', 'cpu.max', 'cpuset.cpus', 'pids.
 
 /** The kubelet makes a pod's cgroup and removes it when all in it are gone; as it would, this fails when one is left. */
 async function removeParent(node: DebianNode, parent: string): Promise<void> {
-  await expect.poll(async () => node.run(`find /sys/fs/cgroup${parent} -mindepth 1 -type d 2>/dev/null || true`), { timeout: 20_000, interval: 2000 }).toBe('');
+  await expect.poll(async () => node.run(`find /sys/fs/cgroup${parent} -mindepth 1 -type d 2>/dev/null || true`), { timeout: 120_000, interval: 2000 }).toBe('');
   const top = parent.split('/')[1] ?? '';
   const remove = top.endsWith('.slice') ? `systemctl stop ${top}` : `find /sys/fs/cgroup/${top} -depth -type d -exec rmdir {} +`;
   await node.run(`[ ! -d /sys/fs/cgroup/${top} ] || ${remove}`);
