@@ -3,8 +3,8 @@
  *   offer PATH SOCKET        opens PATH and hands its descriptor to who connects
  *   take SOCKET FILE         takes such a descriptor, waits until FILE is there, then tries to change what it stands for
  *   change PATH              tries to change PATH
- *   chase SECONDS MARK       looks at every process that comes by: its program, root, cwd and descriptors; MARK is a
- *                            path that only the node has
+ *   chase SECONDS MARK       looks at every process that comes by, until it is told to end: its program, root, cwd and
+ *                            descriptors; MARK is a path that only the node has
  *   sockets                  tries address families by socket(2), and by the socketcall(2) of 32-bit programs
  *   wait                     does nothing, under whatever name and with whatever words
  */
@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,13 @@ static int pass(int socket, int fd) {
   return sendmsg(socket, &message, 0) == 1 ? 0 : -1;
 }
 
+static volatile sig_atomic_t told_to_end;
+
+static void end(int signal) {
+  (void)signal;
+  told_to_end = 1;
+}
+
 /* A descriptor is kept for each program seen, and tried once the process has gone. */
 static void chase(double seconds, const char *mark) {
   struct { dev_t dev; ino_t ino; int fd; char name[256]; } seen[256];
@@ -97,6 +105,8 @@ static void chase(double seconds, const char *mark) {
   char path[300], link[256], key[600];
   static char said[64][600];
   int told = 0;
+  signal(SIGTERM, end);
+  puts("chasing"), fflush(stdout);
   clock_gettime(CLOCK_MONOTONIC, &begun);
   do {
     DIR *processes = opendir("/proc");
@@ -133,7 +143,7 @@ static void chase(double seconds, const char *mark) {
     }
     if (processes) closedir(processes);
     clock_gettime(CLOCK_MONOTONIC, &now);
-  } while (now.tv_sec - begun.tv_sec + (now.tv_nsec - begun.tv_nsec) / 1e9 < seconds);
+  } while (!told_to_end && now.tv_sec - begun.tv_sec + (now.tv_nsec - begun.tv_nsec) / 1e9 < seconds);
   for (int i = 0; i < count; i++) {
     printf("program %s\n", seen[i].name);
     snprintf(path, sizeof path, "/proc/self/fd/%d", seen[i].fd);

@@ -88,6 +88,22 @@ describe.each(runtimes)('under $name', ({ runtime }) => {
     expect(said).toMatch(/^program .*berth-pause$/m);
   });
 
+  test.each([[['SYS_PTRACE']], [['ALL']]])('who has %s and chases the start of a neighbour gets no way to the node, and runs on', async (capabilities) => {
+    const pod = await sharingPod('starts');
+    const chaser = await suite.run(pod, ['/attacker', 'chase', '1000', suite.node.scratch.dir], { image: { image }, linux: context(capabilities) });
+    await expect.poll(async () => logOf(chaser)).toContain('chasing');
+    for (let start = 0; start < 20; start += 1) {
+      const id = await suite.run(pod, ['sleep', '0.3'], { linux: context([]) });
+      expect((await suite.cri.containerStatus(chaser)).state).toBe('CONTAINER_RUNNING');
+      await suite.reaches(id, 'CONTAINER_EXITED');
+    }
+    await suite.cri.stopContainer(chaser, 10);
+    const said = await logOf(chaser);
+    expect(said.split('\n').filter((line) => line.startsWith('NODE'))).toEqual([]);
+    // It saw its neighbours, once they ran.
+    expect(said).toMatch(/^program \/bin\/sleep$/m);
+  });
+
   test('an exec without input cannot change the node’s /dev/null, which it reads', async () => {
     const pod = await suite.pod();
     const id = await suite.run(pod, [...waiting]);

@@ -47,6 +47,8 @@ export interface EngineParts extends EngineComponents {
   readonly podLocks: KeyedMutex<PodId>;
   /** Held while a container starts, changes or goes. Never over a grace period or an exit. */
   readonly containerLocks: KeyedMutex<ContainerId>;
+  /** Held while a container starts whose PID namespace others are in, by that namespace. */
+  readonly pidSpaces: KeyedMutex<ContainerId | PodId>;
   readonly ledger: PluginLedger;
   /** Held while a container's processes are written down. */
   readonly checkpoints: KeyedMutex<ContainerId>;
@@ -81,6 +83,7 @@ export function createParts(components: EngineComponents, config: EngineConfig):
     layerUsages: new LayerUsages((id, signal) => writtenUsage(components, paths, id, signal), background, components.log),
     podLocks: new KeyedMutex(),
     containerLocks: new KeyedMutex(),
+    pidSpaces: new KeyedMutex(),
     ledger: new PluginLedger(),
     checkpoints: new KeyedMutex(),
     restores: new SharedAttempts(),

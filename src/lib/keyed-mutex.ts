@@ -4,7 +4,7 @@ export class KeyedMutex<Key> {
 
   /** Runs `work` while holding the key's lock; a waiter whose signal aborts leaves the queue with the signal's reason. */
   async run<Result>(key: Key, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
-    const release = await this.#acquire(key, signal);
+    const release = await this.hold(key, signal);
     try {
       return await work();
     } finally {
@@ -12,7 +12,8 @@ export class KeyedMutex<Key> {
     }
   }
 
-  async #acquire(key: Key, signal: AbortSignal | undefined): Promise<() => void> {
+  /** Takes the key's lock until the function is called that this resolves to. A waiter whose signal aborts leaves the queue. */
+  async hold(key: Key, signal?: AbortSignal): Promise<() => void> {
     const ahead = this.#tails.get(key) ?? Promise.resolve();
     const turn = Promise.withResolvers<void>();
     const tail = ahead.then(() => turn.promise);

@@ -24,7 +24,7 @@ export async function adoptTask(parts: EngineParts, container: Container, signal
   if (task === undefined) return buryLost(parts, id, handle, signal);
   const { status } = await task.state(signal);
   if (startedAtNs === undefined && status === 'created') return dropUnstarted(parts, id, task);
-  // Only a checkpoint pauses, and the one that did is gone with the berthd that took it.
+  // Checkpoints pause, and starts of neighbours; the one that did is gone with the berthd that worked on it.
   if (status === 'paused') await task.resume(signal);
   await endExecs(parts, id, task, signal);
   if (container.state !== 'running') parts.containers.transition(id, 'running', { startedAtNs: startedAtNs ?? parts.clock.nowNs(), task: task.handle });

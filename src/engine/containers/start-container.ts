@@ -18,6 +18,7 @@ import { containerStarted, containerStarts } from '../plugins/container-hooks.ts
 import { handlerOf } from '../handlers/handler-of.ts';
 import { deleteTask } from './delete-task.ts';
 import { endTask } from './end-task.ts';
+import { freezeTracers } from './freeze-tracers.ts';
 import { killIfRunning } from './kill-if-running.ts';
 import { checkPidTarget } from './pid-target.ts';
 import { recordExit } from './record-exit.ts';
@@ -76,13 +77,16 @@ async function startNow(parts: EngineParts, id: ContainerId, waterfall: Waterfal
   const signal = AbortSignal.any([caller, parts.tasks.starting(id)]);
   let task: Task | undefined;
   let running: Container;
+  // Neighbours run again once a failed start is undone, too.
+  await using during = new AsyncDisposableStack();
   try {
     if (parts.nri.active) await waterfall.phase('plugins', () => containerStarts(parts, container, signal));
-    task = await waterfall.phase('shim', () => launch(parts, container, signal));
+    const limited = await freezeTracers(parts, container, during, signal);
+    task = await waterfall.phase('shim', () => launch(parts, container, limited));
     // Remembered before it runs: a crash from here on finds it again.
     parts.containers.update(id, { task: task.handle });
     const started = task;
-    await waterfall.phase('oci-start', () => started.start(signal));
+    await waterfall.phase('oci-start', () => started.start(limited));
     // What cannot be recorded must not run: nobody would watch it.
     running = recordStart(parts, container, task, waterfall);
   } catch (error) {

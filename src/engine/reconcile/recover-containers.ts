@@ -14,7 +14,14 @@ const rebootedCode = 255;
 
 /** Finds again what ran, learns how the rest ended, and finishes what was half removed. */
 export async function recoverContainers(parts: EngineParts): Promise<void> {
-  await forEach(parts, 'recovering a container', parts.containers.all(), async (container) => {
+  const { starting = [], others = [] } = Object.groupBy(parts.containers.all(), ({ state }) => (state === 'starting' ? 'starting' : 'others'));
+  // First of all, what a cut start left: neighbours that it froze run again only once that is gone.
+  await recoverEach(parts, starting);
+  await recoverEach(parts, others);
+}
+
+function recoverEach(parts: EngineParts, containers: readonly Container[]): Promise<void> {
+  return forEach(parts, 'recovering a container', containers, async (container) => {
     switch (container.state) {
       case 'created':
         return;
