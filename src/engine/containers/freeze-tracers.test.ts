@@ -5,11 +5,13 @@ import type { SecurityContext } from '../model/security.ts';
 import { containerConfig, kubeNamespaces, podConfig, security } from '../testing/configs.ts';
 import { containersFixture, signal } from '../testing/containers-fixture.ts';
 import type { FakeShim } from '../testing/fake-shims.ts';
+import { FakeTask } from '../testing/fake-task.ts';
 
 const fixture = containersFixture();
 
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
 });
 
 const may = (add: readonly string[]): Partial<SecurityContext> => ({ capabilities: { add, drop: [], addAmbient: [] } });
@@ -208,6 +210,25 @@ test('an exec in a frozen neighbour waits until it runs again', async () => {
   go();
   await Promise.all([start, exec]);
   expect(seen).toBe('running');
+});
+
+test('an exec that the OCI runtime refuses since a freeze came first is tried again', async () => {
+  await sharingPod();
+  const neighbour = await running('neighbour', shares(traces));
+  const go = gated();
+  const id = await created('app', shares());
+  const refused = vi.spyOn(FakeTask.prototype, 'execSync').mockImplementationOnce(async () => {
+    const start = fixture.engine.containers.start(id, signal());
+    await working(id);
+    go();
+    await start;
+    throw new BerthError('internal', `crun exec: the container ${neighbour} is paused`);
+  });
+  const exec = (): Promise<unknown> => fixture.engine.containers.execSync({ containerId: neighbour, command: ['true'], timeoutMs: 0 }, signal());
+  await expect(exec()).resolves.toMatchObject({ exitCode: 0 });
+  expect(refused).toHaveBeenCalledTimes(2);
+  refused.mockRejectedValueOnce(new BerthError('internal', 'the container is paused'));
+  await expect(exec()).rejects.toThrow('is paused');
 });
 
 test('neighbours that a crash of berthd left frozen run again, once what the cut start left is gone', async () => {

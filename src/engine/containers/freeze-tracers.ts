@@ -1,6 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError, isKind } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
-import { abortable } from '../../lib/keyed-mutex.ts';
 import { effectiveCapabilities } from '../../oci/spec/capabilities.ts';
 import { inParallel } from '../in-parallel.ts';
 import type { Container } from '../model/container.ts';
@@ -13,6 +13,8 @@ import type { LiveTask } from './task-table.ts';
 
 /** Many times what a start takes. A probe of a frozen neighbour fails once by the kubelet's defaults, of three times that count. */
 const frozenMs = 10_000;
+/** What recording the end of a container may take. */
+const endMs = 2000;
 
 /**
  * Freezes the neighbours that could trace the OCI runtime, which for some milliseconds of a start is a process of the PID
@@ -82,11 +84,11 @@ async function freezeAll(parts: EngineParts, { starter, ids }: Freeze, during: A
     clearTimeout(timer);
   });
   const limited = AbortSignal.any([signal, limit.signal]);
-  await inParallel(ids.map((id) => (until) => freeze(parts, { starter, id }, during, until)), limited);
+  await inParallel(ids.map((id) => () => freeze(parts, { starter, id }, during)), limited);
   return limited;
 }
 
-async function freeze(parts: EngineParts, { starter, id }: { readonly starter: ContainerId; readonly id: ContainerId }, during: AsyncDisposableStack, signal: AbortSignal): Promise<void> {
+async function freeze(parts: EngineParts, { starter, id }: { readonly starter: ContainerId; readonly id: ContainerId }, during: AsyncDisposableStack): Promise<void> {
   const live = parts.tasks.get(id);
   if (live === undefined) throw unfrozen(starter, id, 'berth does not hold its task');
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -94,23 +96,18 @@ async function freeze(parts: EngineParts, { starter, id }: { readonly starter: C
   // Before it is paused: the answer may be lost.
   during.defer(async () => {
     await resumeAtLast(parts, live.task);
-    live.thawed = undefined;
     resolve();
   });
   try {
     // Without the signal: one that is given up may still come about.
     await live.task.pause();
   } catch (error) {
-    if (!(await hasEnded(live, signal))) throw unfrozen(starter, id, error instanceof Error ? error.message : String(error), error);
-    await abortable(live.exited, signal);
+    if (!(await hasEnded(live))) throw unfrozen(starter, id, error instanceof Error ? error.message : String(error), error);
     await deleteTask(parts, id, live);
   }
 }
 
-async function hasEnded({ task }: LiveTask, signal: AbortSignal): Promise<boolean> {
-  try {
-    return (await task.state(signal)).status === 'stopped';
-  } catch {
-    return false;
-  }
+/** The OCI runtime knows of an end before it is recorded. */
+async function hasEnded({ exited }: LiveTask): Promise<boolean> {
+  return Promise.race([exited.then(() => true), sleep(endMs, false, { ref: false })]);
 }
