@@ -272,7 +272,7 @@ mod tests {
         link("target", "link");
         link("/dev/null", "device");
         rustix::fs::mknodat(CWD, dir.join("fifo"), rustix::fs::FileType::Fifo, Mode::RWXU, 0).expect("made");
-        let refused = |name: &str| LogWriter::open(&dir.join(name), 0).expect_err(name).to_string();
+        let refused = |name: &str| append(&dir.join(name)).expect_err(name).to_string();
         for name in ["dir/0.log", "link", "device"] {
             assert_eq!(refused(name), "there is a symbolic link on the way", "{name}");
         }
