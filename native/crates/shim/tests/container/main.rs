@@ -9,7 +9,6 @@ mod fixture;
 mod hangs;
 mod info;
 mod lifecycle;
-mod logger;
 mod output;
 mod rootfs;
 
