@@ -6,10 +6,13 @@ const longClusterSuite = 'conformance/cluster/long/*.test.ts';
 /** Virtual machines without KVM; `make conformance-debian` runs it. */
 const debianSuite = 'conformance/debian/*.test.ts';
 
+/** What is awaited comes soon on a quiet machine; how soon is no test's to say. */
+const expectations = { poll: { timeout: 15_000 } };
+
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts', 'packages/**/*.test.ts'], testTimeout: 20_000 } },
+      { test: { name: 'unit', include: ['src/**/*.test.ts', 'packages/**/*.test.ts'], testTimeout: 20_000, expect: expectations } },
       {
         test: {
           name: 'conformance',
@@ -20,6 +23,7 @@ export default defineConfig({
           setupFiles: ['conformance/cri/report/witness.ts'],
           testTimeout: 60_000,
           hookTimeout: 180_000,
+          expect: expectations,
         },
       },
       // The CRI suites alone, side by side: each file has a node of its own, and nothing on a machine is asked for by a fixed name.
@@ -31,11 +35,12 @@ export default defineConfig({
           maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 180_000,
+          expect: expectations,
         },
       },
       // Groups on one machine build on each other, and what comes after a failed one still tells something.
       { test: { name: 'debian', include: [debianSuite], fileParallelism: false, testTimeout: 1_800_000, hookTimeout: 1_800_000 } },
-      { test: { name: 'cluster', include: ['conformance/cluster/*.test.ts', longClusterSuite], fileParallelism: false, testTimeout: 90_000, hookTimeout: 180_000 } },
+      { test: { name: 'cluster', include: ['conformance/cluster/*.test.ts', longClusterSuite], fileParallelism: false, testTimeout: 90_000, hookTimeout: 180_000, expect: expectations } },
     ],
   },
 });

@@ -133,7 +133,7 @@ test('until all is known again every call is answered as unavailable, and none w
 test('a second berthd on the same root refuses to start and says who is there', async () => {
   const command = [join(root, 'node_modules/.bin/node'), join(root, 'src/daemon/main.ts'), '--config', join(suite.node.scratch.dir, 'config.toml')];
   const [program = '', ...args] = suite.node.namespace.enter(command as [string, ...string[]]);
-  const second = spawnSync(program, args, { encoding: 'utf8', timeout: 10_000 });
+  const second = spawnSync(program, args, { encoding: 'utf8', timeout: 50_000 });
   expect(second.status).toBe(1);
   expect(second.stderr).toContain(`another berthd (pid ${suite.node.pid}) owns ${suite.node.scratch.dir}`);
   expect((await suite.cri.version()).runtime_name).toBe('berth');

@@ -8,6 +8,7 @@ import { noPlugin } from './plugin-process.ts';
 
 describe.skipIf(noPlugin !== undefined)('NRI plugins that fail', () => {
   const requestTimeoutMs = 700;
+  const pluginDelayMs = 30_000;
   let nri: NriSuite;
   beforeAll(async () => {
     nri = await NriSuite.start({ nri: { request_timeout: `${requestTimeoutMs}ms`, registration_timeout: '500ms' } });
@@ -21,11 +22,11 @@ describe.skipIf(noPlugin !== undefined)('NRI plugins that fail', () => {
   }
 
   test('a plugin that does not answer is disconnected, and the pod starts without it', async () => {
-    const slow = await nri.plugin('-index=10', '-name=slow', '-delay=RunPodSandbox=30s');
+    const slow = await nri.plugin('-index=10', '-name=slow', `-delay=RunPodSandbox=${pluginDelayMs}ms`);
     const good = await nri.plugin('-index=20', '-name=good');
     const [pod, ms] = await timed(nri.cri.pod());
     expect(ms).toBeGreaterThan(requestTimeoutMs - 50);
-    expect(ms).toBeLessThan(requestTimeoutMs + 2000);
+    expect(ms).toBeLessThan(pluginDelayMs);
     await slow.heard('Failed');
     expect(good.about(pod.id)).toEqual(['RunPodSandbox']);
     const next = await nri.cri.pod({ metadata: { name: 'next', namespace: 'default', uid: 'n', attempt: 0 } });
@@ -35,8 +36,9 @@ describe.skipIf(noPlugin !== undefined)('NRI plugins that fail', () => {
   test('a plugin that dies in the middle of a call holds nothing up', async () => {
     const dying = await nri.plugin('-exit=CreateContainer=');
     const pod = await nri.cri.pod();
-    const [id, ms] = await timed(nri.cri.run(pod, [...waiting]));
-    expect(ms).toBeLessThan(requestTimeoutMs);
+    const id = await nri.cri.run(pod, [...waiting]);
+    // Its end was noticed, and not that its time was over.
+    expect(nri.cri.node.log().split('\n').findLast((line) => line.includes('did not answer CreateContainer'))).toMatch(/closed/);
     expect(dying.about(id)).toEqual(['CreateContainer']);
     expect((await nri.cri.cri.containerStatus(id)).state).toBe('CONTAINER_RUNNING');
   });
@@ -51,16 +53,16 @@ describe.skipIf(noPlugin !== undefined)('NRI plugins that fail', () => {
   });
 
   test('a validator that does not answer has not agreed', async () => {
-    await nri.plugin('-events=ValidateContainerAdjustment', '-delay=ValidateContainerAdjustment=30s');
+    await nri.plugin('-events=ValidateContainerAdjustment', `-delay=ValidateContainerAdjustment=${pluginDelayMs}ms`);
     const pod = await nri.cri.pod();
     await expect(nri.cri.create(pod, [...waiting])).rejects.toThrow(/validates containers, did not answer/);
   });
 
   test('a plugin that hangs while it is told what exists holds nothing up for long', async () => {
-    const plugin = nri.starting('-delay=Synchronize=30s');
+    const plugin = nri.starting(`-delay=Synchronize=${pluginDelayMs}ms`);
     await plugin.heard('Synchronize');
     const [pod, ms] = await timed(nri.cri.pod());
-    expect(ms).toBeLessThan(requestTimeoutMs + 2000);
+    expect(ms).toBeLessThan(pluginDelayMs);
     expect(plugin.about(pod.id)).toEqual([]);
   });
 

@@ -67,7 +67,7 @@ test.each([
 test('WebSocket: input right after the request is not lost', async () => {
   const masked = Buffer.from('8284000000000068692e', 'hex');
   await upgrade(execUrl(), 'v5.channel.k8s.io', masked);
-  await vi.waitFor(() => { expect(String(session.stdin.read() ?? '')).toBe('hi.'); });
+  await vi.waitFor(() => { expect(String(session.stdin.read() ?? '')).toBe('hi.'); }, 10_000);
 });
 
 test.each([{ clientCa: '/ca.pem' }, { tlsKey: '/key.pem' }, { tlsCert: '/cert.pem' }])('%j alone does not leave the door open in silence', (over) => {

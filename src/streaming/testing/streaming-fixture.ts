@@ -11,8 +11,11 @@ import { FakeSession } from './fake-session.ts';
 import { SpdyClient } from './spdy-client.ts';
 
 export const all: StreamChoice = { stdin: true, stdout: true, stderr: true, tty: false };
+/** Only what fails waits so long. */
+const patienceMs = 10_000;
 export const terminal: StreamChoice = { stdin: true, stdout: true, stderr: false, tty: true };
-export const eventually = vi.waitFor;
+export const eventually = async (check: () => void): Promise<void> => vi.waitFor(check, patienceMs);
+
 
 export const socketClosed = async ({ socket }: SpdyClient): Promise<void> => eventually(() => { expect(socket.destroyed || socket.readableEnded).toBe(true); });
 
