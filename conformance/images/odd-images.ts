@@ -68,6 +68,7 @@ function platforms(): readonly OddImage[] {
   const of = (label: string, fields: object): OddImage => ({ name: `the only build, for ${label}`, image: withTop(make(label, { run: shell('echo runs') }), fields), prints: 'runs\n' });
   const offered = make('offered', { run: shell('echo runs') });
   const other = make('other', { run: shell('echo wrong') });
+  const crossed = withTop(make('crossed', { run: shell('echo runs') }), { architecture: 's390x' });
   const { index } = buildIndex([offered]);
   const entry = offered.manifest.descriptor;
   const manifests = [
@@ -83,6 +84,7 @@ function platforms(): readonly OddImage[] {
     of('X86_64', { os: 'Linux', architecture: 'X86_64' }),
     of('nobody', { os: undefined, architecture: undefined }),
     { name: 'an index with attestations, an unknown digest algorithm, other variants and another word for the processor', image: { images: [offered, other], index: changed(index, { manifests }) }, prints: 'runs\n' },
+    { name: 'an index that says another platform than the config', image: { images: [crossed], index: changed(index, { manifests: [{ ...crossed.manifest.descriptor, platform: hostPlatform }] }) }, prints: 'runs\n' },
     { name: 'an index without platforms', image: { images: [offered], index: changed(index, { manifests: [entry] }) }, prints: 'runs\n' },
   ];
 }

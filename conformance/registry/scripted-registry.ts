@@ -17,6 +17,7 @@ export interface Visit {
   /** The name that the client asked TLS for. */
   readonly sni: string;
   readonly authorization: string | undefined;
+  readonly range: string | undefined;
   readonly body: string;
 }
 
@@ -68,7 +69,7 @@ export class ScriptedRegistry implements AsyncDisposable {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request;
     const sni = (request.socket as Partial<TLSSocket>).servername;
-    const visit = { method, path: url, host: headers.host ?? '', sni: typeof sni === 'string' ? sni : '', authorization: headers.authorization, body: await text(request) };
+    const visit = { method, path: url, host: headers.host ?? '', sni: typeof sni === 'string' ? sni : '', authorization: headers.authorization, range: headers.range, body: await text(request) };
     this.seen.push(visit);
     if (!(await this.#quirk(visit, response))) this.#serve(visit, response);
   }

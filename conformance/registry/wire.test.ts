@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ServerResponse } from 'node:http';
+import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import type { ImagesConfig } from '../../src/images/config.ts';
 import type { ImageStore } from '../../src/images/image-service.ts';
 import type { Blob } from '../fixtures/blob.ts';
@@ -50,6 +51,10 @@ describe('what servers do differently', () => {
     ['names a digest of another algorithm', ({ bytes }, response) => response.writeHead(200, { 'docker-content-digest': `sha512:${'0'.repeat(128)}` }).end(bytes)],
     ['closes each connection', ({ bytes }, response) => response.writeHead(200, { connection: 'close' }).end(bytes)],
     ['closes a connection that it would keep', ({ bytes }, response) => response.writeHead(200, { connection: 'keep-alive', 'content-length': bytes.byteLength }).end(bytes, () => response.socket?.destroySoon())],
+    ['answers 203, as a proxy on the way does', ({ bytes }, response) => response.writeHead(203).end(bytes)],
+    ['packs what nobody asked to be packed', ({ bytes }, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(bytes))],
+    ['packs twice', ({ bytes }, response) => response.writeHead(200, { 'content-encoding': 'Deflate, identity, zstd' }).end(zstdCompressSync(deflateSync(bytes)))],
+    ['calls packed what is not', ({ bytes }, response) => response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': bytes.byteLength }).end(bytes)],
   ];
   test.each(twists)('one %s', async (_name, twist) => {
     const registry: ScriptedRegistry = await serve((visit, response) => {
@@ -101,6 +106,31 @@ describe('what servers do differently', () => {
     });
     const store = await open([registry]);
     expect((await store.pull({ reference: `${registry.host}/app:1`, auth: { username: 'u', password: 'p', identityToken: '', registryToken: '', serverAddress: '' } })).id).toBe(imageId(image));
+  });
+
+  test('one breaks off in the middle of what it packed, and has parts of that', async () => {
+    const asked: (string | undefined)[] = [];
+    const registry: ScriptedRegistry = await serve(({ path, range }, response) => {
+      const found = registry.at(path);
+      if (!path.endsWith(layerPath) || found === undefined) return false;
+      asked.push(range);
+      const packed = gzipSync(found.bytes);
+      const from = Number(/\d+/.exec(range ?? '')?.[0] ?? 0);
+      response.writeHead(range === undefined ? 200 : 206, { 'content-encoding': 'gzip', ...(range === undefined ? {} : { 'content-range': `bytes ${from}-${packed.length - 1}/${packed.length}` }) });
+      if (asked.length > 1) response.end(packed.subarray(from));
+      else response.write(packed.subarray(0, 70_000), () => setTimeout(() => response.destroy(), 200));
+      return true;
+    });
+    expect(await pullFrom(await open([registry]), registry)).toBe(imageId(image));
+    expect(asked).toEqual([undefined, expect.stringContaining('bytes='), undefined]);
+  });
+
+  test('one packs what it has in an unknown way', async () => {
+    const registry = await serve((_visit, response) => {
+      response.writeHead(200, { 'content-encoding': 'secret' }).end('x');
+      return true;
+    });
+    await expect(pullFrom(await open([registry]), registry)).rejects.toMatchObject({ kind: 'registry', message: expect.stringMatching(/cannot pull .*app:1: .*unknown content coding "secret"/) as unknown });
   });
 
   test('one breaks off in the middle and cannot go on there', async () => {

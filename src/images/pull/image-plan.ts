@@ -50,6 +50,8 @@ export interface PlanInput {
   readonly manifests: readonly [ImageDocument, ...ImageDocument[]];
   readonly manifest: ImageManifest;
   readonly configBytes: Uint8Array;
+  /** For what an index offers the manifest. It counts before the config, where builders leave the word of the machine they ran on. */
+  readonly offered: Platform | undefined;
   readonly node: Platform;
   /** Names the image in errors. */
   readonly what: string;
@@ -66,10 +68,11 @@ function readConfig({ config: { mediaType } }: ImageManifest, bytes: Uint8Array,
 }
 
 /** Puts an image's documents together; fails `invalid` when they contradict each other, `not-found` when it is for another platform. */
-export function planImage({ manifests, manifest, configBytes, node, what }: PlanInput): ImagePlan {
+export function planImage({ manifests, manifest, configBytes, offered, node, what }: PlanInput): ImagePlan {
   const config = readConfig(manifest, configBytes, what);
-  if (!isForNode(node, config.platform)) {
-    throw new BerthError('not-found', `${what} is for ${formatPlatform(config.platform)} but this node is ${formatPlatform(node)}`);
+  const platform = offered ?? config.platform;
+  if (!isForNode(node, platform)) {
+    throw new BerthError('not-found', `${what} is for ${formatPlatform(platform)} but this node is ${formatPlatform(node)}`);
   }
   const own = manifests.at(-1) ?? manifests[0];
   const layers = planLayers(manifest, config.diffIds, what);

@@ -24,18 +24,28 @@ const maxDepth = 3;
 export async function resolveImage(context: ResolveContext, name: string): Promise<ImagePlan> {
   const { source, signal, what, node } = context;
   const top = await withRetry(() => source.manifest(name, signal), signal);
-  const { manifests, manifest } = await descend(context, top);
+  const { manifests, manifest, offered } = await descend(context, top);
   const configBytes = await readConfig(context, manifest.config);
-  return planImage({ manifests: [top, ...manifests], manifest, configBytes, node, what });
+  return planImage({ manifests: [top, ...manifests], manifest, configBytes, offered, node, what });
 }
 
-async function descend(context: ResolveContext, top: FetchedManifest): Promise<{ manifests: readonly ImageDocument[]; manifest: ImageManifest }> {
+interface Found {
+  readonly manifests: readonly ImageDocument[];
+  readonly manifest: ImageManifest;
+  /** For what its index offers it. */
+  readonly offered: Platform | undefined;
+}
+
+async function descend(context: ResolveContext, top: FetchedManifest): Promise<Found> {
   const below: ImageDocument[] = [];
   let current = top;
+  let offered: Platform | undefined;
   for (let depth = 0; depth < maxDepth; depth += 1) {
     const parsed = parseManifest(current.bytes, current.mediaType, context.what);
-    if (parsed.kind === 'manifest') return { manifests: below, manifest: parsed };
-    current = await readManifest(context, chooseEntry(parsed, context.node, context.what));
+    if (parsed.kind === 'manifest') return { manifests: below, manifest: parsed, offered };
+    const entry = chooseEntry(parsed, context.node, context.what);
+    offered = entry.platform;
+    current = await readManifest(context, entry);
     below.push(current);
   }
   throw new BerthError('invalid', `${context.what} is an index nested too deeply`);

@@ -78,10 +78,10 @@ export function alsoTried(error: unknown, before: readonly string[]): unknown {
 }
 
 /** Reads a body up to a limit and fails `registry` beyond it. */
-export async function readBody(response: HttpResponse, limit: number, what: string): Promise<Uint8Array> {
+export async function readBody({ body }: Pick<HttpResponse, 'body'>, limit: number, what: string): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of response.body) {
+  for await (const chunk of body) {
     size += chunk.byteLength;
     if (size > limit) throw new BerthError('registry', `${what} is larger than ${String(limit)} bytes`);
     chunks.push(chunk);

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { BerthError } from '../../lib/errors.ts';
 import type { Digest } from '../../lib/ids.ts';
 import type { Log } from '../../lib/log.ts';
@@ -7,6 +8,7 @@ import { acceptedManifests } from '../../oci/media-type.ts';
 import { formatReference, type Reference } from '../../oci/reference.ts';
 import type { BlobSource, FetchedManifest, OpenBlob } from '../content/blob-source.ts';
 import type { RegistryAuth } from '../port.ts';
+import { asTheyAre, codingsOf, unpacked } from './content-coding.ts';
 import { credentialsFor } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HttpResponse } from './http-transport.ts';
@@ -36,6 +38,12 @@ interface Ask {
   readonly signal: AbortSignal;
 }
 
+interface Packed {
+  readonly response: HttpResponse;
+  readonly codings: readonly string[];
+  readonly endpoint: Endpoint;
+}
+
 /** One repository as one pull sees it: its servers in order, with the caller's credentials. A mirror that is down is asked once only. */
 export class RemoteRepository implements BlobSource {
   readonly #parts: RemoteParts;
@@ -57,7 +65,7 @@ export class RemoteRepository implements BlobSource {
 
   /** What the tag means now, if the server tells without sending it. A digest means itself: the server only says that it has it. */
   async headManifest(name: string, signal: AbortSignal): Promise<Digest | undefined> {
-    const { response, endpoint } = await this.#ask({ method: 'HEAD', resource: `manifests/${name}`, needs: needsFor(name), headers: { accept: acceptedManifests }, expected: [200], signal });
+    const { response, endpoint } = await this.#ask({ method: 'HEAD', resource: `manifests/${name}`, needs: needsFor(name), headers: { accept: acceptedManifests }, expected: whole, signal });
     await response.discard();
     const claimed = claimedDigest(response);
     if (!isDigest(name)) return claimed;
@@ -66,7 +74,7 @@ export class RemoteRepository implements BlobSource {
   }
 
   async manifest(name: string, signal: AbortSignal): Promise<FetchedManifest> {
-    const { response, endpoint } = await this.#ask({ method: 'GET', resource: `manifests/${name}`, needs: needsFor(name), headers: { accept: acceptedManifests }, expected: [200], signal });
+    const { response, endpoint } = await this.#ask({ method: 'GET', resource: `manifests/${name}`, needs: needsFor(name), headers: { accept: acceptedManifests, ...asTheyAre }, expected: whole, signal });
     const bytes = await this.#readManifest(response, endpoint, signal);
     const digest = digestOf(bytes);
     this.#checkDigest(digest, isDigest(name) ? name : claimedDigest(response), endpoint);
@@ -76,14 +84,17 @@ export class RemoteRepository implements BlobSource {
 
   async open(descriptor: Descriptor, offset: number, signal: AbortSignal): Promise<OpenBlob> {
     const resource = `blobs/${descriptor.digest}`;
-    const headers: Record<string, string> = offset === 0 ? {} : { range: `bytes=${String(offset)}-` };
-    const { response, endpoint } = await this.#ask({ method: 'GET', resource, needs: 'pull', headers, expected: [200, 206, 416], signal });
-    if (response.status === 416) {
+    const headers: Record<string, string> = offset === 0 ? asTheyAre : { ...asTheyAre, range: `bytes=${String(offset)}-` };
+    const { response, endpoint } = await this.#ask({ method: 'GET', resource, needs: 'pull', headers, expected: [...whole, 206, 416], signal });
+    const codings = codingsOfBlob(response, descriptor.size);
+    const isPart = response.status === 206 && offset > 0;
+    // A part of what the server packed for the way joins nothing.
+    if (response.status === 416 || (isPart && codings.length > 0)) {
       await response.discard();
       if (offset === 0) throw new RegistryError(`cannot pull ${formatReference(this.#reference)}: ${endpoint.host} answered 416`, { status: 416 });
       return this.open(descriptor, 0, signal);
     }
-    return { offset: response.status === 206 ? startOf(response, offset) : 0, body: this.#body(response, endpoint, signal) };
+    return { offset: response.status === 206 ? startOf(response, offset) : 0, body: this.#body({ response, codings, endpoint }, signal) };
   }
 
   #checkDigest(found: Digest, wanted: Digest | undefined, { host }: Endpoint): void {
@@ -94,7 +105,9 @@ export class RemoteRepository implements BlobSource {
   async #readManifest(response: HttpResponse, endpoint: Endpoint, signal: AbortSignal): Promise<Uint8Array> {
     const reference = formatReference(this.#reference);
     try {
-      return await readBody(response, maxManifestBytes, `manifest of ${reference}`);
+      const bytes = await readBody(response, maxManifestBytes, `manifest of ${reference}`);
+      const codings = bytes[0] === openingBrace ? [] : codingsOf(response);
+      return await readBody({ body: unpacked(Readable.from([bytes]), codings) }, maxManifestBytes, `manifest of ${reference}`);
     } catch (error) {
       signal.throwIfAborted();
       throw this.#broken(error, endpoint);
@@ -102,9 +115,9 @@ export class RemoteRepository implements BlobSource {
   }
 
   /** Gives a connection that breaks in the middle of a body the same kind of error as one that never came up. */
-  async *#body(response: HttpResponse, endpoint: Endpoint, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *#body({ response, codings, endpoint }: Packed, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     try {
-      yield* response.body;
+      yield* unpacked(response.body, codings);
     } catch (error) {
       signal.throwIfAborted();
       throw this.#broken(error, endpoint);
@@ -155,12 +168,24 @@ export class RemoteRepository implements BlobSource {
   }
 }
 
+/** A proxy on the way may answer 203, and some servers say 201 or 202 for what is there. */
+const whole = [200, 201, 202, 203] as const;
+
+/** What a manifest begins with that is not packed. */
+const openingBrace = 0x7b;
+
 /** What a tag means is for trusted servers to say; a digest proves itself. */
 const needsFor = (name: string): 'pull' | 'resolve' => (isDigest(name) ? 'pull' : 'resolve');
 
 function claimedDigest(response: HttpResponse): Digest | undefined {
   const digest = response.headers('docker-content-digest')[0] ?? '';
   return isDigest(digest) ? digest : undefined;
+}
+
+/** Storage calls a layer packed, too, because it is a gzip file; then it sends as many bytes as the layer has. */
+function codingsOfBlob(response: HttpResponse, size: number): readonly string[] {
+  const total = /\/(\d+)$/.exec(response.headers('content-range')[0] ?? '')?.[1] ?? response.headers('content-length')[0];
+  return total === String(size) ? [] : codingsOf(response);
 }
 
 /** Some servers begin elsewhere than asked; appending there would only be noticed after the whole download. */

@@ -25,6 +25,19 @@ test('blanks around lines, comments and ids with zeros in front', () => {
   expect(resolveUser(request, '1000:extra', odd)).toEqual({ uid: 1000, gid: 50000, groups: [50000] });
 });
 
+test.each([
+  ['no group', 'app:x:1000', 'app', { uid: 1000, gid: 0, groups: [0] }],
+  ['an empty group', 'app:x:1000::app:/:/bin/sh', 'app', { uid: 1000, gid: 0, groups: [0] }],
+  ['the negative ids of macOS', 'nobody:*:-2:-2:Nobody:/:', 'nobody', { uid: 4294967294, gid: 4294967294, groups: [77, 4294967294] }],
+  ['negative ids, asked for by number', 'nobody:*:-2:-2:Nobody:/:', '4294967294', { uid: 4294967294, gid: 4294967294, groups: [77, 4294967294] }],
+])('an entry with %s', (_name, entry, user, wanted) => {
+  expect(resolveUser(request, user, { passwd: `+::::::\n\n${entry}\n`, group: '+:::\nwheel:x::nobody\nmore:x:77:nobody\n' })).toEqual(wanted);
+});
+
+test.each(['app', 'app:x', 'app:x::1000', 'app:x:none:1000', 'app:x:-1:5', 'app:x:4294967295:5', 'app:x:-2147483649:5', 'app:x:1000:-1'])('%s names nobody, and never root', (entry) => {
+  expect(() => resolveUser(request, 'app', { passwd: `${entry}\n`, group: '' })).toThrow('"app" is not in');
+});
+
 test('merge adds the groups of /etc/group, strict only what was asked', () => {
   const asked = { runAsUser: 1000, supplementalGroups: [1234] };
   expect(resolve(asked)).toEqual({ uid: 1000, gid: 1000, groups: [1000, 1234, 50000] });

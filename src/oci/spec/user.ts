@@ -48,16 +48,26 @@ export const maxId = 2 ** 32 - 2;
 
 const isId = (text: string): boolean => /^\d+$/.test(text) && Number(text) <= maxId;
 
+/** An id as account files write it: macOS and old NFS have negative ones, which are the same 32 bits without a sign. */
+function writtenId(text: string): number | undefined {
+  const unsigned = /^-\d+$/.test(text) && Number(text) >= -(2 ** 31) ? Number(text) + 2 ** 32 : undefined;
+  return isId(String(unsigned ?? text)) ? (unsigned ?? Number(text)) : undefined;
+}
+
+/** Whoever has no group there is in that of root, as under containerd; whoever has no id is nobody, and not root. */
 function parsePasswd(text: string, word: string): readonly PasswdEntry[] {
-  return entriesWith([isId(word) ? String(Number(word)) : word], text).flatMap(([name = '', , uid = '', gid = '']) =>
-    name !== '' && isId(uid) && isId(gid) ? [{ name, uid: Number(uid), gid: Number(gid) }] : [],
-  );
+  const words = isId(word) ? [String(Number(word)), String(Number(word) - 2 ** 32)] : [word];
+  return entriesWith(words, text).flatMap(([name = '', , uidText = '', gidText = '']) => {
+    const [uid, gid] = [writtenId(uidText), gidText === '' ? 0 : writtenId(gidText)];
+    return name !== '' && uid !== undefined && gid !== undefined ? [{ name, uid, gid }] : [];
+  });
 }
 
 function parseGroup(text: string, words: readonly string[]): readonly GroupEntry[] {
-  return entriesWith(words, text).flatMap(([name = '', , gid = '', members = '']) =>
-    name !== '' && isId(gid) ? [{ name, gid: Number(gid), members: members.split(',').filter((m) => m !== '') }] : [],
-  );
+  return entriesWith(words, text).flatMap(([name = '', , gidText = '', members = '']) => {
+    const gid = writtenId(gidText);
+    return name !== '' && gid !== undefined ? [{ name, gid, members: members.split(',').filter((m) => m !== '') }] : [];
+  });
 }
 
 function userWord(request: UserRequest, imageUser: string): string {
