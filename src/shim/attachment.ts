@@ -26,7 +26,7 @@ export async function openAttachment(parts: ShimParts, target: ShimTarget, to: A
   };
   const fifos = await StreamFifos.make(parts.agent, { directory, streams: to.streams, afterStdin });
   try {
-    await to.join(withoutTerminal(fifos.paths), signal);
+    await to.join({ ...withoutTerminal(fifos.paths), endsWithInput: to.streams.endsWithInput === true }, signal);
   } catch (error) {
     fifos.abandon();
     throw error;
@@ -35,7 +35,7 @@ export async function openAttachment(parts: ShimParts, target: ShimTarget, to: A
   return new Attachment(fifos, to, inputEnded.promise);
 }
 
-function withoutTerminal({ stdin, stdout, stderr }: StdioPaths): AttachPaths {
+function withoutTerminal({ stdin, stdout, stderr }: StdioPaths): Omit<StdioPaths, 'terminal'> {
   return { stdin, stdout, stderr };
 }
 
@@ -76,10 +76,10 @@ class Attachment implements Session {
     return exit?.exitCode;
   }
 
-  /** The container goes on without this client. */
+  /** The container goes on without this client: who moves its output says when. */
   async #leave(inputEnded: Promise<void>): Promise<undefined> {
     await inputEnded;
-    await this.#fifos.cutOff();
+    await this.#fifos.ended();
     return undefined;
   }
 }

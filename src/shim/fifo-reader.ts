@@ -3,10 +3,6 @@ import { Readable } from 'node:stream';
 
 /** As much as a pipe holds. */
 const bufferBytes = 64 << 10;
-/** As much as a pipe holds that berth-shim was given for an attachment. */
-const maxPipeBytes = 1 << 20;
-/** In so long a socket takes all there is, as long as its reader lets it. */
-const beatMs = 10;
 
 /**
  * What comes out of a FIFO. It is polled for like a socket, so that no thread waits for it, and what nobody reads stays
@@ -17,8 +13,6 @@ export class FifoReader extends Readable {
   readonly #ended = Promise.withResolvers<void>();
   /** The reader has enough for now. */
   #held = false;
-  /** How often it had. */
-  #holds = 0;
 
   /** @param fd open for reading, and now the stream's. */
   constructor(fd: number) {
@@ -27,7 +21,6 @@ export class FifoReader extends Readable {
     this.#socket.on('data', (chunk) => {
       if (this.push(chunk)) return;
       this.#held = true;
-      this.#holds += 1;
       this.#socket.pause();
     });
     this.#socket.on('end', () => {
@@ -54,20 +47,9 @@ export class FifoReader extends Readable {
     this.#cut();
   }
 
-  /**
-   * Resolves when everything that was in the FIFO after `graceMs` was taken from it, and ends the stream there. The writer may
-   * go on for ever, in whatever rhythm.
-   */
-  async cutOff(graceMs: number): Promise<void> {
-    if (await this.#endsWithin(graceMs)) return;
-    const before = this.#socket.bytesRead;
-    while (this.#socket.bytesRead - before < maxPipeBytes) {
-      const holds = this.#holds;
-      const wasHeld = this.#held;
-      if (await this.#endsWithin(beatMs)) return;
-      if (!wasHeld && this.#holds === holds) break;
-    }
-    this.#cut();
+  /** Resolves when everything was taken from the FIFO, which nobody has open for writing any more. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
   }
 
   override _read(): void {

@@ -63,7 +63,7 @@ export interface TaskMethods {
 
 export interface ContainerMethods {
   readonly reopenLog: Method<Empty, Empty>;
-  readonly attach: Method<Omit<StdioPaths, 'terminal'>, Empty>;
+  readonly attach: Method<Omit<StdioPaths, 'terminal'> & { readonly endsWithInput: boolean }, Empty>;
   readonly endExecs: Method<Empty, Empty>;
   readonly describe: Method<Empty, { readonly micros: Readonly<Record<string, bigint>> }>;
 }

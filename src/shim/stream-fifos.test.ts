@@ -83,28 +83,6 @@ test('an output that stays open in silence counts as ended, and not while its re
   await settling;
 });
 
-test('an output is cut off where it is, at the pace of its reader, although it never falls silent', async () => {
-  const out = shimOpens(fifos.paths.stdout, O_WRONLY);
-  fifos.opened();
-  const fill = (): void => {
-    try {
-      for (;;) writeSync(out, 'x'.repeat(1000));
-    } catch {
-      // all that waits
-    }
-  };
-  fill();
-  await sleep(20);
-  fill();
-  const cut = fifos.cutOff();
-  await sleep(400);
-  const chatter = setInterval(() => { fill(); }, 1);
-  const heard = await output();
-  await cut;
-  clearInterval(chatter);
-  expect(heard.length).toBeGreaterThan(128 << 10);
-});
-
 test('the end of stdin closes the FIFO first and is told then', async () => {
   const input = shimOpens(fifos.paths.stdin, O_RDONLY);
   fifos.opened();

@@ -12,8 +12,6 @@ type StreamName = (typeof streamNames)[number];
 
 /** How long after a process's end its outputs may be silent and still open. */
 const silenceMs = 250;
-/** How long after the end of its input a container is listened to for an answer. */
-const answerMs = 250;
 
 export interface StreamFifosInit {
   /** Made, and removed with the FIFOs. */
@@ -64,9 +62,9 @@ export class StreamFifos {
     await Promise.all([this.stdout?.settle(silenceMs), this.stderr?.settle(silenceMs)]);
   }
 
-  /** Resolves when what the container, which goes on, has written until shortly after now is in the streams, which end there. */
-  async cutOff(): Promise<void> {
-    await Promise.all([this.stdout?.cutOff(answerMs), this.stderr?.cutOff(answerMs)]);
+  /** Resolves when the outputs have ended by themselves. */
+  async ended(): Promise<void> {
+    await Promise.all([this.stdout?.ended, this.stderr?.ended]);
   }
 
   /** Removes the FIFOs. What was received can still be read. */

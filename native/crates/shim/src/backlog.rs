@@ -37,6 +37,14 @@ impl Backlog {
         !fds[0].revents().contains(PollFlags::ERR)
     }
 
+    /// What the reader has not read yet. Nobody knows that of a terminal.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        let taken =
+            if rustix::termios::isatty(&self.file) { 0 } else { rustix::io::ioctl_fionread(&self.file).unwrap_or(0) };
+        taken + self.pending.len() as u64
+    }
+
     pub fn push(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
     }

@@ -1,30 +1,17 @@
 //! Moving a process's output from its pipe or terminal to where it belongs.
 
 use std::fs::File;
-use std::io::Write;
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 
-use crate::backlog::Backlog;
 use crate::log_writer::{LogWriter, Stream};
+use crate::reactor::Token;
+use crate::sink::Sink;
+use crate::taps::Taps;
 
-/// Where output goes.
-#[derive(Debug)]
-pub enum Sink {
-    /// The container's CRI log.
-    Log(Stream),
-    /// A file that takes so many bytes more; what comes after is read and dropped.
-    File { file: File, remaining: u64 },
-    /// A FIFO whose reader may be slow: what it did not take yet waits.
-    Fifo(Backlog),
-    /// Nowhere, unless somebody listens in.
-    Discard(Stream),
-}
-
-/// All that a pipe may hold, and with it what a process that ended may have left. A child that outlives it and writes on is
-/// held back by a slow client again.
-const MAX_LEFT: usize = 1 << 20;
+/// Reads that empty a pipe of the largest size there is by default, one MiB.
+pub const LAST_STEPS: usize = 17;
 
 /// What is kept of an output's beginning.
 const HEAD_BYTES: usize = 4096;
@@ -34,12 +21,12 @@ const HEAD_BYTES: usize = 4096;
 pub struct Pump {
     pub source: OwnedFd,
     sink: Sink,
-    /// Those who listen in: each gets what the sink gets, from when it came. One that left is forgotten.
-    taps: Vec<Backlog>,
+    taps: Taps,
     /// What came first, for as long as it may be the runtime's last words.
     head: Option<Vec<u8>>,
     /// The process is gone: what it left is taken even if somebody who listens in is slow.
     hurried: bool,
+    brought: u64,
 }
 
 /// What a read brought.
@@ -58,23 +45,30 @@ pub enum Progress {
 impl Pump {
     #[must_use]
     pub const fn new(source: OwnedFd, sink: Sink) -> Self {
-        Self { source, sink, taps: Vec::new(), head: Some(Vec::new()), hurried: false }
+        Self { source, sink, taps: Taps::new(), head: Some(Vec::new()), hurried: false, brought: 0 }
     }
 
     /// Which of the container's outputs this is, if it is one that can be listened to.
     #[must_use]
     pub const fn stream(&self) -> Option<Stream> {
-        match self.sink {
-            Sink::Log(stream) | Sink::Discard(stream) => Some(stream),
-            Sink::File { .. } | Sink::Fifo(_) => None,
-        }
+        self.sink.stream()
     }
 
-    /// Lets a client listen in, through a descriptor that never blocks.
-    pub fn tap(&mut self, file: File) {
-        // A process that is silent would never find out who left.
-        self.taps.retain(Backlog::has_reader);
-        self.taps.push(Backlog::new(file));
+    /// Lets a client listen in, through a descriptor that never blocks, at most until this input of its has ended.
+    pub fn tap(&mut self, file: File, ends_with: Option<Token>) {
+        self.taps.add(file, ends_with);
+    }
+
+    /// Whoever listens in until this input has ended gets what is there now, and then the end.
+    pub fn let_go(&mut self, input: Token) {
+        let there = rustix::io::ioctl_fionread(&self.source).unwrap_or(0);
+        self.taps.end_after(input, there);
+    }
+
+    /// What was passed on to a reader who has not read it yet, as far as anybody can tell.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        if let Sink::Fifo(backlog) = &self.sink { backlog.unread() } else { 0 }
     }
 
     /// What came first; empty once it was forgotten.
@@ -88,6 +82,12 @@ impl Pump {
         self.head = None;
     }
 
+    /// How many bytes came so far.
+    #[must_use]
+    pub const fn brought(&self) -> u64 {
+        self.brought
+    }
+
     /// Nobody who listens in holds the output back any more.
     pub const fn hurry(&mut self) {
         self.hurried = true;
@@ -95,12 +95,7 @@ impl Pump {
 
     /// Gives those who listen in what they have not taken yet; true when nothing waits for them any more.
     pub fn flush_taps(&mut self) -> bool {
-        self.taps.retain_mut(|tap| tap.try_flush().is_ok());
-        self.taps.iter().all(Backlog::is_empty)
-    }
-
-    fn has_room(&self) -> bool {
-        self.taps.iter().all(|tap| tap.len() < MAX_LEFT)
+        self.taps.flush()
     }
 
     /// Moves at most one buffer full.
@@ -110,7 +105,7 @@ impl Pump {
         {
             return Progress::Full;
         }
-        let goes_on = self.flush_taps() || (self.hurried && self.has_room());
+        let goes_on = self.flush_taps() || (self.hurried && self.taps.have_room());
         if !goes_on {
             return Progress::Full;
         }
@@ -136,41 +131,17 @@ impl Pump {
     }
 
     fn end(&self, log: Option<&mut LogWriter>) -> Progress {
-        if let (Sink::Log(stream), Some(log)) = (&self.sink, log) {
-            log.finish(*stream);
-        }
+        self.sink.finish(log);
         Progress::Ended
     }
 
     fn deliver(&mut self, bytes: &[u8], log: Option<&mut LogWriter>) {
+        self.brought += bytes.len() as u64;
         if let Some(head) = &mut self.head {
             head.extend_from_slice(&bytes[..bytes.len().min(HEAD_BYTES - head.len())]);
         }
-        match &mut self.sink {
-            Sink::Log(stream) => {
-                if let Some(log) = log {
-                    log.take(*stream, bytes);
-                }
-            }
-            Sink::File { file, remaining } => {
-                let keep = usize::try_from(*remaining).unwrap_or(usize::MAX).min(bytes.len());
-                // A full disk loses output, as a limit does; the process must not hang on it.
-                if file.write_all(&bytes[..keep]).is_ok() {
-                    *remaining -= keep as u64;
-                } else {
-                    *remaining = 0;
-                }
-            }
-            Sink::Fifo(backlog) => {
-                backlog.push(bytes);
-                backlog.flush();
-            }
-            Sink::Discard(_) => {}
-        }
-        for tap in &mut self.taps {
-            tap.push(bytes);
-        }
-        self.flush_taps();
+        self.sink.take(bytes, log);
+        self.taps.push(bytes);
     }
 
     /// What is left of an unfinished line is written when its container is gone.
@@ -181,7 +152,7 @@ impl Pump {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::io::{Read, Write};
     use std::net::UdpSocket;
 
     use rustix::fs::OFlags;
@@ -212,8 +183,8 @@ mod tests {
         process.write_all(b"before ").expect("writes");
         assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
         let ((mut one, tap_one), (mut two, tap_two)) = (pipe(), pipe());
-        pump.tap(tap_one);
-        pump.tap(tap_two);
+        pump.tap(tap_one, None);
+        pump.tap(tap_two, None);
         process.write_all(b"after").expect("writes");
         assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
         assert_eq!((heard(&mut one), heard(&mut two)), ("after".to_owned(), "after".to_owned()));
@@ -225,7 +196,7 @@ mod tests {
         let (mut pump, mut process) = source();
         let (mut reader, tap) = pipe();
         rustix::pipe::fcntl_setpipe_size(&tap, 4096).expect("resizes");
-        pump.tap(tap);
+        pump.tap(tap, None);
         process.write_all(&[b'x'; 6000]).expect("writes");
         assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
         process.write_all(b"more").expect("writes");
@@ -237,18 +208,6 @@ mod tests {
         process.write_all(b"to nobody").expect("writes");
         assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
         assert_eq!(pump.step(&mut buffer, None), Progress::Idle);
-        assert!(pump.taps.is_empty());
-    }
-
-    #[test]
-    fn one_who_left_in_silence_is_forgotten_when_the_next_comes() {
-        let (mut pump, _process) = source();
-        let (reader, tap) = pipe();
-        pump.tap(tap);
-        drop(reader);
-        let (_second, tap) = pipe();
-        pump.tap(tap);
-        assert_eq!(pump.taps.len(), 1);
     }
 
     #[test]
@@ -258,7 +217,7 @@ mod tests {
         let (_reader, tap) = pipe();
         rustix::fs::fcntl_setfl(&tap, OFlags::NONBLOCK).expect("flags");
         rustix::pipe::fcntl_setpipe_size(&tap, 4096).expect("resizes");
-        pump.tap(tap);
+        pump.tap(tap, None);
         process.write_all(&[b'x'; 6000]).expect("writes");
         assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
         process.write_all(b"last").expect("writes");
@@ -284,7 +243,7 @@ mod tests {
         peer.send_to(b"last", source.local_addr().expect("has an address")).expect("answers");
         let mut pump = Pump::new(source.into(), Sink::Discard(Stream::Stdout));
         let (mut reader, tap) = pipe();
-        pump.tap(tap);
+        pump.tap(tap, None);
         assert_eq!(pump.step(&mut buffer, None), Progress::Moved);
         assert_eq!(heard(&mut reader), "last");
     }
@@ -294,7 +253,7 @@ mod tests {
         let mut buffer = vec![0; 64 << 10];
         let (mut pump, mut child) = source();
         let (_reader, tap) = pipe();
-        pump.tap(tap);
+        pump.tap(tap, None);
         pump.hurry();
         let mut steps = 0..100;
         let held_back = steps.any(|_| {
@@ -302,6 +261,6 @@ mod tests {
             pump.step(&mut buffer, None) == Progress::Full
         });
         assert!(held_back);
-        assert!(steps.start > MAX_LEFT / (64 << 10), "what a pipe may hold is taken");
+        assert!(steps.start > (1 << 20) / (64 << 10), "what a pipe may hold is taken");
     }
 }

@@ -1,6 +1,7 @@
 //! The event loop: one thread that answers calls, moves output and reaps.
 
 mod outputs;
+mod reaping;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -9,6 +10,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use prost::Message;
+use rustix::process::Signal;
 use sys::SignalFd;
 use ttrpc::{Call, Code, Status, decode_call, encode_reply};
 
@@ -16,6 +18,7 @@ use crate::connection::Connection;
 use crate::container::Container;
 use crate::events::Publisher;
 use crate::job::Job;
+use crate::leaving::Leaving;
 use crate::reactor::{EventFlags, Reactor, Token};
 use crate::task;
 use outputs::OpenPump;
@@ -65,9 +68,6 @@ const BUFFER_BYTES: usize = 64 << 10;
 pub const FULL_PAUSE: Duration = Duration::from_millis(5);
 /// How long at most, when it goes on taking nothing: a container may never read what a client typed.
 const LONGEST_PAUSE: Duration = Duration::from_millis(160);
-/// Exits of processes that nobody has claimed yet.
-const MAX_UNCLAIMED: usize = 256;
-
 /// The shim.
 #[derive(Debug)]
 pub struct Shim {
@@ -90,6 +90,7 @@ pub struct Shim {
     listener_token: Token,
     connections: HashMap<Token, Connection>,
     pumps: BTreeMap<Token, OpenPump>,
+    leaving: Leaving,
     full: Vec<Token>,
     full_pause: Duration,
     unclaimed: BTreeMap<u32, ExitStatus>,
@@ -106,7 +107,7 @@ impl Shim {
     /// Those of epoll and signalfd.
     pub fn new(id: String, listener: UnixListener, publisher: Publisher) -> io::Result<Self> {
         let mut reactor = Reactor::new()?;
-        let signals = SignalFd::new(&[CHLD, PIPE, TERM, INT, HUP, QUIT, USR1, USR2])?;
+        let signals = SignalFd::new(&reaping::TAKEN.map(Signal::as_raw))?;
         let signal_token = reactor.add(&signals, EventFlags::IN)?;
         listener.set_nonblocking(true)?;
         let listener_token = reactor.add(&listener, EventFlags::IN)?;
@@ -126,6 +127,7 @@ impl Shim {
             listener_token,
             connections: HashMap::new(),
             pumps: BTreeMap::new(),
+            leaving: Leaving::default(),
             full: Vec::new(),
             full_pause: FULL_PAUSE,
             unclaimed: BTreeMap::new(),
@@ -146,6 +148,7 @@ impl Shim {
                 self.on_event(token, flags);
             }
             self.resume_full();
+            self.let_leave();
             task::cut::cut_overdue(self);
             task::exit::announce_due(self);
             if self.asked_to_end && task::exit::may_end(self) {
@@ -166,6 +169,7 @@ impl Shim {
             .filter_map(|p| (!p.announced).then_some(p.drain_until).flatten());
         let overdue = self.jobs.values().filter(|job| !job.cut).filter_map(|job| job.deadline);
         let due = drains.chain(overdue).min().map(|at| at.saturating_duration_since(Instant::now()));
+        let due = due.into_iter().chain(self.leaving.due()).min();
         let pause = self.full_pause;
         if self.full.is_empty() { due } else { Some(due.map_or(pause, |due| due.min(pause))) }
     }
@@ -182,47 +186,6 @@ impl Shim {
         } else {
             self.on_connection(token, flags);
         }
-    }
-
-    fn on_signals(&mut self) {
-        // What would end another program must not end a container's keeper; but for a node that shuts down, nobody comes
-        // any more to delete a container that has ended.
-        while let Some(signal) = self.signals.take() {
-            self.asked_to_end |= [TERM, INT, QUIT].contains(&signal);
-        }
-        while let Ok(Some((pid, status))) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {
-            let pid = u32::try_from(pid.as_raw_nonzero().get()).unwrap_or(0);
-            self.on_reaped(pid, exit_status(status));
-        }
-    }
-
-    fn on_reaped(&mut self, pid: u32, status: ExitStatus) {
-        if let Some(job) = self.jobs.remove(&pid) {
-            task::finish_job(self, job, status);
-            for (reply, call) in std::mem::take(&mut self.deferred) {
-                self.answer(reply, &call);
-            }
-            if self.jobs.is_empty() {
-                // Whoever was not claimed by now never will be, and another process may get the number.
-                self.unclaimed.clear();
-            }
-        } else if !task::exit::reaped(self, pid, status) && !self.jobs.is_empty() {
-            if self.unclaimed.len() >= MAX_UNCLAIMED {
-                self.unclaimed.pop_first();
-            }
-            self.unclaimed.insert(pid, status);
-        }
-    }
-
-    /// The exit of a process that ended before the runtime told its pid.
-    pub fn claim(&mut self, pid: u32) -> Option<ExitStatus> {
-        self.unclaimed.remove(&pid)
-    }
-
-    /// Whether this process ended before the runtime told its pid.
-    #[must_use]
-    pub fn has_reaped(&self, pid: u32) -> bool {
-        self.unclaimed.contains_key(&pid)
     }
 
     fn accept(&mut self) {
@@ -306,20 +269,7 @@ impl Shim {
     }
 }
 
-const CHLD: i32 = rustix::process::Signal::CHILD.as_raw();
-const PIPE: i32 = rustix::process::Signal::PIPE.as_raw();
-const TERM: i32 = rustix::process::Signal::TERM.as_raw();
-const INT: i32 = rustix::process::Signal::INT.as_raw();
-const HUP: i32 = rustix::process::Signal::HUP.as_raw();
-const QUIT: i32 = rustix::process::Signal::QUIT.as_raw();
-const USR1: i32 = rustix::process::Signal::USR1.as_raw();
-const USR2: i32 = rustix::process::Signal::USR2.as_raw();
-
 /// A client that waits so long from now on is answered by then.
 fn answer_by(patience: Duration) -> Option<Instant> {
     Instant::now().checked_add(patience - LONGEST_MARGIN.min(patience / 4))
-}
-
-fn exit_status(status: rustix::process::WaitStatus) -> ExitStatus {
-    std::os::unix::process::ExitStatusExt::from_raw(status.as_raw())
 }

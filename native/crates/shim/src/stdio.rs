@@ -12,8 +12,9 @@ use ttrpc::{Code, Status};
 
 use crate::backlog::Backlog;
 use crate::log_writer::Stream;
-use crate::pump::{Pump, Sink};
+use crate::pump::Pump;
 use crate::runtime::Inherited;
+use crate::sink::Sink;
 
 /// What a request asks for: FIFO paths, `file://PATH[?limit=N]` or nothing, for each stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

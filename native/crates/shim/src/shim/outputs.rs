@@ -9,8 +9,9 @@ use super::{FULL_PAUSE, LONGEST_PAUSE, Shim};
 use crate::backlog::Backlog;
 use crate::container::Container;
 use crate::log_writer::Stream;
-use crate::pump::{Progress, Pump, Sink};
+use crate::pump::{LAST_STEPS, Progress, Pump};
 use crate::reactor::{EventFlags, Token};
+use crate::sink::Sink;
 use crate::stdio;
 
 /// An output or input and whose it is.
@@ -33,9 +34,6 @@ enum Role {
     Attached,
 }
 
-/// Reads of one output before the others get their turn.
-const STEPS_AT_ONCE: usize = 16;
-
 impl Shim {
     /// Watches the outputs of a process.
     ///
@@ -55,37 +53,40 @@ impl Shim {
         Ok(())
     }
 
-    pub(super) fn move_output(&mut self, token: Token) {
-        for _ in 0..STEPS_AT_ONCE {
-            let Some(open) = self.pumps.get_mut(&token) else { return };
-            if open.role == Role::Rest {
-                return self.finish_rest(token);
-            }
-            let log = self.container.as_mut().and_then(|container| container.log.as_mut());
-            match open.pump.step(&mut self.buffer, log) {
-                Progress::Moved => {}
-                Progress::Idle => return,
-                Progress::Full => {
-                    // Not only of no interest: epoll would tell for ever that the other side has hung up.
-                    self.reactor.remove(&open.pump.source);
-                    if !self.full.contains(&token) {
-                        self.full.push(token);
-                    }
-                    return;
-                }
-                Progress::Ended => return self.end_pump(token),
-            }
+    /// Moves a buffer full, after which the others and the calls get their turn: one of short lines takes a log milliseconds.
+    /// True when there may be more.
+    pub(super) fn move_output(&mut self, token: Token) -> bool {
+        let Some(open) = self.pumps.get_mut(&token) else { return false };
+        if open.role == Role::Rest {
+            self.finish_rest(token);
+            return false;
         }
+        let log = self.container.as_mut().and_then(|container| container.log.as_mut());
+        let progress = open.pump.step(&mut self.buffer, log);
+        if progress == Progress::Full {
+            // Not only of no interest: epoll would tell for ever that the other side has hung up.
+            self.reactor.remove(&open.pump.source);
+            if !self.full.contains(&token) {
+                self.full.push(token);
+            }
+        } else if progress == Progress::Ended {
+            self.end_pump(token);
+        }
+        progress == Progress::Moved
     }
 
     /// An input or output came to its end by itself.
     fn end_pump(&mut self, token: Token) {
-        let attached = self.pumps.get(&token).is_some_and(|open| open.role == Role::Attached);
-        self.close_pump(token);
+        if self.pumps.get(&token).is_none_or(|open| open.role != Role::Attached) {
+            return self.close_pump(token);
+        }
         // A terminal has no end of input that could be passed on.
         let once = |container: &Container| container.options.stdin_once && container.init.terminal.is_none();
-        if attached && self.container.as_ref().is_some_and(once) {
+        if self.container.as_ref().is_some_and(once) {
             self.close_container_stdin();
+        } else if let Some(open) = self.pumps.remove(&token) {
+            self.reactor.remove(&open.pump.source);
+            self.leaving.add(token, open.pump);
         }
     }
 
@@ -131,6 +132,13 @@ impl Shim {
         self.pumps.values().any(|open| open.role == Role::Rest)
     }
 
+    /// Ends the attachments of those whose input has ended, and who have waited long enough for an answer.
+    pub(super) fn let_leave(&mut self) {
+        for input in self.leaving.take_due() {
+            self.pumps.values_mut().for_each(|open| open.pump.let_go(input));
+        }
+    }
+
     fn uncount(&mut self, exec_id: &str, head: &[u8]) {
         if let Some(process) = self.container.as_mut().and_then(|container| container.process_mut(exec_id)) {
             process.open_pumps = process.open_pumps.saturating_sub(1);
@@ -151,14 +159,14 @@ impl Shim {
         self.full_pause = if all_stuck { LONGEST_PAUSE.min(self.full_pause * 2) } else { FULL_PAUSE };
     }
 
-    /// Lets a client listen in on an output of the container, through a descriptor that never blocks. Without such an output
-    /// there is nothing to hear, and the client's end closes.
-    pub fn listen_in(&mut self, stream: Stream, file: File) {
+    /// Lets a client listen in on an output of the container, through a descriptor that never blocks, at most until an input of
+    /// its ends. Without such an output there is nothing to hear, and the client's end closes.
+    pub fn listen_in(&mut self, stream: Stream, file: File, ends_with: Option<Token>) {
         let is_it = |open: &&mut OpenPump| {
             open.exec_id.is_empty() && open.role == Role::Output && open.pump.stream() == Some(stream)
         };
         if let Some(open) = self.pumps.values_mut().find(is_it) {
-            open.pump.tap(file);
+            open.pump.tap(file, ends_with);
         }
     }
 
@@ -166,13 +174,13 @@ impl Shim {
     ///
     /// # Errors
     /// [`Code::Internal`] with epoll's reason.
-    pub fn pass_on(&mut self, input: File, to: Option<File>) -> Result<(), Status> {
+    pub fn pass_on(&mut self, input: File, to: Option<File>) -> Result<Token, Status> {
         let sink = to.map_or(Sink::Discard(Stream::Stdout), |to| Sink::Fifo(Backlog::new(to)));
         let pump = Pump::new(input.into(), sink);
         let failed = |error: io::Error| Status::new(Code::Internal, format!("attached input: {error}"));
         let token = self.reactor.add(&pump.source, EventFlags::IN).map_err(failed)?;
         self.pumps.insert(token, OpenPump { exec_id: String::new(), pump, role: Role::Attached });
-        Ok(())
+        Ok(token)
     }
 
     /// Moves what the process, which has ended, has written so far.
@@ -183,7 +191,7 @@ impl Shim {
             if let Some(open) = self.pumps.get_mut(&token) {
                 open.pump.hurry();
             }
-            self.move_output(token);
+            let _ = (0..LAST_STEPS).take_while(|_| self.move_output(token)).count();
         }
     }
 

@@ -11,8 +11,9 @@ use super::{Role, Settling, Streams};
 use crate::backlog::Backlog;
 use crate::log_writer::Stream;
 use crate::proto::{berth, task};
-use crate::pump::{Pump, Sink};
+use crate::pump::Pump;
 use crate::reactor::Token;
+use crate::sink::Sink;
 use crate::stdio;
 
 /// A shim that hangs costs the log this much, once.
@@ -62,7 +63,8 @@ impl Streams {
             moved.pump.hurry();
         }
         let quiet_since = Instant::now();
-        let settling = self.settling.get_or_insert_with(|| Settling { callers: Vec::new(), quiet_since });
+        let before = self.brought();
+        let settling = self.settling.get_or_insert_with(|| Settling { callers: Vec::new(), quiet_since, before });
         settling.callers.push((token, stream_id));
     }
 
@@ -75,12 +77,15 @@ impl Streams {
         };
         let output = |path: &str| if path.is_empty() { Ok(None) } else { stdio::attached_output(path).map(Some) };
         let (stdout, stderr) = (output(&request.stdout)?, output(&request.stderr)?);
-        if let Some((input, sink)) = stdin {
-            let failed = |error: io::Error| Status::new(Code::Internal, format!("attached input: {error}"));
-            self.watch(Pump::new(input.into(), sink), Role::Input).map_err(failed)?;
+        let failed = |error: io::Error| Status::new(Code::Internal, format!("attached input: {error}"));
+        let pump = stdin.map(|(input, sink)| Pump::new(input.into(), sink));
+        let input = pump.map(|pump| self.watch(pump, Role::Input)).transpose().map_err(failed)?;
+        let ends_with = input.filter(|_| request.ends_with_input);
+        for (stream, file) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
+            if let Some(file) = file {
+                self.listen_in(stream, file, ends_with);
+            }
         }
-        self.listen_in(Stream::Stdout, stdout);
-        self.listen_in(Stream::Stderr, stderr);
         Ok(())
     }
 
@@ -94,10 +99,10 @@ impl Streams {
         }
     }
 
-    fn listen_in(&mut self, stream: Stream, client: Option<File>) {
+    fn listen_in(&mut self, stream: Stream, client: File, ends_with: Option<Token>) {
         let is_it = |moved: &&mut super::Moved| moved.role == Role::Output && moved.pump.stream() == Some(stream);
-        if let (Some(client), Some(moved)) = (client, self.pumps.iter_mut().find(is_it)) {
-            moved.pump.tap(client);
+        if let Some(moved) = self.pumps.iter_mut().find(is_it) {
+            moved.pump.tap(client, ends_with);
         }
     }
 

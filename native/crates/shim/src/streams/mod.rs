@@ -2,6 +2,7 @@
 //! their other ends are held here: the outputs go to the CRI log and to whoever attaches, and what those type to the stdin.
 
 mod calls;
+mod opened;
 mod settings;
 
 use std::fs::File;
@@ -11,26 +12,27 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 use sys::{Forked, SignalFd, fork_single_threaded};
 use ttrpc::encode_reply;
 
 use crate::connection::Connection;
-use crate::log_writer::{LogWriter, Stream};
-use crate::pump::{Progress, Pump, Sink};
+use crate::leaving::Leaving;
+use crate::log_writer::LogWriter;
+use crate::pump::{LAST_STEPS, Progress, Pump};
 use crate::reactor::{EventFlags, Reactor, Token};
 use crate::shim::FULL_PAUSE;
-use crate::{start, stdio};
+use crate::sink::Sink;
+use crate::start;
+use opened::Opened;
 use settings::Settings;
 
 const BUFFER_BYTES: usize = 64 << 10;
-/// Reads of one output before the other and the calls get their turn.
-const STEPS_AT_ONCE: usize = 16;
-/// Reads that empty a pipe of the largest size there is by default, one MiB.
-const LAST_STEPS: usize = 17;
 /// A shim copies what its container left within so long; after that only a child of the container's may have more to say.
 const SILENCE: Duration = Duration::from_millis(250);
+/// More than was on its way when a container ended, in pipes of the largest size there is by default and in its shim's hands:
+/// what comes after so much is such a child's.
+const ON_THE_WAY: u64 = 4 << 20;
 
 /// Everybody gets these while a node shuts down, when its containers say their last words. Their outputs end with them.
 const IGNORED: [Signal; 6] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
@@ -55,17 +57,8 @@ struct Moved {
 struct Settling {
     callers: Vec<(Token, u32)>,
     quiet_since: Instant,
-}
-
-/// What is opened before the fork, so that its failures are told to whoever starts us.
-struct Opened {
-    settings: Settings,
-    listener: UnixListener,
-    log: Option<LogWriter>,
-    outputs: Vec<(Stream, File)>,
-    stdin: Option<OwnedFd>,
-    /// Locked for as long as anybody serves these streams.
-    _lock: File,
+    /// What the outputs had brought before.
+    before: u64,
 }
 
 /// The loop: outputs, inputs and the socket.
@@ -83,6 +76,7 @@ struct Streams {
     listener_token: Token,
     connections: Vec<(Token, Connection)>,
     settling: Option<Settling>,
+    leaving: Leaving,
     buffer: Vec<u8>,
     _lock: File,
 }
@@ -107,25 +101,6 @@ pub fn run(words: &[String]) -> io::Result<()> {
     result
 }
 
-impl Opened {
-    fn open(bundle: &Path) -> io::Result<Option<Self>> {
-        let (settings, lock) = Settings::read(bundle)?;
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return Ok(None);
-        }
-        let log = settings.log.as_ref().map(|log| LogWriter::open(&log.path, log.max_line_bytes)).transpose()?;
-        let mut outputs = vec![(Stream::Stdout, stdio::fifo_output(&Settings::fifo(bundle, "stdout")?)?)];
-        if !settings.terminal {
-            outputs.push((Stream::Stderr, stdio::fifo_output(&Settings::fifo(bundle, "stderr")?)?));
-        }
-        let stdin = settings.has_stdin().then(|| stdio::fifo_input(&Settings::fifo(bundle, "stdin")?)).transpose()?;
-        let _ = std::fs::remove_file(&settings.socket);
-        let listener = UnixListener::bind(&settings.socket)?;
-        listener.set_nonblocking(true)?;
-        Ok(Some(Self { settings, listener, log, outputs, stdin, _lock: lock }))
-    }
-}
-
 impl Streams {
     fn new(opened: Opened) -> io::Result<Self> {
         let mut reactor = Reactor::new()?;
@@ -143,6 +118,7 @@ impl Streams {
             listener_token,
             connections: Vec::new(),
             settling: None,
+            leaving: Leaving::default(),
             buffer: vec![0; BUFFER_BYTES],
             _lock: opened._lock,
         };
@@ -154,10 +130,10 @@ impl Streams {
     }
 
     /// A FIFO that nobody has opened for writing yet is no event, so the shim may take its time.
-    fn watch(&mut self, pump: Pump, role: Role) -> io::Result<()> {
+    fn watch(&mut self, pump: Pump, role: Role) -> io::Result<Token> {
         let token = self.reactor.add(&pump.source, EventFlags::IN)?;
         self.pumps.push(Moved { token, pump, role });
-        Ok(())
+        Ok(token)
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -172,6 +148,7 @@ impl Streams {
                 }
             }
             self.resume_full();
+            self.let_leave();
             self.tell_settled();
         }
         Ok(())
@@ -181,7 +158,8 @@ impl Streams {
         if !self.full.is_empty() {
             return Some(FULL_PAUSE);
         }
-        self.settling.as_ref().map(|settling| SILENCE.saturating_sub(settling.quiet_since.elapsed()))
+        let settled = self.settling.as_ref().map(|settling| SILENCE.saturating_sub(settling.quiet_since.elapsed()));
+        settled.into_iter().chain(self.leaving.due()).min()
     }
 
     fn resume_full(&mut self) {
@@ -197,12 +175,18 @@ impl Streams {
     fn tell_settled(&mut self) {
         let Some(settling) = &self.settling else { return };
         let writes = self.pumps.iter().any(|moved| moved.role == Role::Output);
-        if writes && settling.quiet_since.elapsed() < SILENCE {
+        let may_have_more = self.brought().saturating_sub(settling.before) < ON_THE_WAY;
+        if writes && may_have_more && settling.quiet_since.elapsed() < SILENCE {
             return;
         }
         for (token, stream_id) in self.settling.take().map(|settling| settling.callers).unwrap_or_default() {
             self.reply(token, &encode_reply(stream_id, Ok(Vec::new())));
         }
+    }
+
+    /// The bytes that came from the outputs which have not ended.
+    fn brought(&self) -> u64 {
+        self.pumps.iter().filter(|moved| moved.role == Role::Output).map(|moved| moved.pump.brought()).sum()
     }
 
     /// The container is gone, though a straggler may still write: takes what is there and closes the last lines.
@@ -226,22 +210,20 @@ impl Streams {
         }
     }
 
+    /// Moves a buffer full, after which the others and the calls get their turn: one of short lines takes a log milliseconds.
     fn move_bytes(&mut self, token: Token) {
-        for _ in 0..STEPS_AT_ONCE {
-            let Some(moved) = self.pumps.iter_mut().find(|moved| moved.token == token) else { return };
-            if moved.role == Role::Rest {
-                return self.end(token);
+        let Some(moved) = self.pumps.iter_mut().find(|moved| moved.token == token) else { return };
+        if moved.role == Role::Rest {
+            return self.end(token);
+        }
+        match moved.pump.step(&mut self.buffer, self.log.as_mut()) {
+            Progress::Moved => self.heard(),
+            Progress::Idle => {}
+            Progress::Full => {
+                self.reactor.remove(&moved.pump.source);
+                self.full.push(token);
             }
-            match moved.pump.step(&mut self.buffer, self.log.as_mut()) {
-                Progress::Moved => self.heard(),
-                Progress::Idle => return,
-                Progress::Full => {
-                    self.reactor.remove(&moved.pump.source);
-                    self.full.push(token);
-                    return;
-                }
-                Progress::Ended => return self.end(token),
-            }
+            Progress::Ended => self.end(token),
         }
     }
 
@@ -264,6 +246,15 @@ impl Streams {
         let was = self.pumps.swap_remove(index);
         if was.role == Role::Input && self.settings.ends_with_client() {
             self.close_stdin();
+        } else if was.role == Role::Input {
+            self.leaving.add(token, was.pump);
+        }
+    }
+
+    /// Ends the attachments of those whose input has ended, and who have waited long enough for an answer.
+    fn let_leave(&mut self) {
+        for input in self.leaving.take_due() {
+            self.pumps.iter_mut().for_each(|moved| moved.pump.let_go(input));
         }
     }
 

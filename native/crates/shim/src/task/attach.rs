@@ -26,12 +26,11 @@ pub fn attach(shim: &mut Shim, request: &berth::AttachRequest) -> Result<Outcome
     };
     let output = |path: &str| if path.is_empty() { Ok(None) } else { stdio::attached_output(path).map(Some) };
     let (stdout, stderr) = (output(&request.stdout)?, output(&request.stderr)?);
-    if let Some((input, to)) = stdin {
-        shim.pass_on(input, to)?;
-    }
+    let input = stdin.map(|(input, to)| shim.pass_on(input, to)).transpose()?;
+    let ends_with = input.filter(|_| request.ends_with_input);
     for (stream, file) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
         if let Some(file) = file {
-            shim.listen_in(stream, file);
+            shim.listen_in(stream, file, ends_with);
         }
     }
     Ok(Outcome::empty())

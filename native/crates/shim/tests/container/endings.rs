@@ -5,7 +5,8 @@ use rustix::process::Signal;
 use ttrpc::Code;
 
 use crate::bundle::Wish;
-use crate::fixture::{Shim, cgroups_of, eventually, lives, signal};
+use crate::fixture::Shim;
+use crate::observed::{cgroups_of, eventually, lives, signal};
 use crate::proto::berth::shim::v1 as berth;
 use crate::proto::containerd::task::v3 as task;
 

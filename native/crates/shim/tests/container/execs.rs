@@ -9,7 +9,8 @@ use rustix::process::Signal;
 use ttrpc::{Client, Code, Status};
 
 use crate::bundle::{Wish, process};
-use crate::fixture::{Shim, TASK, eventually, fifo, signal};
+use crate::fixture::{Shim, TASK, fifo};
+use crate::observed::{eventually, signal};
 use crate::proto::berth::shim::v1 as berth;
 use crate::proto::containerd::task::v3 as task;
 

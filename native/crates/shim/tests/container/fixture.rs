@@ -5,13 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prost::Message;
 use prost_types::Any;
 use ttrpc::{Client, ClientError, Status};
 
 use crate::bundle::{self, Wish};
+use crate::observed::{entries, eventually, lives, signal};
 use crate::proto::berth::shim::v1 as berth;
 use crate::proto::containerd::task::v3 as task;
 use crate::proto::containerd::types::Mount;
@@ -283,40 +284,4 @@ pub fn fifo(shim: &Shim, name: &str) -> PathBuf {
     let path = shim.dir.join(name);
     assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
     path
-}
-
-/// Entries of a CRI log without their times.
-pub fn entries(path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    text.lines().map(|line| line.split_once(' ').map_or(line, |(_, entry)| entry).to_owned()).collect()
-}
-
-/// Whether a process exists and is no zombie.
-pub fn lives(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-}
-
-/// Signals one process.
-pub fn signal(pid: u32, signal: rustix::process::Signal) {
-    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 1).and_then(rustix::process::Pid::from_raw);
-    let _ = rustix::process::kill_process(pid.expect("a pid"), signal);
-}
-
-/// The container's cgroup in each hierarchy that has it.
-pub fn cgroups_of(id: &str) -> Vec<PathBuf> {
-    let hierarchies = fs::read_dir("/sys/fs/cgroup").expect("cgroups").flatten().map(|entry| entry.path());
-    let of = |dir: PathBuf| dir.join(id).join("c");
-    hierarchies.chain(["/sys/fs/cgroup".into()]).map(of).filter(|dir| dir.exists()).collect()
-}
-
-/// Waits until something holds.
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
-    while !holds() {
-        assert!(Instant::now() < end || std::thread::panicking(), "not within 10 s: {what}");
-        if Instant::now() >= end {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }

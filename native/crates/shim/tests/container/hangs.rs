@@ -8,7 +8,8 @@ use ttrpc::{Client, Code, Status};
 
 use crate::bundle::Wish;
 use crate::execs::exec;
-use crate::fixture::{Shim, TASK, cgroups_of, eventually, status};
+use crate::fixture::{Shim, TASK, status};
+use crate::observed::{cgroups_of, eventually};
 use crate::proto::containerd::task::v3 as task;
 
 const PATIENCE: Duration = Duration::from_secs(3);

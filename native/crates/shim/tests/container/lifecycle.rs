@@ -8,7 +8,8 @@ use rustix::process::Signal;
 use ttrpc::{Client, Code};
 
 use crate::bundle::Wish;
-use crate::fixture::{Shim, TASK, eventually, lives, runtimes, signal, status};
+use crate::fixture::{Shim, TASK, runtimes, status};
+use crate::observed::{eventually, lives, signal};
 use crate::proto::berth::shim::v1 as berth;
 use crate::proto::containerd::runc::v1 as runc;
 use crate::proto::containerd::task::v3 as task;

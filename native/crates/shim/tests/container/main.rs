@@ -9,8 +9,10 @@ mod fixture;
 mod hangs;
 mod info;
 mod lifecycle;
+mod observed;
 mod output;
 mod rootfs;
+mod streams;
 
 /// The contracts, generated as for the shim itself.
 mod proto {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use ttrpc::Code;
 
 use crate::bundle::Wish;
-use crate::fixture::{Shim, entries, eventually, fifo};
+use crate::fixture::{Shim, fifo};
+use crate::observed::{entries, eventually};
 use crate::proto::berth::shim::v1 as berth;
 use crate::proto::containerd::task::v3 as task;
 

@@ -7,7 +7,8 @@ use std::process::{Child, Command};
 use ttrpc::Status;
 
 use crate::bundle::Wish;
-use crate::fixture::{Shim, eventually};
+use crate::fixture::Shim;
+use crate::observed::eventually;
 use crate::proto::berth::shim::v1 as berth;
 use crate::proto::containerd::task::v3 as task;
 
