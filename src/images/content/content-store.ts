@@ -35,8 +35,7 @@ export class ContentStore {
 
   /** Makes the directories, and removes parts of what is published: the last process may have died before it did. */
   async open(): Promise<void> {
-    await mkdir(this.#blobs, { recursive: true, mode: 0o700 });
-    await mkdir(this.#ingests, { recursive: true, mode: 0o700 });
+    await this.#makeDirectories();
     const published = new Set(await readdir(this.#blobs));
     await this.#removeParts((hex) => published.has(hex));
   }
@@ -44,7 +43,7 @@ export class ContentStore {
   /** The file with the whole content, if it is here. */
   async locate(digest: Digest): Promise<string | undefined> {
     const sealed = this.#sealed.get(digest);
-    if (sealed !== undefined) return sealed;
+    if (sealed !== undefined && (await exists(sealed))) return sealed;
     return (await exists(this.#blobPath(digest))) ? this.#blobPath(digest) : undefined;
   }
 
@@ -83,6 +82,7 @@ export class ContentStore {
 
   /** Opens what is there of a blob from one origin for appending. One writer a digest and origin: callers hold a lock on the two. */
   async ingest(digest: Digest, size: number, origin: string): Promise<Ingest> {
+    await this.#makeDirectories();
     const path = this.#ingestPath(digest, origin);
     if (this.#sealed.get(digest) === path) this.#sealed.delete(digest);
     await this.#adopt(digest, path);
@@ -97,6 +97,7 @@ export class ContentStore {
       throw new BerthError('internal', `blob ${digest} is not complete`);
     }
     try {
+      await this.#makeDirectories();
       await sync(sealed);
       await rename(sealed, this.#blobPath(digest));
       await sync(this.#blobs);
@@ -116,14 +117,13 @@ export class ContentStore {
 
   /** Digests of all content in any state. */
   async list(): Promise<readonly Digest[]> {
-    const names = [...(await readdir(this.#blobs)), ...(await readdir(this.#ingests)).map(hexOfPart)];
+    const names = [...(await namesIn(this.#blobs)), ...(await namesIn(this.#ingests)).map(hexOfPart)];
     return [...new Set(names.map((name) => `sha256:${name}`))].filter((name) => isDigest(name));
   }
 
   /** The first that is whole counts; what another origin brings after it is of no use any more. */
   async #seal(digest: Digest, path: string): Promise<void> {
-    const isHere = (await this.locate(digest)) !== undefined || this.#sealed.has(digest);
-    if (isHere) await rm(path, { force: true });
+    if ((await this.locate(digest)) !== undefined) await rm(path, { force: true });
     else this.#sealed.set(digest, path);
   }
 
@@ -134,8 +134,14 @@ export class ContentStore {
   }
 
   async #removeParts(isOf: (hex: string) => boolean): Promise<void> {
-    const names = (await readdir(this.#ingests)).filter((name) => isOf(hexOfPart(name)));
+    const names = (await namesIn(this.#ingests)).filter((name) => isOf(hexOfPart(name)));
     await Promise.all(names.map((name) => rm(join(this.#ingests, name), { force: true })));
+  }
+
+  /** A person who makes room on a disk may delete them while we run. */
+  async #makeDirectories(): Promise<void> {
+    await mkdir(this.#blobs, { recursive: true, mode: 0o700 });
+    await mkdir(this.#ingests, { recursive: true, mode: 0o700 });
   }
 
   #blobPath(digest: Digest): string {
@@ -148,6 +154,10 @@ export class ContentStore {
 }
 
 const hexOfPart = (name: string): string => name.split('-')[0] ?? name;
+
+async function namesIn(directory: string): Promise<readonly string[]> {
+  return (await exists(directory)) ? readdir(directory) : [];
+}
 
 async function exists(path: string): Promise<boolean> {
   return stat(path).then(

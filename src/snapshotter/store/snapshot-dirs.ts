@@ -53,6 +53,7 @@ export class SnapshotDirs {
   }
 
   numbers(): readonly number[] {
+    if (!existsSync(this.root)) return [];
     return readdirSync(this.root).filter((name) => /^\d+$/.test(name)).map(Number);
   }
 
@@ -61,7 +62,8 @@ export class SnapshotDirs {
     const dir = this.#next;
     this.#next += 1;
     try {
-      mkdirSync(this.path(dir), { mode: 0o700 });
+      // A person who makes room on a disk may have deleted `root` as well.
+      mkdirSync(this.path(dir), { recursive: true, mode: 0o700 });
       mkdirSync(this.work(dir), { mode: 0o711 });
       this.#makeRoot(this.fs(dir), parent === undefined ? undefined : this.fs(parent), idShift);
     } catch (error) {
