@@ -38,6 +38,7 @@ const limited = (command: readonly [string, ...string[]]): readonly [string, ...
 describe.skipIf(unbuildable !== undefined)('a process begins as under containerd', () => {
   const cleanup = new AsyncDisposableStack();
   const seen = new Map<string, { readonly main: string; readonly exec: string }>();
+  const keyrings = new Map<string, readonly string[]>();
 
   async function look(node: NodeDaemon, image: string, handler: string): Promise<{ readonly main: string; readonly exec: string }> {
     const config = podConfig(node.scratch, 'look');
@@ -56,6 +57,21 @@ describe.skipIf(unbuildable !== undefined)('a process begins as under containerd
     return { main, exec };
   }
 
+  /** Of the main process and of an exec, without seccomp's filter, which hides them. */
+  async function lookAtKeyrings({ cri, scratch }: NodeDaemon, image: string, handler: string): Promise<readonly string[]> {
+    const config = podConfig(scratch, 'keys');
+    const pod = await cri.runPod(config, handler);
+    const { linux, ...wanted } = containerConfig(image, ['sh', '-c', '/keyring > /told; sleep 1000']);
+    const id = await cri.createContainer(pod, { ...wanted, linux: { security_context: { ...(linux?.security_context as object), seccomp: { profile_type: 'Unconfined' } } } }, config);
+    await cri.startContainer(id);
+    const said = async (...command: readonly [string, ...string[]]): Promise<string> => (await cri.execSync(id, command)).stdout.toString().replaceAll(id, 'ID');
+    const main = await vi.waitUntil(async () => said('cat', '/told'), 15_000);
+    const exec = await said('/keyring');
+    await cri.stopPod(pod);
+    await cri.removePod(pod);
+    return [main, exec];
+  }
+
   beforeAll(async () => {
     await buildPeers(['containerd', 'containerd-shim-runc-v2']);
     const directory = mkdtempSync(join(tmpdir(), 'berth-in-'));
@@ -64,12 +80,15 @@ describe.skipIf(unbuildable !== undefined)('a process begins as under containerd
     });
     const registry = cleanup.use(await Registry.start({ directory }));
     const images = new TestImages();
-    const image = await registry.push('busybox', '1', images.busybox());
+    const image = await registry.push('busybox', '1', images.keyring());
     const pauseImage = await registry.push('pause', '1', images.pause());
     const nodes = [cleanup.use(await startContainerd({ pauseImage, within: limited })), cleanup.use(await startBerth({ insecureRegistries: [registry.host], within: limited }))];
     for (const node of nodes) {
       await node.cri.pullImage(image);
-      for (const handler of ['crun', 'runc']) seen.set(`${node.name} ${handler}`, await look(node, image, handler));
+      for (const handler of ['crun', 'runc']) {
+        seen.set(`${node.name} ${handler}`, await look(node, image, handler));
+        keyrings.set(`${node.name} ${handler}`, await lookAtKeyrings(node, image, handler));
+      }
     }
   }, 900_000);
   afterAll(async () => cleanup.disposeAsync());
@@ -84,5 +103,11 @@ describe.skipIf(unbuildable !== undefined)('a process begins as under containerd
     expect(withoutScore(ours?.exec)).toBe(withoutScore(theirs?.exec));
     // An exec under runc has the score of containerd's shim; here it has its container's.
     expect(ours?.exec).toContain(`oom ${wantedScore} `);
+  });
+
+  test.each(['crun', 'runc'])('with %s: the session keyring is one of the container alone', (handler) => {
+    const [ours, theirs] = ['berth', 'containerd'].map((name) => keyrings.get(`${name} ${handler}`));
+    expect(ours?.[0]).toMatch(/^keyring;.*ID\n$/);
+    expect(ours).toEqual(theirs);
   });
 });
