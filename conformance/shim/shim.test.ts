@@ -3,7 +3,7 @@
  * needs root.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -40,7 +40,7 @@ function lives(pid: number): boolean {
 }
 
 describe.each(handlers)('$name', (handler) => {
-  const { name, shim, runtime, protocol, lacks } = handler;
+  const { name, shim, runtime, protocol } = handler;
   const absent = lacking(handler);
   if (absent !== undefined) {
     console.warn(`skipped: ${name}: ${absent}`);
@@ -207,55 +207,6 @@ describe.each(handlers)('$name', (handler) => {
     // The container's own.
     expect(text(left.stdout).trim().split('\n')).toHaveLength(1);
     expect(isKind(await failure(task.execSync({ process: { ...process, args: ['/bin/absent'] }, timeoutMs: 1000, maxOutputBytes: 10 })), 'timeout')).toBe(false);
-  });
-
-  const unlessLacking = (what: string | undefined, skip: (note: string) => void): void => {
-    if (what === undefined) return;
-    console.warn(`skipped: ${name}: ${what}`);
-    skip(what);
-  };
-
-  test('statistics tell what the container uses', async () => {
-    const { task } = await running({ script: 'x=$(head -c 3000000 /dev/zero | tr "\\0" a); while :; do sleep 0.1; done', memoryLimit: 64 << 20 });
-    await expect.poll(async () => Number((await task.stats()).memory.usageBytes)).toBeGreaterThan(100_000);
-    const { memory, pids } = await task.stats();
-    expect(memory.workingSetBytes).toBeLessThanOrEqual(memory.usageBytes);
-    expect(pids.current).toBeGreaterThanOrEqual(1n);
-  });
-
-  test('statistics tell the CPU time and the limit', async ({ skip }) => {
-    unlessLacking(lacks?.limits, skip);
-    const { task } = await running({ script: 'while :; do :; done', memoryLimit: 64 << 20 });
-    await expect.poll(async () => Number((await task.stats()).cpu.usageNs), { timeout: 10_000 }).toBeGreaterThan(50e6);
-    expect((await task.stats()).memory.limitBytes).toBe(BigInt(64 << 20));
-  });
-
-  test('a limit can be changed', async ({ skip }) => {
-    unlessLacking(lacks?.update, skip);
-    const { task, bundle } = await running({ script: 'sleep 1000', memoryLimit: 64 << 20 });
-    await task.update({ memory: { limit: 96 << 20, swap: 96 << 20 } });
-    const limits = globSync(`/sys/fs/cgroup/{memory/,}${basename(directory)}/${bundle.id.slice(0, 12)}/memory.{limit_in_bytes,max}`);
-    expect(limits.map((file) => Number(readFileSync(file, 'utf8')))).toEqual([96 << 20]);
-    if (lacks?.limits === undefined) expect((await task.stats()).memory.limitBytes).toBe(BigInt(96 << 20));
-  });
-
-  test('a paused container does not run until it is resumed', async () => {
-    const { task } = await running({ script: 'while :; do :; done' });
-    await task.pause();
-    expect((await task.state()).status).toBe('paused');
-    const still = (await task.stats()).cpu.usageNs;
-    await sleep(200);
-    expect((await task.stats()).cpu.usageNs - still).toBeLessThan(20_000_000n);
-    await task.resume();
-    expect((await task.state()).status).toBe('running');
-  });
-
-  test('a container that runs out of memory is told as such, in the very first answer', async () => {
-    const { task } = await running({ script: 'dd if=/dev/zero of=/dev/null bs=40M', memoryLimit: 16 << 20 });
-    const exit = await task.wait();
-    // The shell may be the one that is killed, or its child.
-    expect(exit?.exitCode).toBe(137);
-    expect(exit?.oomKilled).toBe(true);
   });
 
   test('a second daemon finds the task, and its exit when that happened in between', async () => {
