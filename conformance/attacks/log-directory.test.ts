@@ -44,6 +44,10 @@ test.each([
   expect(existsSync(treasure())).toBe(false);
 });
 
+test.each(['../0.log', '../../../0.log', 'main/../../0.log', '.', '..', 'main/..'])('the log path %s, which leads out of the log directory, is refused', async (path) => {
+  await expect(suite.create(pod, ['echo', 'written'], { log_path: path })).rejects.toMatchObject({ code: 3, details: expect.stringContaining('does not lead below') });
+});
+
 test('neither is a link on the way to the log followed, nor a directory made behind it', async () => {
   await vandalise(`ln -s ${suite.node.scratch.dir} /logs/main`);
   const id = await suite.create(pod, ['echo', 'written'], { log_path: 'main/deep/0.log' });

@@ -1,7 +1,7 @@
 import { BerthError } from '../lib/errors.ts';
 
-/** CNI_ARGS has no escapes. */
-const separators = /[;=]/;
+/** CNI_ARGS has no escapes, and is a variable of the environment, which a NUL ends. */
+const separators = /[;=\0]/;
 
 /**
  * The text of CNI_ARGS. IgnoreUnknown comes first, so that plugins let the others pass.
@@ -10,7 +10,7 @@ const separators = /[;=]/;
 export function formatCniArgs(args: Readonly<Record<string, string>>): string {
   const pairs = Object.entries({ ...args, IgnoreUnknown: '1' }).toSorted(([a], [b]) => Number(b === 'IgnoreUnknown') - Number(a === 'IgnoreUnknown'));
   for (const [name, value] of pairs) {
-    if (separators.test(name) || separators.test(value)) throw new BerthError('invalid', `the network argument ${name} may not contain ";" or "="`);
+    if (separators.test(name) || separators.test(value)) throw new BerthError('invalid', `the network argument ${name} may not contain ";", "=" or a NUL`);
   }
   return pairs.map(([name, value]) => `${name}=${value}`).join(';');
 }

@@ -88,11 +88,11 @@ test('a plugin that the agent gave up on is named', async () => {
   expect(cni.observed.at(-1)).toBe('one ADD false');
 });
 
-test('arguments that would read as others are refused, and do not stand in the way of the undo', async () => {
+test.each(['a;IP=10.0.0.1', 'a\0b'])('an argument that would not be read as it is, %j, is refused, and does not stand in the way of the undo', async (name) => {
   cni.plugin('one');
   cni.conf('10.conflist', list(['one']));
   const opened = cni.open();
-  const evil = attachment({ args: { K8S_POD_NAME: 'a;IP=10.0.0.1', K8S_POD_UID: 'u' } });
+  const evil = attachment({ args: { K8S_POD_NAME: name, K8S_POD_UID: 'u' } });
   expect((await failure(opened.attach(evil))).kind).toBe('invalid');
   await cni.open().detach(evil, undefined);
   expect(cni.runs.at(-1)?.env['CNI_ARGS']).toBe('IgnoreUnknown=1;K8S_POD_UID=u');

@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
+import { printable } from '../lib/clean-text.ts';
 import type { ContainerIo, ScrapeSource } from './port.ts';
 
 /** Series that carry an id are cut off here, so that a node full of containers cannot flood a scraper. */
@@ -55,7 +56,7 @@ function containerIo(registry: Registry, source: ScrapeSource): void {
       collect: async () => {
         const reading = await read();
         gauge.reset();
-        for (const io of (reading?.answered ?? []).slice(0, maxIdSeries)) gauge.set({ container: io.container, pod: io.pod, name: io.name }, Number(bytes(io)));
+        for (const io of (reading?.answered ?? []).slice(0, maxIdSeries)) gauge.set({ container: io.container, pod: io.pod, name: printable(io.name) }, Number(bytes(io)));
       },
     });
   };

@@ -84,6 +84,12 @@ test('without readings of containers a scrape has all but those', async () => {
   expect(ofContainers(await metrics.registry.metrics())).toHaveLength(3);
 });
 
+test('a name reaches no terminal as more than text', async () => {
+  const metrics = createMetrics();
+  collectFrom(metrics.registry, source({ containerIo: async () => ({ answered: [{ ...io(1), name: 'a\u001b[31m\u202eb' }], running: 1 }) }));
+  expect(seriesOf(await metrics.registry.metrics(), 'berth_container_io_read_bytes')[0]).toContain('name="a\ufffd[31m\ufffdb"');
+});
+
 test('series with ids are capped, keeping the largest layers', async () => {
   const metrics = createMetrics();
   const many = Array.from({ length: 700 }, (_, index) => index);

@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
+import { isWithin } from '../../oci/spec/mounts.ts';
 import { checkSelinuxLevel } from '../../oci/spec/selinux.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
 import type { ContainerConfig } from '../model/container.ts';
@@ -29,8 +31,16 @@ export function checkContainerConfig(parts: EngineParts, pod: Pod, config: Conta
   checkUnified(config.resources.unified, parts.config.host);
   checkMemory(config.resources, parts.config.host);
   checkOomScore(config.resources.oomScoreAdj);
+  checkLogPath(pod.config.logDirectory, config.logPath);
   const handler = handlerOf(parts, pod);
   for (const mount of config.mounts) checkMount(mount, { handler, features: parts.features.of(handler) });
+}
+
+/** The contract has the path below the pod's log directory, where who removes the pod removes it. */
+function checkLogPath(directory: string, path: string): void {
+  const inside = join(directory, './');
+  const log = join(directory, path);
+  if (directory !== '' && path !== '' && (`${log}/` === inside || !isWithin(log, inside.slice(0, -1)))) throw invalid(`the log path "${path}" does not lead below the pod's log directory ${directory}`);
 }
 
 /** Containers live in their pod's user namespace; naming another one is a mistake. */

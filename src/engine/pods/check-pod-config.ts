@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import { parentProblem } from '../../oci/spec/cgroups-path.ts';
 import { checkSelinuxLevel } from '../../oci/spec/selinux.ts';
@@ -31,6 +32,18 @@ function checkUserNamespace({ mode, uidMappings, gidMappings }: UserNamespace): 
   if (uids.length < 1 || uids.containerId !== 0) throw invalid('the mapping of a user namespace must begin with container id 0');
 }
 
+/** As the kernel's limit. */
+const maxHostnameBytes = 64;
+const controls = /\p{Cc}/u;
+
+/** What becomes lines of the pod's files, which have no escapes, and where its logs go. */
+function checkText({ hostname, dns, logDirectory }: PodConfig): void {
+  if (controls.test(hostname) || Buffer.byteLength(hostname) > maxHostnameBytes) throw invalid(`the hostname "${hostname}" has a control character or more than ${maxHostnameBytes} bytes`);
+  const strange = dns && [...dns.servers, ...dns.searches, ...dns.options].find((word) => controls.test(word));
+  if (strange !== undefined) throw invalid(`the DNS configuration has a control character in "${strange}"`, 'each value is a word of a line of resolv.conf');
+  if (logDirectory !== '' && !isAbsolute(logDirectory)) throw invalid(`the log directory "${logDirectory}" is no absolute path`);
+}
+
 /** Fails on what no pod can be made of, before anything is made. */
 export function checkPodConfig(parts: Pick<EngineParts, 'shims' | 'features' | 'config'>, config: PodConfig): void {
   checkKernel(parts.config.kernelRelease);
@@ -51,6 +64,7 @@ export function checkPodConfig(parts: Pick<EngineParts, 'shims' | 'features' | '
   }
   // Its processes would see the node's name, whatever was asked for.
   if (network === 'node' && config.hostname !== '') throw invalid(`a pod in the network of the node has the node's hostname and cannot be called "${config.hostname}"`, 'leave the hostname out or ask for the network mode POD');
+  checkText(config);
   checkSelinuxLevel(config.security.selinux);
   checkSysctls(config);
 }
