@@ -3,15 +3,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, AtFlags, FileType, Stat};
 use rustix::io::Errno;
 
-use super::Applier;
+use super::{Applier, meta};
 use crate::copy::copy_node;
 use crate::error::{Context, Result, invalid, show};
 use crate::path::{clean, join, split};
+use crate::tar::Entry;
 use crate::view::Place;
 
 impl Applier {
     /// Links to a file of this layer, or to one of the layers below, which is copied up first.
-    pub(super) fn hard_link(&mut self, place: &Place, name: &[u8], target: &[u8]) -> Result<()> {
+    /// What the link's own header says counts for the file, as for the field's readers: it comes later.
+    pub(super) fn hard_link(&mut self, place: &Place, name: &[u8], (entry, target): (&Entry, &[u8])) -> Result<()> {
         let target = clean(target)?;
         let (target_parent, target_name) = split(&target);
         if target_name.is_empty() {
@@ -25,15 +27,16 @@ impl Applier {
         self.check_target(&from, target_name, &target)?;
         let link = || fs::linkat(&*from.dir, target_name, &*place.dir, name, AtFlags::empty());
         match self.replacing(place, name, link) {
-            Err(Errno::NOENT) => invalid(format!("a hard link to {}, which it replaces", show(&target))),
-            other => other.at("link", name),
+            Err(Errno::NOENT) => return invalid(format!("a hard link to {}, which it replaces", show(&target))),
+            other => other.at("link", name)?,
         }
+        meta::set_on_link(&place.dir, name, entry)
     }
 
     /// Makes sure that the target is here and can be linked to.
     fn check_target(&mut self, from: &Place, name: &[u8], target: &[u8]) -> Result<()> {
         match fs::statat(&*from.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if super::meta::is_whiteout(&stat) => {
+            Ok(stat) if meta::is_whiteout(&stat) => {
                 invalid(format!("a hard link to {}, which the layer deletes", show(target)))
             }
             Ok(stat) => check_linkable(&stat, target),

@@ -47,6 +47,11 @@ pub(crate) fn set_by_name(dir: &OwnedFd, name: &[u8], entry: &Entry) -> Result<(
     if !matches!(entry.kind, crate::tar::Kind::Symlink(_)) {
         fs::chmodat(dir, name, Mode::from_raw_mode(entry.mode), AtFlags::empty()).at("chmod", &entry.name)?;
     }
+    set_xattrs_by_name(dir, name, entry)?;
+    set_times_by_name(dir, name, entry.mtime).at("set times", &entry.name)
+}
+
+fn set_xattrs_by_name(dir: &OwnedFd, name: &[u8], entry: &Entry) -> Result<()> {
     let path = by_name(dir.as_fd(), name);
     for (key, value) in settable(&entry.xattrs) {
         // user.* attributes exist on files and directories only; the kernel refuses them here with EPERM.
@@ -55,6 +60,24 @@ pub(crate) fn set_by_name(dir: &OwnedFd, name: &[u8], entry: &Entry) -> Result<(
             other => other.at("setxattr", &entry.name)?,
         }
     }
+    Ok(())
+}
+
+/// The same for a further name of a file, where it says something else than the first: chown would drop setuid bits and
+/// capabilities that only the first header has. A symlink keeps its mode.
+pub(crate) fn set_on_link(dir: &OwnedFd, name: &[u8], entry: &Entry) -> Result<()> {
+    let stat = fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).at("stat", &entry.name)?;
+    let is_symlink = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+    let (uid, gid) = owner(entry);
+    let moves =
+        uid.is_some_and(|uid| uid.as_raw() != stat.st_uid) || gid.is_some_and(|gid| gid.as_raw() != stat.st_gid);
+    if moves {
+        fs::chownat(dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW).at("chown", &entry.name)?;
+    }
+    if !is_symlink && (moves || stat.st_mode & 0o7777 != entry.mode) {
+        fs::chmodat(dir, name, Mode::from_raw_mode(entry.mode), AtFlags::empty()).at("chmod", &entry.name)?;
+    }
+    set_xattrs_by_name(dir, name, entry)?;
     set_times_by_name(dir, name, entry.mtime).at("set times", &entry.name)
 }
 

@@ -95,7 +95,7 @@ impl Applier {
     fn make(&mut self, place: &Place, name: &[u8], (entry, body): (&Entry, &mut Reader<'_>)) -> Result<()> {
         match &entry.kind {
             Kind::File(extent) => return self.file(place, name, (entry, extent, body)),
-            Kind::HardLink(target) => return self.hard_link(place, name, target),
+            Kind::HardLink(target) => return self.hard_link(place, name, (entry, target)),
             Kind::Directory => return self.directory(place, name, entry),
             Kind::Symlink(target) => self.symlink(place, name, target)?,
             Kind::CharDevice(major, minor) => {

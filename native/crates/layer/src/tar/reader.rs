@@ -118,7 +118,8 @@ impl<'a> Reader<'a> {
     fn entry(&mut self, header: &Header<'_>, extensions: Extensions) -> Result<Entry> {
         let Extensions { long_name, long_link, pax } = extensions;
         let pax = pax.unwrap_or_default();
-        let name = pax.sparse.name.clone().or(long_name).or(pax.path.clone());
+        let sparse_name = pax.sparse.name.clone().filter(|_| pax.sparse.is_sparse());
+        let name = sparse_name.or(long_name).or(pax.path.clone());
         let name = name.unwrap_or_else(|| header.name());
         let link = long_link.or(pax.link_path.clone());
         let link = link.unwrap_or_else(|| header.link_name());

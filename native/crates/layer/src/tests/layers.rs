@@ -7,7 +7,9 @@ use std::path::Path;
 use rustix::fs::{XattrFlags, getxattr, lsetxattr};
 
 use crate::LayerError;
-use crate::testing::{Archive, Scratch, names};
+use tar::EntryType;
+
+use crate::testing::{Archive, Scratch, header, names};
 
 fn is_whiteout(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_char_device() && meta.rdev() == 0)
@@ -141,12 +143,16 @@ fn a_hard_link_to_a_file_below_copies_it_up() {
     fs::set_permissions(parent.join("bin/tool"), fs::Permissions::from_mode(0o4755)).unwrap();
     lsetxattr(parent.join("bin/tool"), "user.kept", b"1", XattrFlags::empty()).unwrap();
     symlink("tool", parent.join("bin/link")).unwrap();
-    let archive = Archive::new().hard_link("sbin/tool", "bin/tool").hard_link("sbin/link", "/bin/link");
+    let mut link = header("sbin/tool", EntryType::Link);
+    link.set_link_name("bin/tool").unwrap();
+    link.set_mode(0o4755);
+    let archive = Archive::new().raw(&mut link, b"").hard_link("sbin/link", "/bin/link");
     scratch.unpack_above(&archive, std::slice::from_ref(&parent)).unwrap();
     let at = |path: &str| fs::symlink_metadata(scratch.layer().join(path)).unwrap();
     assert_eq!(at("sbin/tool").ino(), at("bin/tool").ino());
     assert_eq!((at("bin/tool").mode() & 0o7777, at("bin/tool").size()), (0o4755, 3));
-    assert_eq!(at("bin/tool").mtime(), fs::metadata(parent.join("bin/tool")).unwrap().mtime());
+    assert_eq!(at("bin/tool").mtime(), 1);
+    assert_eq!(fs::metadata(parent.join("bin/tool")).unwrap().nlink(), 1);
     let mut value = [0; 4];
     assert_eq!(getxattr(scratch.layer().join("sbin/tool"), "user.kept", &mut value), Ok(1));
     assert!(at("sbin/link").is_symlink());

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use rustix::fs::lgetxattr;
+use rustix::fs::{getxattr, lgetxattr};
 use tar::EntryType;
 
 use crate::testing::{Archive, Scratch, header, names};
@@ -118,4 +118,44 @@ fn an_attribute_may_be_empty() {
     let scratch = Scratch::new();
     scratch.unpack(&Archive::new().pax(&[("SCHILY.xattr.user.mark", b"")]).file("a", "")).unwrap();
     assert_eq!(lgetxattr(scratch.layer().join("a"), "user.mark", &mut [0; 8]), Ok(0));
+}
+
+#[test]
+fn what_the_header_of_a_hard_link_says_counts_for_the_file() {
+    let scratch = Scratch::new();
+    let mut link = header("other", EntryType::Link);
+    link.set_link_name("file").unwrap();
+    link.set_mode(0o4711);
+    link.set_uid(5);
+    link.set_mtime(77);
+    let archive = Archive::new().file("file", "x").pax(&[("SCHILY.xattr.user.late", b"1")]).raw(&mut link, b"");
+    scratch.unpack(&archive).unwrap();
+    let file = fs::metadata(scratch.layer().join("file")).unwrap();
+    assert_eq!((file.mode() & 0o7777, file.uid(), file.mtime(), file.nlink()), (0o4711, 5, 77, 2));
+    assert_eq!(getxattr(scratch.layer().join("file"), "user.late", &mut [0; 4]), Ok(1));
+}
+
+#[test]
+fn a_hard_link_that_says_the_same_takes_no_capabilities_away() {
+    let scratch = Scratch::new();
+    let capability = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let archive = Archive::new()
+        .pax(&[("SCHILY.xattr.security.capability", capability.as_slice())])
+        .file("ping", "elf")
+        .hard_link("ping6", "ping");
+    scratch.unpack(&archive).unwrap();
+    assert_eq!(getxattr(scratch.layer().join("ping6"), "security.capability", &mut [0; 64]), Ok(20));
+}
+
+#[test]
+fn the_header_of_a_hard_link_to_a_symlink_leaves_what_that_leads_to_alone() {
+    let scratch = Scratch::new();
+    let mut link = header("other", EntryType::Link);
+    link.set_link_name("door").unwrap();
+    link.set_mode(0o4777);
+    link.set_uid(5);
+    scratch.unpack(&Archive::new().symlink("door", "../outside/precious").raw(&mut link, b"")).unwrap();
+    assert_eq!(fs::symlink_metadata(scratch.layer().join("door")).unwrap().uid(), 5);
+    let outside = fs::metadata(scratch.root.join("outside/precious")).unwrap();
+    assert_eq!((outside.mode() & 0o7777, outside.uid()), (0o644, 0));
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use tar::{EntryType, Header};
 
 use crate::LayerError;
-use crate::testing::{Archive, Scratch, header};
+use crate::testing::{Archive, Scratch, header, names};
 
 const SIZE: u64 = 8 << 20;
 
@@ -77,6 +77,14 @@ fn the_map_may_be_in_front_of_the_data() {
         .raw(&mut header("GNUSparseFile.0/sparse", EntryType::Regular), &body);
     scratch.unpack(&archive).unwrap();
     expect(&scratch);
+}
+
+#[test]
+fn a_name_for_a_sparse_file_names_no_other() {
+    let scratch = Scratch::new();
+    let records = [("GNU.sparse.major", b"2".as_slice()), ("GNU.sparse.name", b"other")];
+    scratch.unpack(&Archive::new().pax(&records).file("dense", "abc")).unwrap();
+    assert_eq!(names(&scratch.layer()), ["dense"]);
 }
 
 #[test]
