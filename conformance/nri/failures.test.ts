@@ -3,6 +3,8 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { waiting } from '../cri/suite.ts';
+import { grpcStatus } from '../fixtures/cri.ts';
+import { podConfig } from '../fixtures/pods.ts';
 import { NriSuite } from './nri-suite.ts';
 import { noPlugin } from './plugin-process.ts';
 
@@ -31,6 +33,34 @@ describe.skipIf(noPlugin !== undefined)('NRI plugins that fail', () => {
     expect(good.about(pod.id)).toEqual(['RunPodSandbox']);
     const next = await nri.cri.pod({ metadata: { name: 'next', namespace: 'default', uid: 'n', attempt: 0 } });
     expect(slow.about(next.id)).toEqual([]);
+  });
+
+  /** Pods' and containers' lives in the order of the calls that tell of them. */
+  const events = ['RunPodSandbox', 'CreateContainer', 'PostCreateContainer', 'StartContainer', 'PostStartContainer', 'UpdateContainer', 'PostUpdateContainer', 'StopContainer', 'RemoveContainer', 'UpdatePodSandbox', 'PostUpdatePodSandbox', 'StopPodSandbox', 'RemovePodSandbox'];
+
+  test.each(events)('a plugin that hangs in %s is told no more, and all calls succeed without it', async (event) => {
+    const hung = await nri.plugin('-index=10', '-name=hung', `-delay=${event}=1h`);
+    const good = await nri.plugin('-index=20', '-name=good');
+    const pod = await nri.cri.pod();
+    const id = await nri.cri.run(pod, [...waiting]);
+    await nri.cri.cri.call('UpdateContainerResources', { container_id: id, linux: { cpu_shares: '100' } });
+    await nri.cri.cri.stopContainer(id);
+    await nri.cri.cri.removeContainer(id);
+    await nri.cri.cri.call('UpdatePodSandboxResources', { pod_sandbox_id: pod.id });
+    await nri.cri.cri.stopPod(pod.id);
+    await nri.cri.cri.removePod(pod.id);
+    await hung.heard('Failed');
+    const told = (plugin: typeof good): readonly string[] => plugin.events.map((heard) => heard.event).filter((heard) => events.includes(heard));
+    expect(told(hung)).toEqual(events.slice(0, events.indexOf(event) + 1));
+    expect(told(good)).toEqual(events);
+  });
+
+  test('a plugin that hangs is dropped by callers that wait less than it may take, too', async () => {
+    const hung = await nri.plugin('-delay=RunPodSandbox=1h');
+    const impatient = nri.cri.cri.call('RunPodSandbox', { config: podConfig(nri.cri.node.scratch, 'impatient') }, 300);
+    await expect(impatient).rejects.toMatchObject({ code: grpcStatus.DEADLINE_EXCEEDED });
+    await hung.heard('Failed');
+    expect((await nri.cri.pod()).id).toHaveLength(64);
   });
 
   test('a plugin that dies in the middle of a call holds nothing up', async () => {

@@ -172,6 +172,15 @@ test('a plugin that times out is disconnected and those that wait in line go on 
   expect(nri.active).toBe(false);
 });
 
+test('a plugin that hangs is disconnected although none of its callers waits that long', async () => {
+  const asked = vi.fn(async () => new Promise<never>(() => undefined));
+  await joined(bit(event.runPod), (routes, plugin) => routes.handle(plugin.pod.run, asked));
+  for (const ms of [20, 20]) await expect(nri.podEvent('run', pod, AbortSignal.timeout(ms))).rejects.toMatchObject({ name: 'TimeoutError' });
+  await nri.podEvent('run', pod, signal());
+  expect(asked).toHaveBeenCalledTimes(1);
+  expect(nri.active).toBe(false);
+});
+
 test('an error of a plugin names it', async () => {
   await joined(bit(event.runPod), (routes, plugin) =>
     routes.handle(plugin.pod.run, async () => {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { BerthError, isKind, messageOf } from '../lib/errors.ts';
-import { KeyedMutex } from '../lib/keyed-mutex.ts';
+import { abortable, KeyedMutex } from '../lib/keyed-mutex.ts';
 import type { Log } from '../lib/log.ts';
 import { TtrpcClient } from '../lib/ttrpc/client.ts';
 import type { Method } from '../lib/ttrpc/method.ts';
@@ -113,12 +113,19 @@ export class Plugin {
     return this.#turns.run('turn', work, signal);
   }
 
-  /** Asks in turn. undefined: it is gone, or is disconnected because it did not answer in time. */
+  /**
+   * Asks in turn. undefined: it is gone, or is disconnected because it did not answer in time. A caller that leaves does not
+   * end the plugin's turn: it is still at work, or hangs, and callers with little patience must not keep that hidden.
+   */
   async ask<Request, Response>(method: Method<Request, Response>, request: Request, signal: AbortSignal): Promise<Response | undefined> {
+    signal.throwIfAborted();
+    return abortable(this.turn(() => (this.closed ? Promise.resolve(undefined) : this.#answer(method, request)), signal), signal);
+  }
+
+  async #answer<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response | undefined> {
     try {
-      return await this.turn(() => (this.closed ? Promise.resolve(undefined) : this.call(method, request, signal)), signal);
+      return await this.call(method, request);
     } catch (error) {
-      if (signal.aborted) throw error;
       if (!this.closed && !isKind(error, 'timeout')) throw this.#refusal(method.name, error);
       this.#parts.log.warn({ plugin: this.name, err: error }, `an NRI plugin did not answer ${method.name}; it is disconnected`);
       this.close();
@@ -140,8 +147,8 @@ export class Plugin {
   }
 
   /** Asks at once. */
-  call<Request, Response>(method: Method<Request, Response>, request: Request, signal?: AbortSignal): Promise<Response> {
-    return this.#client.call(method, request, { timeoutMs: this.#parts.settings.requestTimeoutMs, signal });
+  call<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response> {
+    return this.#client.call(method, request, { timeoutMs: this.#parts.settings.requestTimeoutMs });
   }
 
   /** Asks at once, as patiently as for its registration: a plugin that joins a busy node has much to look at. */
