@@ -8,18 +8,20 @@ import type { ShimParts, ShimTarget } from './shim-parts.ts';
 import { deleteShim } from './start-shim.ts';
 
 /**
- * Removes what a shim that died left: the container through the shim's own `delete`, its rootfs mount and its socket. That
- * of berth's own shim also kills one that lives and does not answer.
+ * Kills a shim that lives and does not answer, and removes what it left: the container, through the shim's own `delete` as far
+ * as that helps, its rootfs mount and its socket. A foreign shim that keeps other containers, too, is not killed.
  */
 export async function buryShim(parts: ShimParts, target: ShimTarget, signal?: AbortSignal): Promise<void> {
   const { handle, handler } = target;
   parts.connections.forget(handle.address);
   restoreBundle(target);
-  await deleteShim(parts.agent, { handler, id: handle.id, bundle: handle.bundle, places: parts.places }, signal);
+  const sweeper = handler.protocol === 'berth' || parts.tasks.isShared(handle) ? undefined : parts.berthShim;
+  await deleteShim(parts.agent, { handler, id: handle.id, bundle: handle.bundle, places: parts.places }, sweeper, signal);
   await parts.agent.unmount(join(handle.bundle, 'rootfs'), signal);
   await removeSocket(handle.address, signal);
   await new ForeignStreams(parts, target).finish(signal);
   parts.oom.unwatch(handle.id);
+  parts.tasks.delete(handle);
 }
 
 /** A socket that still answers belongs to a shim that serves other containers, too. */

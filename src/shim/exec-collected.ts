@@ -3,16 +3,18 @@ import { BerthError } from '../lib/errors.ts';
 import { longestTimerMs } from '../lib/long-sleep.ts';
 import { openExec } from './exec-session.ts';
 import type { ExecOutcome, ExecSpec, Session } from './port.ts';
-import type { ShimParts, ShimTarget } from './shim-parts.ts';
+import { callMs, type ShimParts, type ShimTarget } from './shim-parts.ts';
 
 /**
  * Runs a process in a foreign shim's container to its end, with FIFOs as its outputs, which every shim knows.
  * @throws BerthError `timeout` after `timeoutMs`, or the signal's reason; the process is dead by then. `unavailable` when the shim goes.
  */
 export async function execCollected(parts: ShimParts, target: ShimTarget, spec: ExecSpec, signal?: AbortSignal): Promise<ExecOutcome> {
-  const session = await openExec(parts, target, { process: spec.process, streams: { stdin: false, stdout: true, stderr: true, tty: false } }, signal);
   const deadline = spec.timeoutMs === undefined || spec.timeoutMs > longestTimerMs ? undefined : AbortSignal.timeout(spec.timeoutMs);
   const ends = AbortSignal.any([signal, deadline].filter((each) => each !== undefined));
+  const session = await open(parts, target, spec, ends).catch((error: unknown) => {
+    throw deadline?.aborted === true && signal?.aborted !== true ? timedOut(target, spec) : error;
+  });
   const late = Promise.withResolvers<undefined>();
   ends.addEventListener('abort', () => late.resolve(undefined), { once: true });
   if (ends.aborted) late.resolve(undefined);
@@ -20,8 +22,18 @@ export async function execCollected(parts: ShimParts, target: ShimTarget, spec: 
   await session.close();
   if (outcome !== undefined) return outcome;
   signal?.throwIfAborted();
-  if (deadline?.aborted === true) throw new BerthError('timeout', `command timed out after ${(spec.timeoutMs ?? 0) / 1000} s in container ${target.handle.id}`);
+  if (deadline?.aborted === true) throw timedOut(target, spec);
   throw new BerthError('unavailable', `the shim of container ${target.handle.id} went while it ran the command`);
+}
+
+/** The OCI runtime's time counts, too. A shim that minds deadlines ends it itself. */
+function open(parts: ShimParts, target: ShimTarget, { process, timeoutMs = callMs.start }: ExecSpec, ends: AbortSignal): Promise<Session> {
+  const streams = { stdin: false, stdout: true, stderr: true, tty: false };
+  return openExec(parts, target, { process, streams, startMs: Math.min(callMs.start, timeoutMs) }, ends);
+}
+
+function timedOut(target: ShimTarget, { timeoutMs = 0 }: ExecSpec): BerthError {
+  return new BerthError('timeout', `command timed out after ${timeoutMs / 1000} s in container ${target.handle.id}`);
 }
 
 /** Undefined when nobody knows how the process ended. */

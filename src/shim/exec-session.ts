@@ -35,12 +35,18 @@ class ExecProcess {
   }
 
   /** It may have ended meanwhile, or never have started: whoever waits for it finds out. */
-  async kill(): Promise<void> {
-    await this.call(this.methods.kill, { ...this.id, signal: sigkill, all: false }).catch(() => undefined);
+  async kill(timeoutMs: number = callMs.default): Promise<void> {
+    await this.call(this.methods.kill, { ...this.id, signal: sigkill, all: false }, { timeoutMs }).catch(() => undefined);
   }
 
-  async delete(): Promise<void> {
-    await this.call(this.methods.delete, this.id, { timeoutMs: callMs.delete });
+  async delete(timeoutMs: number = callMs.delete): Promise<void> {
+    await this.call(this.methods.delete, this.id, { timeoutMs });
+  }
+
+  /** After a failed start, which is what counts: it may run all the same, too late or without its terminal. The shim's end takes what this leaves. */
+  async undo(): Promise<void> {
+    await this.kill(callMs.undoExec);
+    await this.delete(callMs.undoExec).catch(() => undefined);
   }
 
   /** The process sees the end of its input when all who hold the FIFO have closed it, which the shim does on demand. */
@@ -53,17 +59,20 @@ class ExecProcess {
   }
 }
 
+/** What is executed, and how long its start may take, which the shim is told, too. */
+export type ExecStart = ExecSessionSpec & { readonly startMs?: number };
+
 /** Starts a process whose streams are FIFOs, which every shim knows. */
-export async function openExec(parts: ShimParts, target: ShimTarget, { process, streams }: ExecSessionSpec, signal?: AbortSignal): Promise<Session> {
+export async function openExec(parts: ShimParts, target: ShimTarget, { process, streams, startMs = callMs.start }: ExecStart, signal?: AbortSignal): Promise<Session> {
   signal?.throwIfAborted();
   const exec = new ExecProcess(parts, target);
   const fifos = await StreamFifos.make(parts.agent, { directory: exec.directory, streams, afterStdin: () => exec.closeStdin() });
   try {
-    // It does not take the signal: an exec that was asked for must be known to exist or not before it can be ended.
-    await exec.call(exec.methods.exec, { ...exec.id, ...fifos.paths, spec: packSpec('Process', process) }, { timeoutMs: callMs.exec });
-    await startOrDelete(exec, signal);
+    await exec.call(exec.methods.exec, { ...exec.id, ...fifos.paths, spec: packSpec('Process', process) }, { timeoutMs: callMs.exec, signal });
+    await exec.call(exec.methods.start, exec.id, { timeoutMs: startMs, signal });
   } catch (error) {
     fifos.abandon();
+    await exec.undo();
     throw error;
   }
   fifos.opened();
@@ -71,18 +80,6 @@ export async function openExec(parts: ShimParts, target: ShimTarget, { process, 
   if (signal?.aborted === true) await session.close();
   signal?.throwIfAborted();
   return session;
-}
-
-async function startOrDelete(exec: ExecProcess, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await exec.call(exec.methods.start, exec.id, { timeoutMs: callMs.start, signal });
-  } catch (error) {
-    // It may run all the same: too late, or without its terminal.
-    await exec.kill();
-    // The failure to start is what counts; the shim's end takes what this leaves.
-    await exec.delete().catch(() => undefined);
-    throw error;
-  }
 }
 
 class ExecSession implements Session {

@@ -51,9 +51,8 @@ export async function execSync(parts: ShimParts, target: ShimTarget, spec: ExecS
 async function run(execution: Execution, spec: ExecSpec, { outputs, signal }: { readonly outputs: readonly number[]; readonly signal: AbortSignal | undefined }): Promise<ExecOutcome> {
   const { methods, process } = execution;
   const end = endOf(execution, spec, signal);
-  // It does not take the signal: an exec that was asked for must be known to exist or not before it can be ended.
-  await call(execution, methods.exec, { ...process, ...stdio(execution, spec.maxOutputBytes), spec: packSpec('Process', spec.process) }, { timeoutMs: callMs.exec });
   try {
+    await call(execution, methods.exec, { ...process, ...stdio(execution, spec.maxOutputBytes), spec: packSpec('Process', spec.process) }, { timeoutMs: callMs.exec, signal: end });
     await startOrKill(execution, end);
     const { exitStatus } = await waitOrKill(execution, end);
     // Delete first: it returns when the output has been written.
@@ -61,7 +60,7 @@ async function run(execution: Execution, spec: ExecSpec, { outputs, signal }: { 
     const [stdout = new Uint8Array(), stderr = new Uint8Array()] = await Promise.all(outputs.map((output) => head(output, spec.maxOutputBytes)));
     return { stdout, stderr, exitCode: exitStatus };
   } catch (error) {
-    await call(execution, methods.delete, process, { timeoutMs: callMs.delete }).catch(() => undefined);
+    await call(execution, methods.delete, process, { timeoutMs: callMs.undoExec }).catch(() => undefined);
     throw error;
   }
 }

@@ -8,6 +8,7 @@ import { CompiledSeccomp } from './compiled-seccomp.ts';
 import { readExitRecord } from './exit-record.ts';
 import { ForeignStreams } from './foreign-streams.ts';
 import { shimMethods } from './methods.ts';
+import { KnownTasks } from './known-tasks.ts';
 import { OomEvents } from './oom-events.ts';
 import type { RuntimeHandler, ShimLauncher, Task, TaskExit, TaskHandle, TaskSpec } from './port.ts';
 import { ShimConnections } from './shim-connections.ts';
@@ -42,6 +43,7 @@ export class TtrpcShimLauncher implements ShimLauncher {
       methods,
       connections: new ShimConnections({ maxIdle: maxIdleConnections }),
       oom: new OomEvents(eventsPath, methods),
+      tasks: new KnownTasks(),
       seccomp: new CompiledSeccomp(),
       places: { socketDir: join(init.runRoot, 's'), eventsAddress: `unix://${eventsPath}` },
       berthShim: init.berthShim,
@@ -76,14 +78,13 @@ export class TtrpcShimLauncher implements ShimLauncher {
     let handle: TaskHandle = { id, handler: handlerName, address: '', version: 3, bundle, pid: 0 };
     try {
       // A shim that is being made must be known to exist or not before it can be undone: its start ends before the signal's failure
-      // comes, and the create does not take the signal.
+      // comes. From then on it can be killed at any time.
       const { address, version } = await startShim(this.#parts.agent, { handler, id, bundle, places: this.#parts.places }, this.#parts.methods, signal);
       handle = { ...handle, address, version };
       signal?.throwIfAborted();
       if (handler.protocol === 'containerd') await new ForeignStreams(this.#parts, { handle, handler }).open(spec);
       const request = createRequest(spec, handler, this.#parts.methods);
-      const { pid } = await this.#parts.connections.call(address, taskMethodsOf(this.#parts, handle).create, request, { timeoutMs: callMs.create });
-      signal?.throwIfAborted();
+      const { pid } = await this.#parts.connections.call(address, taskMethodsOf(this.#parts, handle).create, request, { timeoutMs: callMs.create, signal });
       return new ShimTask(this.#parts, { handle: { ...handle, pid }, handler });
     } catch (error) {
       await this.#abandon({ handle, handler }, error);
@@ -119,10 +120,9 @@ export class TtrpcShimLauncher implements ShimLauncher {
 
   /** Undoes a launch that failed, whatever it got to: the shim may know of the task or not, and may still run or not. */
   async #abandon(target: ShimTarget, failure: unknown): Promise<void> {
-    const signal = AbortSignal.timeout(cleanUpMs);
     try {
-      if (target.handle.address !== '') await new ShimTask(this.#parts, target).remove(signal);
-      await buryShim(this.#parts, target, signal);
+      if (target.handle.address !== '') await new ShimTask(this.#parts, target).remove(AbortSignal.timeout(cleanUpMs));
+      await buryShim(this.#parts, target, AbortSignal.timeout(cleanUpMs));
     } catch (error) {
       const first = asBerthError(failure, `cannot launch container ${target.handle.id}`);
       throw new BerthError(first.kind, `${first.message}; undoing that failed, too: ${asBerthError(error, 'clean up').message}`, { cause: failure });

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Agent } from '../native/port.ts';
 import type { CompiledSeccomp } from './compiled-seccomp.ts';
+import type { KnownTasks } from './known-tasks.ts';
 import type { ShimMethods, TaskMethods } from './methods.ts';
 import type { OomEvents } from './oom-events.ts';
 import type { RuntimeHandler, TaskHandle } from './port.ts';
@@ -14,6 +15,7 @@ export interface ShimParts {
   readonly connections: ShimConnections;
   readonly methods: ShimMethods;
   readonly oom: OomEvents;
+  readonly tasks: KnownTasks;
   readonly seccomp: CompiledSeccomp;
   readonly places: ShimPlaces;
   /** Absolute path of berth-shim, which serves the streams of foreign shims' containers. */
@@ -30,8 +32,11 @@ export interface ShimTarget {
 export const callMs = {
   create: 60_000,
   start: 60_000,
-  delete: 30_000,
+  /** berth's shim takes half of it when the OCI runtime hangs, containerd's when a child of an exec holds its output. */
+  delete: 20_000,
   exec: 30_000,
+  /** An exec that could not be started is undone. */
+  undoExec: 5000,
   default: 10_000,
   stats: 2000,
   /** Memory is written to disk at its pace. */

@@ -14,6 +14,7 @@ import { type ContainerMethods, type ExitAnswer, pack, packSpec, type ProcessId,
 import { changeOomScores } from './oom-score.ts';
 import type { AttachChoice, ExecOutcome, ExecSessionSpec, ExecSpec, ScoreChange, Session, Task, TaskExit, TaskHandle, TaskState, TaskStatus, TerminalSize } from './port.ts';
 import { callMs, type ShimParts, type ShimTarget, taskMethodsOf } from './shim-parts.ts';
+import { settleShim } from './start-shim.ts';
 
 const sigkill = 9;
 const killedBySignal9 = 128 + sigkill;
@@ -48,6 +49,7 @@ export class ShimTask implements Task {
     this.#methods = taskMethodsOf(parts, target.handle);
     this.#main = { id: target.handle.id, execId: '' };
     this.#pid = target.handle.pid;
+    parts.tasks.add(target.handle);
     if (target.handler.protocol === 'berth') return;
     this.#foreign = new ForeignStreams(parts, target);
     parts.oom.watch(target.handle.id);
@@ -173,16 +175,27 @@ export class ShimTask implements Task {
   async remove(signal?: AbortSignal): Promise<void> {
     try {
       await ignoring('not-found', this.#call(this.#methods.delete, this.#main, { signal, timeoutMs: callMs.delete }));
+      // The shim may end before its answer is out.
+      await ignoring('unavailable', this.#call(this.#methods.shutdown, { id: this.#main.id, now: false }, { signal }));
     } catch (error) {
-      if (!isKind(error, 'unavailable')) throw error;
+      signal?.throwIfAborted();
+      // Gone, or its OCI runtime hangs.
+      if (!isKind(error, 'unavailable') && !isKind(error, 'timeout')) throw error;
       await buryShim(this.#parts, this.#target, signal);
       return;
     }
-    // The shim may end before its answer is out.
-    await ignoring('unavailable', this.#call(this.#methods.shutdown, { id: this.#main.id, now: false }, { signal }));
     this.#parts.connections.forget(this.#target.handle.address);
     await this.#foreign?.finish(signal);
+    if (this.#foreign !== undefined) await this.#settle(signal);
     this.#parts.oom.unwatch(this.#main.id);
+    this.#parts.tasks.delete(this.#target.handle);
+  }
+
+  /** A foreign shim leaves an OCI runtime that hangs behind, and one that does not end would stay for ever. */
+  async #settle(signal: AbortSignal | undefined): Promise<void> {
+    const { agent, tasks, places, berthShim } = this.#parts;
+    const { handle, handler } = this.#target;
+    if (!tasks.isShared(handle)) await settleShim(agent, { handler, id: handle.id, bundle: handle.bundle, places }, berthShim, signal);
   }
 
   /** A foreign shim's streams, unless its container has ended: they may outlive it for a while. */

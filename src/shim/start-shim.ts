@@ -25,6 +25,13 @@ export interface ShimCommand {
   readonly places: ShimPlaces;
 }
 
+interface Invocation {
+  readonly argv: readonly [string, ...string[]];
+  readonly stdin: Uint8Array;
+  /** Marks the program, and with it whatever it starts. */
+  readonly marked?: boolean;
+}
+
 /**
  * Runs the shim's `start`, which leaves the shim itself behind, and returns where that listens.
  * @throws BerthError with what the command printed; the signal's reason when the command was killed for it.
@@ -39,7 +46,7 @@ export async function startShim(agent: Agent, command: ShimCommand, methods: Shi
     containerdTtrpcAddress: places.eventsAddress,
     socketDir: places.socketDir,
   });
-  const result = await run(agent, command, { action: 'start', stdin }, signal);
+  const result = await run(agent, command, { argv: [handler.shim, ...flags(id), 'start'], stdin, marked: handler.protocol === 'containerd' }, signal);
   const bootstrap = parseBootstrap(result.stdout, methods);
   if (bootstrap.protocol !== 'ttrpc' || (bootstrap.version !== 2 && bootstrap.version !== 3)) {
     throw new BerthError('unimplemented', `the shim ${handler.shim} speaks ${bootstrap.protocol} version ${bootstrap.version}`, { hint: 'ttrpc in version 2 or 3 is needed' });
@@ -47,20 +54,32 @@ export async function startShim(agent: Agent, command: ShimCommand, methods: Shi
   return bootstrap;
 }
 
-/** Runs the shim's `delete`, which kills and removes what a dead shim left. */
-export async function deleteShim(agent: Agent, command: ShimCommand, signal?: AbortSignal): Promise<void> {
-  await run(agent, command, { action: 'delete', stdin: new Uint8Array(0) }, signal);
+/**
+ * Runs the `delete` of a shim, which removes what a dead one left. That of berth's also kills one that lives; told so by
+ * `berthShim`, its path, it does the same for another's, whose own `delete` it runs without relying on it.
+ */
+export async function deleteShim(agent: Agent, command: ShimCommand, berthShim: string | undefined, signal?: AbortSignal): Promise<void> {
+  const { handler, id, bundle } = command;
+  const program: readonly [string, ...string[]] = berthShim === undefined ? [handler.shim] : [berthShim, '-shim', handler.shim];
+  await run(agent, command, { argv: [...program, ...flags(id), '-bundle', bundle, 'delete'], stdin: new Uint8Array(0) }, signal);
 }
 
-async function run(agent: Agent, command: ShimCommand, call: { readonly action: 'start' | 'delete'; readonly stdin: Uint8Array }, signal?: AbortSignal): Promise<ExecResult> {
-  const { handler, id, bundle, places } = command;
-  const bundleFlag = call.action === 'delete' ? ['-bundle', bundle] : [];
+/** Waits a little for the end of a foreign shim that was told to end, and of what it runs, and kills what is still there. */
+export async function settleShim(agent: Agent, command: ShimCommand, berthShim: string, signal?: AbortSignal): Promise<void> {
+  await run(agent, command, { argv: [berthShim, ...flags(command.id), 'settle'], stdin: new Uint8Array(0) }, signal);
+}
+
+const flags = (id: string): readonly string[] => ['-namespace', shimNamespace, '-address', '', '-publish-binary', '', '-id', id];
+
+async function run(agent: Agent, command: ShimCommand, { argv, stdin, marked = false }: Invocation, signal?: AbortSignal): Promise<ExecResult> {
+  const { id, bundle, places } = command;
+  const mark = marked ? { BERTH_CONTAINER: id } : {};
   const result = await agent.exec(
     {
-      argv: [handler.shim, '-namespace', shimNamespace, '-address', '', '-publish-binary', '', '-id', id, ...bundleFlag, call.action],
-      env: { PATH: searchPath, NAMESPACE: shimNamespace, TTRPC_ADDRESS: places.eventsAddress, GRPC_ADDRESS: '', MAX_SHIM_VERSION: '3', GOMAXPROCS: '2' },
+      argv,
+      env: { PATH: searchPath, NAMESPACE: shimNamespace, TTRPC_ADDRESS: places.eventsAddress, GRPC_ADDRESS: '', MAX_SHIM_VERSION: '3', GOMAXPROCS: '2', ...mark },
       cwd: bundle,
-      stdin: call.stdin,
+      stdin,
       timeoutMs: commandMs,
       detached: true,
     },
@@ -68,7 +87,7 @@ async function run(agent: Agent, command: ShimCommand, call: { readonly action: 
   );
   if (result.exitCode === 0) return result;
   const said = Buffer.from(result.stderr.length > 0 ? result.stderr : result.stdout).toString().trim();
-  throw new BerthError('internal', `${handler.shim} ${call.action} of container ${id} failed with code ${result.exitCode}: ${said}`);
+  throw new BerthError('internal', `${argv[0]} ${argv.at(-1)} of container ${id} failed with code ${result.exitCode}: ${said}`);
 }
 
 /** A protobuf message from new shims, JSON from older ones, the bare address from the oldest. */

@@ -16,10 +16,8 @@ import { warmCgroups } from './warm-cgroups.ts';
 import type { EngineParts } from '../parts.ts';
 import { containerStarted, containerStarts } from '../plugins/container-hooks.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
-import { deleteTask } from './delete-task.ts';
-import { endTask } from './end-task.ts';
+import { endLive, endTask } from './end-task.ts';
 import { freezeTracers } from './freeze-tracers.ts';
-import { killIfRunning } from './kill-if-running.ts';
 import { checkPidTarget } from './pid-target.ts';
 import { recordExit } from './record-exit.ts';
 import { rootfsMounts } from './rootfs-mounts.ts';
@@ -153,26 +151,12 @@ async function addShimPhases(parts: EngineParts, of: { readonly id: ContainerId;
   parts.containers.update(of.id, { waterfall: [...known, ...phases] });
 }
 
-/** A shim that does not answer is buried with all that it holds. */
-async function undoStart(parts: EngineParts, id: ContainerId, task: Task): Promise<void> {
-  const live = parts.tasks.add(id, task);
-  try {
-    await killIfRunning(task, cleanUpSignal());
-    await deleteTask(parts, id, live);
-  } catch (error) {
-    parts.log.warn({ container: id, err: error }, 'a task that failed to start could not be deleted; its shim is buried');
-    await parts.shims.bury(task.handle, cleanUpSignal());
-    parts.tasks.delete(id);
-    parts.containers.update(id, { task: undefined });
-  }
-}
-
 /** A failed start is final: the container has exited, with the reason in its status, once nothing of it lives any more. */
 async function failStart(parts: EngineParts, { id }: Container, task: Task | undefined, cause: unknown): Promise<void> {
   const { text } = asBerthError(cause, `container ${id} could not start`);
   const exit = (): ContainerExit => ({ exitCode: startErrorCode, finishedAtNs: parts.clock.nowNs(), reason: 'StartError', message: text });
   try {
-    if (task !== undefined) await undoStart(parts, id, task);
+    if (task !== undefined) await endLive(parts, id, parts.tasks.add(id, task), cleanUpSignal());
     recordExit(parts, id, exit());
   } catch (error) {
     // The disk may be full, perhaps the reason for all of this. Whoever stops the container meanwhile ends it, too.

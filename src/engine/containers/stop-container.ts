@@ -3,6 +3,7 @@ import { abortable } from '../../lib/keyed-mutex.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import { longSleep } from '../../lib/long-sleep.ts';
 import type { Container } from '../model/container.ts';
+import { cleanUpSignal } from '../clean-up-signal.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { endHeard } from '../plugins/container-hooks.ts';
@@ -52,21 +53,28 @@ interface Target {
 }
 
 async function endTask(parts: EngineParts, target: Target, graceMs: number, signal: AbortSignal): Promise<void> {
-  const { container, live } = target;
+  const { live } = target;
   if (graceMs > 0 && (await endedWithin(parts, target, graceMs, signal))) return;
   // Past this point the caller is still there: an aborted one left by an exception above.
   signal.throwIfAborted();
+  // It goes on when its caller leaves: a shim that does not answer takes its time, and the next caller is to find the container dead.
+  live.killing ??= kill(parts, target).finally(() => {
+    live.killing = undefined;
+  });
+  await abortable(live.killing, signal);
+  await abortable(live.exited, signal);
+}
+
+async function kill(parts: EngineParts, { container, live }: Target): Promise<void> {
   try {
     // Without a PID namespace of its own, the end of a container's main process does not end its others.
-    await live.task.kill(sigkill, { all: container.config.security.namespaces.pid !== 'container' }, signal);
+    await live.task.kill(sigkill, { all: container.config.security.namespaces.pid !== 'container' }, parts.background.signal);
   } catch (error) {
-    signal.throwIfAborted();
-    if (isKind(error, 'timeout')) await buryFrozen(parts, container.id, live, signal);
+    if (isKind(error, 'timeout')) await buryFrozen(parts, container.id, live);
     // A shim that is gone is buried with what it left. Whoever watches the container does that, too, but tells nobody why it fails.
-    else if (isKind(error, 'unavailable')) await abortable(deleteTask(parts, container.id, live), signal);
+    else if (isKind(error, 'unavailable')) await deleteTask(parts, container.id, live);
     else throw error;
   }
-  await abortable(live.exited, signal);
 }
 
 /** Sends the stop signal unless an earlier call did. False when the grace ran out, or the signal could not be sent. */
@@ -93,12 +101,12 @@ async function sendStopSignal(parts: EngineParts, { container, live }: Target, s
 }
 
 /** A shim that does not even answer to a kill cannot keep its container alive: it is killed past the shim. */
-async function buryFrozen(parts: EngineParts, id: ContainerId, live: LiveTask, signal: AbortSignal): Promise<void> {
+async function buryFrozen(parts: EngineParts, id: ContainerId, live: LiveTask): Promise<void> {
   parts.log.warn({ container: id }, 'the shim of a container that is to be killed does not answer; it is buried');
   // From here on nobody else records its exit.
   live.abandoned.abort();
   try {
-    await bury(parts, id, live, signal);
+    await bury(parts, id, live, cleanUpSignal());
   } catch (error) {
     parts.background.retry('burying a shim that does not answer', { container: id }, (closing) => bury(parts, id, live, closing));
     throw error;

@@ -12,6 +12,8 @@ export interface LiveTask {
   readonly abandoned: AbortController;
   /** The stop signal is sent once in a container's life, however often it is stopped. */
   stopSignalSent: boolean;
+  /** The SIGKILL, once it is under way. */
+  killing: Promise<void> | undefined;
   /** Another one for each start of a neighbour that freezes it; resolves when it runs again. */
   thawed: Promise<void>;
   /** The deletion of the task, once it is under way. */
@@ -41,7 +43,7 @@ export class TaskTable {
 
   add(id: ContainerId, task: Task): LiveTask {
     const { promise: exited, resolve: markExited } = Promise.withResolvers<void>();
-    const live: LiveTask = { task, exited, markExited, abandoned: new AbortController(), stopSignalSent: false, thawed: Promise.resolve(), removed: undefined };
+    const live: LiveTask = { task, exited, markExited, abandoned: new AbortController(), stopSignalSent: false, killing: undefined, thawed: Promise.resolve(), removed: undefined };
     this.#tasks.set(id, live);
     return live;
   }

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 /// What the shim was started for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Args {
     pub namespace: String,
     pub id: String,
     pub bundle: Option<PathBuf>,
+    /// For `delete`: the program of another's shim, which keeps the container.
+    pub shim: Option<PathBuf>,
     pub action: String,
 }
 
@@ -17,7 +19,7 @@ impl Args {
     /// # Errors
     /// A sentence that names the flag.
     pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let mut args = Self { namespace: String::new(), id: String::new(), bundle: None, action: String::new() };
+        let mut args = Self::default();
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let Some(flag) = word.strip_prefix('-').map(|rest| rest.trim_start_matches('-')) else {
@@ -37,6 +39,7 @@ impl Args {
                 "namespace" => args.namespace = value,
                 "id" => args.id = value,
                 "bundle" => args.bundle = Some(value.into()),
+                "shim" => args.shim = Some(value.into()),
                 // For clients of older protocols; events go to TTRPC_ADDRESS.
                 "address" | "publish-binary" | "socket" | "debug-socket" => {}
                 _ => return Err(format!("unknown flag -{name}")),

@@ -1,12 +1,15 @@
-//! `delete`: clears up after a shim that is gone, or that nobody can talk to any more.
+//! `delete`: clears up after a shim that is gone, or that nobody can talk to any more. It may be that of somebody else.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use prost::Message;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use sys::Child;
 
 use crate::args::Args;
@@ -44,7 +47,10 @@ pub fn delete(args: &Args) -> io::Result<()> {
     settle(&args.id);
     // Before the runtime's turn, which kills the first process and then waits for those that live without it.
     cgroup.iter().for_each(CgroupPaths::kill);
-    ask_runtime(&runtime, &args.id, &bundle);
+    match &args.shim {
+        None => ask_runtime(&runtime, &args.id, &bundle),
+        Some(program) => ask_shim(program, args, &bundle),
+    }
     // Looked for anew: a runtime that was at work may have made it meanwhile.
     CgroupPaths::at(&spec_path(&bundle)).iter().for_each(CgroupPaths::remove);
     runtime.forget(&args.id);
@@ -67,8 +73,9 @@ fn is_shim(words: &[&str], own: &str, args: &Args) -> bool {
     words[0] == own && words.last() == Some(&"start") && flag("-id", &args.id) && flag("-namespace", &args.namespace)
 }
 
-/// Lets runtime processes that work on the container come to their end.
-fn settle(id: &str) {
+/// Lets runtime processes that work on the container come to their end, and another's shim of it, which is marked like them,
+/// and kills them after a while.
+pub fn settle(id: &str) {
     let mark = format!("{MARK}={id}");
     let at_work = |words: &[&str]| words.contains(&mark.as_str());
     processes::wait_for_end(Words::Environment, at_work, RUNTIME_PATIENCE);
@@ -82,11 +89,29 @@ fn ask_runtime(runtime: &Runtime, id: &str, bundle: &Path) {
     let log = bundle.join("runtime-delete.log");
     let Ok(invocation) = Invocation::start(runtime, log, &args, Inherited::default()) else { return };
     let Child { pid, pidfd } = &invocation.child;
+    wait_or_kill(*pid, pidfd);
+    invocation.clean();
+}
+
+/// Has another's shim remove the container in its own way, which need not be that of an OCI runtime. As with that, what it
+/// leaves is swept.
+fn ask_shim(program: &Path, args: &Args, bundle: &Path) {
+    let mut command = Command::new(program);
+    command.args(["-namespace", &args.namespace, "-address", "", "-publish-binary", "", "-id", &args.id]);
+    command.arg("-bundle").arg(bundle).arg("delete");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let Ok(child) = command.spawn() else { return };
+    let pid = Pid::from_child(&child);
+    if let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) {
+        wait_or_kill(pid, &pidfd);
+    }
+}
+
+fn wait_or_kill(pid: Pid, pidfd: &OwnedFd) {
     let ended = poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&DELETE_PATIENCE));
     if !matches!(ended, Ok(1)) {
-        processes::kill_tree(*pid);
+        processes::kill_tree(pid);
     }
-    invocation.clean();
 }
 
 #[cfg(test)]

@@ -47,6 +47,10 @@ fn main() -> ExitCode {
     match args.action.as_str() {
         "start" => report(start::start(&args)),
         "delete" => report(delete::delete(&args)),
+        "settle" => {
+            delete::settle(&args.id);
+            ExitCode::SUCCESS
+        }
         "info" => report(info::info()),
         "v" | "version" => {
             println!("berth-shim {}", env!("CARGO_PKG_VERSION"));
