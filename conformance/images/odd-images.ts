@@ -90,17 +90,22 @@ function platforms(): readonly OddImage[] {
 }
 
 function mediaTypesOf(): readonly OddImage[] {
-  const above = (name: string, tar: Layer, dialect: Dialect = 'oci'): OddImage => ({ name, image: make(name, { above: [tar], run: cat, dialect }), prints: 'hello\n' });
+  // With a layer of its own each, which no other has unpacked before it.
+  const above = (name: string, pack: (tar: Buffer) => Layer, dialect: Dialect = 'oci'): OddImage => {
+    const tar = writeTar([file('hello', 'hello\n'), file('name', name)]);
+    return { name, image: make(name, { above: [pack(tar)], run: cat, dialect }), prints: 'hello\n' };
+  };
   const old = make('octet', { run: shell('echo old'), dialect: 'docker' });
   return [
     { name: 'a config of the type application/octet-stream', image: withConfig(old, (text) => text, 'application/octet-stream'), prints: 'old\n' },
     { name: 'a config of no type', image: withConfig(old, (text) => text.replace('octet', 'none'), ''), prints: 'old\n' },
-    above('a foreign layer that the registry holds', packed(hello, gzipSync(hello), 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip'), 'docker'),
-    above('a layer that may not be distributed', packed(hello, hello, 'application/vnd.oci.image.layer.nondistributable.v1.tar')),
-    above('a tar layer that is gzip', packed(hello, gzipSync(hello), oci.layer.none)),
-    above('a gzip layer that is tar', packed(hello, hello, oci.layer.gzip)),
-    above('a gzip layer that is zstd', packed(hello, zstdCompressSync(hello), docker.layer.gzip), 'docker'),
-    above('zstd that begins with a skippable frame', packed(hello, Buffer.concat([Buffer.from([0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4]), zstdCompressSync(hello)]), oci.layer.zstd)),
+    above('a foreign layer that the registry holds', (tar) => packed(tar, gzipSync(tar), 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip'), 'docker'),
+    above('a foreign layer that is zstd', (tar) => packed(tar, zstdCompressSync(tar), 'application/vnd.docker.image.rootfs.foreign.diff.tar.zstd'), 'docker'),
+    above('a layer that may not be distributed', (tar) => packed(tar, tar, 'application/vnd.oci.image.layer.nondistributable.v1.tar')),
+    above('a tar layer that is gzip', (tar) => packed(tar, gzipSync(tar), oci.layer.none)),
+    above('a gzip layer that is tar', (tar) => packed(tar, tar, oci.layer.gzip)),
+    above('a gzip layer that is zstd', (tar) => packed(tar, zstdCompressSync(tar), docker.layer.gzip), 'docker'),
+    above('zstd that begins with a skippable frame', (tar) => packed(tar, Buffer.concat([Buffer.from([0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4]), zstdCompressSync(tar)]), oci.layer.zstd)),
   ];
 }
 

@@ -9,6 +9,9 @@ const READ_BUFFER: usize = 256 << 10;
 /// Largest zstd window we decode: 128 MiB, what `zstd --long` makes. More would let a blob choose our memory use.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
+/// The decoder's word for a frame with a larger one; it has no code for it.
+const ZSTD_WINDOW_REFUSED: &str = "requires too much memory";
+
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// The first byte of a frame that decoders pass over may be any of sixteen; pzstd and seekable writers begin with one.
@@ -40,7 +43,7 @@ fn is_zstd(head: &[u8]) -> bool {
 
 /// Accepts tar, tar+gzip and tar+zstd in OCI and Docker spelling, distributable or not.
 fn check_media_type(media_type: &str) -> Result<()> {
-    const KNOWN: [&str; 11] = [
+    const KNOWN: [&str; 12] = [
         "application/vnd.oci.image.layer.v1.tar",
         "application/vnd.oci.image.layer.v1.tar+gzip",
         "application/vnd.oci.image.layer.v1.tar+zstd",
@@ -52,6 +55,7 @@ fn check_media_type(media_type: &str) -> Result<()> {
         "application/vnd.docker.image.rootfs.diff.tar.zstd",
         "application/vnd.docker.image.rootfs.foreign.diff.tar",
         "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.zstd",
     ];
     if KNOWN.contains(&media_type) {
         return Ok(());
@@ -67,6 +71,9 @@ pub(crate) fn read_failed(error: io::Error) -> LayerError {
             path: "the layer blob".into(),
             errno: rustix::io::Errno::from_raw_os_error(code),
         },
+        None if error.to_string().contains(ZSTD_WINDOW_REFUSED) => LayerError::Invalid(
+            "the layer blob needs a zstd window of over 128 MiB; compress it with zstd --long=27 or less".into(),
+        ),
         None => LayerError::Invalid(format!("the layer blob is damaged: {error}")),
     }
 }

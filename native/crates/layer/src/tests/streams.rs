@@ -95,6 +95,14 @@ fn a_compression_bomb_stops_at_the_ratio_and_preallocated_files_do_not() {
 }
 
 #[test]
+fn a_zstd_window_that_would_take_our_memory_is_refused_by_its_size() {
+    let header = |window_log: u8| [0x28, 0xb5, 0x2f, 0xfd, 0, (window_log - 10) << 3, 1, 0, 0];
+    Scratch::new().unpack_blob(&header(27), &diff_id(b""), &[]).unwrap();
+    let refused = Scratch::new().unpack_blob(&header(28), &diff_id(b""), &[]);
+    assert!(matches!(refused, Err(LayerError::Invalid(word)) if word.contains("zstd --long=27")));
+}
+
+#[test]
 fn zstd_that_begins_with_a_skippable_frame_unpacks() {
     let tar = sample();
     let frame = zstd::encode_all(tar.as_slice(), 1).unwrap();
