@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
@@ -67,6 +67,19 @@ describe.each(['crun', 'runc'])('under %s', (handler) => {
     await freeze(suite.node.scratch.cgroup);
     await suite.cri.call('RemoveContainer', { container_id: id });
     expect(readFileSync(join('/sys/fs/cgroup', controller, suite.node.scratch.cgroup, file), 'utf8').trim()).toBe(frozen);
+    await leavesNothing();
+  });
+
+  // As an engine inside of a privileged container does; version 2 has no such trouble.
+  test('a container with a frozen cgroup of its own making is stopped and removed', async () => {
+    await start('below');
+    const made = join(await cgroupOf(id), 'made');
+    mkdirSync(join('/sys/fs/cgroup', controller, made));
+    writeFileSync(join('/sys/fs/cgroup', controller, made, 'cgroup.procs'), String(await pidOf(suite.cri, id)));
+    await freeze(made);
+    await suite.cri.call('StopContainer', { container_id: id, timeout: '1' });
+    expect(await suite.cri.containerStatus(id)).toMatchObject({ state: 'CONTAINER_EXITED', exit_code: 137 });
+    await suite.cri.call('RemoveContainer', { container_id: id });
     await leavesNothing();
   });
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::CgroupPaths;
-use crate::paths::MOUNT;
+use crate::paths::{MOUNT, child_dirs};
 
 const STATE: &str = "freezer.state";
 
@@ -21,13 +21,12 @@ impl CgroupPaths {
         self.let_die(&pids);
     }
 
-    /// Whether processes in it cannot even die: so does version 1 hold them, for itself or for a cgroup above it. Version 2
-    /// lets a killed process end.
+    /// Whether processes in it cannot even die: so does version 1 hold them, for itself, for a cgroup above it or for one
+    /// below, which an engine inside of the container may have frozen. Version 2 lets a killed process end.
     #[must_use]
     pub fn holds_the_dying(&self) -> bool {
         let Self::V1(paths) = self else { return false };
-        let state = |dir: &Path| fs::read_to_string(dir.join(STATE)).is_ok_and(|state| state.trim() != "THAWED");
-        paths.get("freezer").is_some_and(|dir| state(dir))
+        paths.get("freezer").is_some_and(|dir| holds(dir))
     }
 
     /// Lets frozen processes end that were sent SIGKILL. They leave for the root of the hierarchy, which is never frozen, so
@@ -50,6 +49,11 @@ impl CgroupPaths {
             Self::V2(path) => Some(fs::write(path.join("cgroup.freeze"), "0")),
         };
     }
+}
+
+fn holds(dir: &Path) -> bool {
+    let frozen = fs::read_to_string(dir.join(STATE)).is_ok_and(|state| state.trim() != "THAWED");
+    frozen || child_dirs(dir).any(|child| holds(&child))
 }
 
 #[cfg(test)]
@@ -81,8 +85,12 @@ mod tests {
             Some(Self { outer, child })
         }
 
+        fn at(dir: PathBuf) -> CgroupPaths {
+            CgroupPaths::V1(BTreeMap::from([("freezer".to_owned(), dir)]))
+        }
+
         fn inner(&self) -> CgroupPaths {
-            CgroupPaths::V1(BTreeMap::from([("freezer".to_owned(), self.outer.join("inner"))]))
+            Self::at(self.outer.join("inner"))
         }
 
         fn freeze(&self, dir: &Path) {
@@ -125,5 +133,16 @@ mod tests {
             frozen.inner().thaw();
             assert_eq!(frozen.inner().holds_the_dying(), !own);
         }
+    }
+
+    #[test]
+    fn what_is_frozen_below_can_be_killed() {
+        let Some(mut frozen) = Frozen::new("below") else { return };
+        frozen.freeze(&frozen.outer.join("inner"));
+        let outer = Frozen::at(frozen.outer.clone());
+        assert!(outer.holds_the_dying());
+        outer.kill();
+        wait_until(|| frozen.child.try_wait().expect("asked").is_some());
+        assert!(frozen.child.try_wait().expect("asked").is_some());
     }
 }

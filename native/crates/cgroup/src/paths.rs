@@ -170,22 +170,20 @@ fn slice_path(slice: &str) -> Option<PathBuf> {
 
 /// Children first. A group that a process is still leaving stays for the next round.
 fn remove_tree(dir: &Path) {
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove_tree(&entry.path());
-        }
-    }
+    child_dirs(dir).for_each(|child| remove_tree(&child));
     let _ = fs::remove_dir(dir);
+}
+
+/// The cgroups right below one.
+pub fn child_dirs(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
 }
 
 fn collect_pids(dir: &Path, found: &mut Vec<u32>) {
     let procs = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
     found.extend(procs.lines().filter_map(|line| line.parse::<u32>().ok()));
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            collect_pids(&entry.path(), found);
-        }
-    }
+    child_dirs(dir).for_each(|child| collect_pids(&child, found));
 }
 
 #[cfg(test)]
