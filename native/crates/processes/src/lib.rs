@@ -21,16 +21,17 @@ pub enum Words {
     Environment,
 }
 
-/// Kills every process whose words match, also those that a matching one forks meanwhile, and waits for their end.
+/// Kills every process whose words match with all that came from it, also those that one forks meanwhile, and waits for the
+/// ends of those that match.
 pub fn kill_all(words: Words, matches: impl Fn(&[&str]) -> bool) {
     for _ in 0..ROUNDS {
         let found = find(words, &matches);
-        signal_all(&found, Signal::KILL);
-        for process in &found {
-            let _ = poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&KILL_PATIENCE));
-        }
         if found.is_empty() {
             return;
+        }
+        let tree = kill_with_descendants(found);
+        for process in tree.values() {
+            let _ = poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&KILL_PATIENCE));
         }
     }
 }
@@ -43,13 +44,21 @@ pub fn wait_for_end(words: Words, matches: impl Fn(&[&str]) -> bool, patience: D
     }
 }
 
-/// Kills a process and all that came from it, by standing still first: what stands still starts nothing.
+/// Kills a process and all that came from it.
 pub fn kill_tree(root: Pid) {
-    let mut tree = BTreeMap::new();
+    if let Ok(handle) = pidfd_open(root, PidfdFlags::empty()) {
+        kill_with_descendants(BTreeMap::from([(number(root), handle)]));
+    }
+}
+
+/// By standing still first: what stands still starts nothing.
+fn kill_with_descendants(roots: BTreeMap<i32, OwnedFd>) -> BTreeMap<i32, OwnedFd> {
+    signal_all(roots.values(), Signal::STOP);
+    let mut tree = roots;
     for _ in 0..ROUNDS {
-        let known: Vec<Pid> = tree.keys().copied().filter_map(Pid::from_raw).chain([root]).collect();
-        let found = known.into_iter().flat_map(|pid| children(pid).into_iter().chain([pid]));
-        let new: BTreeMap<i32, OwnedFd> = found
+        let known = tree.keys().copied().filter_map(Pid::from_raw);
+        let new: BTreeMap<i32, OwnedFd> = known
+            .flat_map(children)
             .filter(|pid| !tree.contains_key(&number(*pid)))
             .filter_map(|pid| Some((number(pid), pidfd_open(pid, PidfdFlags::empty()).ok()?)))
             .collect();
@@ -60,6 +69,7 @@ pub fn kill_tree(root: Pid) {
         tree.extend(new);
     }
     signal_all(tree.values(), Signal::KILL);
+    tree
 }
 
 fn signal_all<'a>(processes: impl IntoIterator<Item = &'a OwnedFd>, signal: Signal) {
@@ -83,8 +93,8 @@ fn children(pid: Pid) -> Vec<Pid> {
     numbers.into_iter().filter_map(Pid::from_raw).collect()
 }
 
-/// Handles of the matching processes but for our own. One that has ended has no words.
-fn find(words: Words, matches: impl Fn(&[&str]) -> bool) -> Vec<OwnedFd> {
+/// The matching processes but for our own. One that has ended has no words.
+fn find(words: Words, matches: impl Fn(&[&str]) -> bool) -> BTreeMap<i32, OwnedFd> {
     let file = match words {
         Words::Arguments => "cmdline",
         Words::Environment => "environ",
@@ -97,7 +107,7 @@ fn find(words: Words, matches: impl Fn(&[&str]) -> bool) -> Vec<OwnedFd> {
         let bytes = fs::read(format!("/proc/{}/{file}", pid.as_raw_nonzero())).ok()?;
         let text = String::from_utf8_lossy(&bytes);
         let words: Vec<&str> = text.split_terminator('\0').collect();
-        (!words.is_empty() && matches(&words)).then_some(handle)
+        (!words.is_empty() && matches(&words)).then_some((number(pid), handle))
     };
     pids.filter(|pid| *pid != getpid()).filter_map(matching).collect()
 }

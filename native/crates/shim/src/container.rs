@@ -8,7 +8,9 @@ use crate::exit;
 use crate::log_writer::LogWriter;
 use crate::options::Options;
 use crate::process::Process;
+use crate::runtime;
 use cgroup::{CgroupPaths, OomWatch};
+use processes::Words;
 
 /// The container between Create and Delete.
 #[derive(Debug)]
@@ -62,8 +64,10 @@ impl Container {
         self.options.run_on_start || self.checkpoint.is_some()
     }
 
-    /// Kills what is in the cgroup that the spec names, for when no process of it is known.
+    /// Kills what its runtime left that is no child of it any more, and what is in the cgroup that the spec names, for when no
+    /// process of it is known.
     pub fn kill_unknown(&self) {
+        processes::kill_all(Words::Environment, runtime::works_on(&self.id));
         if let Some(cgroup) = CgroupPaths::at(&self.spec_cgroup) {
             cgroup.kill();
         }

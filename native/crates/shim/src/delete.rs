@@ -16,7 +16,7 @@ use crate::args::Args;
 use crate::clock;
 use crate::exit::read_record;
 use crate::proto::task;
-use crate::runtime::{Inherited, Invocation, MARK, Runtime};
+use crate::runtime::{Inherited, Invocation, Runtime, works_on};
 use crate::socket;
 use cgroup::{CgroupPaths, spec_path};
 use processes::Words;
@@ -76,10 +76,8 @@ fn is_shim(words: &[&str], own: &str, args: &Args) -> bool {
 /// Lets runtime processes that work on the container come to their end, and another's shim of it, which is marked like them,
 /// and kills them after a while.
 pub fn settle(id: &str) {
-    let mark = format!("{MARK}={id}");
-    let at_work = |words: &[&str]| words.contains(&mark.as_str());
-    processes::wait_for_end(Words::Environment, at_work, RUNTIME_PATIENCE);
-    processes::kill_all(Words::Environment, at_work);
+    processes::wait_for_end(Words::Environment, works_on(id), RUNTIME_PATIENCE);
+    processes::kill_all(Words::Environment, works_on(id));
 }
 
 /// Has the runtime remove the container; it may be gone already, or never have been made. What a runtime that is missing,

@@ -20,6 +20,12 @@ use crate::said::{self, Sheet};
 /// becomes another program. No runtime hands it on to the container.
 pub const MARK: &str = "BERTH_CONTAINER";
 
+/// Tells by the words of an environment whether a process is one of a runtime that works on this container.
+pub fn works_on(id: &str) -> impl Fn(&[&str]) -> bool {
+    let mark = format!("{MARK}={id}");
+    move |words| words.contains(&mark.as_str())
+}
+
 /// What a runtime process begins with. Streams that are absent are /dev/null.
 #[derive(Debug, Default)]
 pub struct Inherited {

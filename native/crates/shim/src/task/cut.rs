@@ -32,7 +32,7 @@ pub fn cut_overdue(shim: &mut Shim) {
         main |= makes(&job.verb, "");
     }
     if main && let Some(container) = &shim.container {
-        // A process that its maker left to us is in no tree of it.
+        // What its maker left to us is in no tree of it: crun has a child wait for the hooks.
         container.kill_unknown();
     }
 }
