@@ -88,8 +88,9 @@ describe.skipIf(unbuildable !== undefined)('a real cluster on berth', () => {
   test('a deployment that is gone leaves nothing on the node', async () => {
     await cluster.kubectl.run(['delete', 'deployment/web', '--cascade=foreground']);
     await cluster.kubectl.run(['wait', '--for=delete', 'pod', '-l', 'app=web']);
-    expect(await cluster.node.leaks(20_000)).toEqual(noHoldings);
-  });
+    // The kubelet clears up in rounds of its own.
+    expect(await cluster.node.leaks(90_000)).toEqual(noHoldings);
+  }, 150_000);
 
   test('a cluster that is taken down leaves nothing on the machine', async () => {
     await cluster.close();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Repeats a call until it succeeds, as a client with back-off would; fails with the last error after `timeoutMs`. */
-export async function eventually<Result>(call: () => Promise<Result>, timeoutMs = 30_000): Promise<Result> {
+/** Repeats a call until it succeeds, as a client with back-off would, which on a slow machine may take many kills; fails with the last error after `timeoutMs`. */
+export async function eventually<Result>(call: () => Promise<Result>, timeoutMs = 120_000): Promise<Result> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     try {

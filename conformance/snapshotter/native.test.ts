@@ -20,7 +20,7 @@ describeSnapshotter('native, beside overlayfs', native, (harness) => {
   test('a layer may put a file where a directory was, and the other way round; links, modes and times are kept', async () => {
     const mtime = 1_600_000_000;
     await harness().unpack('a', undefined, layer([{ name: 'was-dir', type: 'dir' }, { name: 'was-dir/x' }, { name: 'was-file', content: 'f' }, { name: 'set', content: 's', mode: 0o4755 }, { name: 'kept', type: 'dir', mode: 0o711 }, { name: 'kept/y', content: 'y' }]));
-    const above = layer([{ name: 'was-dir', content: 'now' }, { name: 'was-file', type: 'dir', mode: 0o750 }, { name: 'was-file/in', content: 'in' }, { name: 'one', content: '1', mode: 0o2755, uid: 5, mtime }, { name: 'two', type: 'hardlink', linkTo: 'one' }, { name: 'kept', type: 'dir', mode: 0o700, mtime }]);
+    const above = layer([{ name: 'was-dir', content: 'now' }, { name: 'was-file', type: 'dir', mode: 0o750 }, { name: 'was-file/in', content: 'in' }, { name: 'one', content: '1', mode: 0o2755, uid: 5, mtime }, { name: 'two', type: 'hardlink', linkTo: 'one', mode: 0o2755, uid: 5, mtime }, { name: 'kept', type: 'dir', mode: 0o700, mtime }]);
     await harness().unpack('b', 'a', above);
     await harness().snapshotter.prepare(key('c'), key('b'));
     const look = 'cat was-dir was-file/in; echo; stat -c "%a %u %Y %h" one; stat -c %i one two | uniq | wc -l; stat -c "%a %Y" kept; cat kept/y; stat -c %a set was-file; find . | wc -l';

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use prost_types::Any;
 use rustix::process::Signal;
@@ -86,9 +87,11 @@ fn is_frozen(cgroup: &Path) -> bool {
 
 fn freeze(cgroup: &Path) {
     let (file, [frozen, _]) = state(cgroup);
-    // Version 1 misses a process that is just being made, until it is asked again.
+    // Version 1 misses a process that is just being made, and holds one for ever that execs while its threads stand still.
     eventually("it is frozen", || {
+        thaw(cgroup);
         fs::write(&file, frozen).expect("frozen");
+        thread::sleep(Duration::from_millis(20));
         is_frozen(cgroup)
     });
 }
