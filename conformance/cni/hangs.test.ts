@@ -8,6 +8,7 @@ import { startBerth } from '../fixtures/daemon.ts';
 import type { NodeDaemon } from '../fixtures/node-daemon.ts';
 import { podConfig } from '../fixtures/pods.ts';
 import { cniBinDirs } from '../fixtures/scratch.ts';
+import { sleepersOf } from '../fixtures/sleepers.ts';
 import { missing, nativeDirectory } from '../native/private-agent.ts';
 
 const absent = missing(join(nativeDirectory, 'berth-agent'), '/usr/lib/cni/bridge', '/usr/bin/jq');
@@ -30,16 +31,7 @@ describe.skipIf(absent !== undefined)('a CNI plugin that hangs', () => {
   let bin: string;
 
   /** The plugin's processes: they have the path of this node's plugins in their environment. */
-  function sleepers(): readonly string[] {
-    const read = (pid: string, file: string): string => {
-      try {
-        return readFileSync(`/proc/${pid}/${file}`, 'utf8');
-      } catch {
-        return '';
-      }
-    };
-    return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && read(pid, 'cmdline') === `sleep\0${naps}\0` && read(pid, 'environ').includes(bin));
-  }
+  const sleepers = (): readonly string[] => sleepersOf(naps, bin);
 
   const hang = (command: string): void => {
     writeFileSync(join(bin, `hang-${command}`), '');

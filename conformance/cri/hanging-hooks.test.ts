@@ -1,10 +1,11 @@
 /** OCI hooks that hang: each costs its own container only, and leaves nothing. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { grpcStatus } from '../fixtures/cri.ts';
 import { noHoldings } from '../fixtures/leaks.ts';
+import { sleepersOf } from '../fixtures/sleepers.ts';
 import { CriSuite, waiting, type SuitePod } from './suite.ts';
 
 /** Seconds, by which the hooks of this file are told from everything else. */
@@ -25,16 +26,7 @@ afterAll(async () => {
   rmSync(specs, { recursive: true });
 });
 
-function sleepers(): readonly string[] {
-  const command = (pid: string): string => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-    } catch {
-      return '';
-    }
-  };
-  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && command(pid) === `sleep\0${naps}\0`);
-}
+const sleepers = (): readonly string[] => sleepersOf(naps);
 
 /** A device whose hook sleeps, in a child with a session of its own, too. */
 function sleepingDevice(hookName: string): object {

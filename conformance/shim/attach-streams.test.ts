@@ -2,33 +2,18 @@
 import { globSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { runsc } from '../fixtures/runsc.ts';
-import { handlers, lacking, prepare, ShimLab } from './lab.ts';
+import { describeHandlers } from './lab.ts';
 import { collect, count, everything, mebibyte, outputs, required, textOf } from './session-streams.ts';
 
-describe.each(handlers)('$name', (handler) => {
-  const absent = lacking(handler);
-  if (absent !== undefined) {
-    console.warn(`skipped: ${handler.name}: ${absent}`);
-    test.skip(`${absent}`, () => undefined);
-    return;
-  }
+describeHandlers((handler, lab) => {
   const ours = handler.protocol === 'berth';
-  let lab: ShimLab;
-
-  beforeAll(async () => {
-    await prepare(handler);
-    lab = new ShimLab(handler);
-    await lab.open();
-  }, 900_000);
-  beforeEach(() => () => lab.clear());
-  afterAll(async () => lab?.close());
 
   const counting = 'n=0; while :; do n=$((n+1)); echo line $n; echo err $n >&2; sleep 0.02; done';
 
   test('several hear the output from when they came, besides the log', async () => {
-    const { task, bundle } = await lab.running({ script: counting });
+    const { task, bundle } = await lab().running({ script: counting });
     await expect.poll(() => readFileSync(bundle.logPath, 'utf8')).toContain('line 5');
     const sessions = [await task.attach(outputs), await task.attach(outputs)] as const;
     const heard = sessions.map(({ stdout, stderr }) => [collect(stdout), collect(stderr)] as const);
@@ -43,13 +28,13 @@ describe.each(handlers)('$name', (handler) => {
     await expect.poll(() => heard[1]?.[0]().length).toBeGreaterThan(before);
     await sessions[1].close();
     expect((await task.state()).status).toBe('running');
-    expect(lab.leftovers({ task, bundle })).toEqual([]);
+    expect(lab().leftovers({ task, bundle })).toEqual([]);
     const logged = readFileSync(bundle.logPath, 'utf8').match(/F line \d+/g) ?? [];
     expect(logged).toEqual(logged.map((_unused, index) => `F line ${index + 1}`));
   });
 
   test('the streams end with the container, after its last byte, and the exit code is told', async () => {
-    const { task } = await lab.running({ script: 'read go; echo last; echo words >&2; exit 6', stdin: true });
+    const { task } = await lab().running({ script: 'read go; echo last; echo words >&2; exit 6', stdin: true });
     const session = await task.attach(everything);
     required(session.stdin).write('go\n');
     expect(await Promise.all([textOf(session.stdout), textOf(session.stderr), session.exit])).toEqual(['last\n', 'words\n', 6]);
@@ -57,7 +42,7 @@ describe.each(handlers)('$name', (handler) => {
   });
 
   test('a slow reader holds the container back until it leaves', async () => {
-    const { task, bundle } = await lab.running({ script: 'sleep 0.3; yes' });
+    const { task, bundle } = await lab().running({ script: 'sleep 0.3; yes' });
     const session = await task.attach({ ...outputs, stderr: false });
     await sleep(1500);
     const held = statSync(bundle.logPath).size;
@@ -69,7 +54,7 @@ describe.each(handlers)('$name', (handler) => {
 
   test('a slow reader gets everything, also when the container has long ended', async () => {
     const bytes = 3_000_000;
-    const { task } = await lab.running({ script: `read go; yes | head -c ${bytes}`, stdin: true });
+    const { task } = await lab().running({ script: `read go; yes | head -c ${bytes}`, stdin: true });
     const session = await task.attach({ ...everything, stderr: false });
     const stdout = required(session.stdout);
     required(session.stdin).write('go\n');
@@ -89,7 +74,7 @@ describe.each(handlers)('$name', (handler) => {
   });
 
   test('without a log there is an output, too', async () => {
-    const { task } = await lab.running({ script: counting, unlogged: true });
+    const { task } = await lab().running({ script: counting, unlogged: true });
     const session = await task.attach(outputs);
     const heard = collect(session.stdout);
     await expect.poll(heard).toMatch(/line \d+\n/);
@@ -97,7 +82,7 @@ describe.each(handlers)('$name', (handler) => {
   });
 
   test('stdin stays open for the next client', async () => {
-    const { task } = await lab.running({ script: 'while read x; do echo "got $x"; done; echo over', stdin: true });
+    const { task } = await lab().running({ script: 'while read x; do echo "got $x"; done; echo over', stdin: true });
     for (const word of ['one', 'two']) {
       const session = await task.attach(everything);
       const heard = collect(session.stdout);
@@ -112,7 +97,7 @@ describe.each(handlers)('$name', (handler) => {
   // Beside a flood the answer may take longer through gVisor’s pipes, or those of the Rust shim, than is waited for.
   const chatters = [['says little', 'while :; do echo y; sleep 0.05; done'], ['is silent', 'sleep 1000'], ...(handler.peer !== 'containerd-shim-runc-v2-rs' && handler.runtime !== runsc ? [['says much', 'yes'] as const] : [])] as const;
   test.each(chatters)('an attachment that ends with its input does so, with the answer, when the container %s', async (_how, chatter) => {
-    const { task, bundle } = await lab.running({ script: `${chatter} & while read x; do echo "got $x" >&2; done; echo over >&2`, stdin: true });
+    const { task, bundle } = await lab().running({ script: `${chatter} & while read x; do echo "got $x" >&2; done; echo over >&2`, stdin: true });
     for (const word of ['one', 'two']) {
       const session = await task.attach({ ...everything, endsWithInput: true });
       required(session.stdin).end(`${word}\n`);
@@ -120,11 +105,11 @@ describe.each(handlers)('$name', (handler) => {
       await session.close();
     }
     expect((await task.state()).status).toBe('running');
-    expect(lab.leftovers({ task, bundle })).toEqual([]);
+    expect(lab().leftovers({ task, bundle })).toEqual([]);
   });
 
   test('stdin that is wanted once ends with its first client', async () => {
-    const { task } = await lab.running({ script: 'while read x; do echo "got $x"; done; echo over; exit 2', stdin: true, stdinOnce: true });
+    const { task } = await lab().running({ script: 'while read x; do echo "got $x"; done; echo over; exit 2', stdin: true, stdinOnce: true });
     const other = await task.attach(everything);
     const session = await task.attach(everything);
     required(session.stdin).end('one\n');
@@ -133,7 +118,7 @@ describe.each(handlers)('$name', (handler) => {
   });
 
   test('who comes after the end of such a stdin still hears the output, and what it types goes nowhere', async () => {
-    const { task } = await lab.running({ script: 'cat; while :; do echo alone; sleep 0.05; done', stdin: true, stdinOnce: true });
+    const { task } = await lab().running({ script: 'cat; while :; do echo alone; sleep 0.05; done', stdin: true, stdinOnce: true });
     const first = await task.attach(everything);
     const heard = collect(first.stdout);
     required(first.stdin).end('in ');
@@ -146,12 +131,12 @@ describe.each(handlers)('$name', (handler) => {
     await typed.promise;
     await expect.poll(heardLate).toContain('alone\nalone\n');
     await late.close();
-    const without = await lab.running({ script: 'sleep 1000' });
+    const without = await lab().running({ script: 'sleep 1000' });
     await expect(without.task.attach(everything)).rejects.toMatchObject({ kind: 'precondition' });
   });
 
   test('a terminal takes keystrokes and a size', async () => {
-    const { task, bundle } = await lab.running({ script: 'while read x; do stty size; echo "got $x"; done', terminal: true, stdin: true });
+    const { task, bundle } = await lab().running({ script: 'while read x; do stty size; echo "got $x"; done', terminal: true, stdin: true });
     const session = await task.attach({ ...everything, stderr: false, tty: true });
     const heard = collect(session.stdout);
     await session.resize({ columns: 80, rows: 25 });
@@ -163,13 +148,13 @@ describe.each(handlers)('$name', (handler) => {
   });
 
   test.runIf(ours)('costs the shim little, and clients that came and left cost nothing', async () => {
-    const { task, bundle } = await lab.running({ script: 'sleep 1000' });
+    const { task, bundle } = await lab().running({ script: 'sleep 1000' });
     const pid = readFileSync(join(bundle.path, 'shim.pid'), 'utf8');
     const fds = (): number => readdirSync(`/proc/${pid}/fd`).length;
     const before = fds();
     for (let turn = 0; turn < 40; turn += 1) await (await task.attach(outputs)).close();
     expect(fds()).toBeLessThanOrEqual(before + 2);
-    const flowing = await lab.running({ script: 'sleep 0.2; yes' });
+    const flowing = await lab().running({ script: 'sleep 0.2; yes' });
     const session = await flowing.task.attach(outputs);
     required(session.stdout).resume();
     required(session.stderr).resume();
@@ -184,7 +169,7 @@ describe.each(handlers)('$name', (handler) => {
   });
 
   test.runIf(!ours)('who holds a foreign shim’s streams is replaced when it is killed, and nothing stops', async () => {
-    const container = await lab.running({ script: 'while read x; do echo "got $x"; done; echo over', stdin: true });
+    const container = await lab().running({ script: 'while read x; do echo "got $x"; done; echo over', stdin: true });
     const { task, bundle } = container;
     for (const word of ['one', 'two']) {
       signalStreams(bundle.path, 'SIGKILL');
@@ -197,11 +182,11 @@ describe.each(handlers)('$name', (handler) => {
     signalStreams(bundle.path, 'SIGKILL');
     await task.reopenLog();
     await expect.poll(() => readFileSync(bundle.logPath, 'utf8').match(/F got \w+/g)).toEqual(['F got one', 'F got two']);
-    expect(lab.leftovers(container)).toEqual([]);
+    expect(lab().leftovers(container)).toEqual([]);
   });
 
   test.runIf(!ours)('who holds a foreign shim’s streams hears the last words of a container of a node that shuts down', async () => {
-    const { task, bundle } = await lab.running({ script: 'trap "echo last words; exit 5" TERM; echo ready; while :; do sleep 0.05; done' });
+    const { task, bundle } = await lab().running({ script: 'trap "echo last words; exit 5" TERM; echo ready; while :; do sleep 0.05; done' });
     const log = (): string => readFileSync(bundle.logPath, 'utf8');
     await expect.poll(log).toContain('F ready');
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const) signalStreams(bundle.path, signal);

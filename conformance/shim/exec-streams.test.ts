@@ -1,51 +1,36 @@
 /** Processes in a container with a client's streams, the same for every shim and OCI runtime. It needs root. */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Session, StreamChoice } from '../../src/shim/port.ts';
-import { handlers, lacking, prepare, type Running, ShimLab } from './lab.ts';
+import { describeHandlers, type Running } from './lab.ts';
 import { collect, count, everything, mebibyte, outputs, required, textOf } from './session-streams.ts';
 
-describe.each(handlers)('$name', (handler) => {
-  const absent = lacking(handler);
-  if (absent !== undefined) {
-    console.warn(`skipped: ${handler.name}: ${absent}`);
-    test.skip(`${absent}`, () => undefined);
-    return;
-  }
-  let lab: ShimLab;
+describeHandlers((_handler, lab) => {
 
   const exec = ({ task, bundle }: Running, script: string, streams: StreamChoice = outputs): Promise<Session> =>
     task.exec({ process: { ...(bundle.process(script) as object), terminal: streams.tty }, streams });
 
-  beforeAll(async () => {
-    await prepare(handler);
-    lab = new ShimLab(handler);
-    await lab.open();
-  }, 900_000);
-  beforeEach(() => () => lab.clear());
-  afterAll(async () => lab?.close());
-
   test('keeps the outputs apart and leaves nothing', async () => {
-    const container = await lab.idle();
+    const container = await lab().idle();
     const session = await exec(container, 'echo out; echo err >&2; exit 5');
     expect(await Promise.all([textOf(session.stdout), textOf(session.stderr), session.exit])).toEqual(['out\n', 'err\n', 5]);
     await session.close();
-    expect(lab.leftovers(container)).toEqual([]);
+    expect(lab().leftovers(container)).toEqual([]);
   });
 
   test('many at once do not mix', async () => {
-    const container = await lab.idle();
+    const container = await lab().idle();
     const heard = await Promise.all([1, 2, 3, 4, 5, 6].map(async (number) => {
       const session = await exec(container, `echo ${number}; exit ${number}`);
       return [await textOf(session.stdout), await session.exit];
     }));
     expect(heard).toEqual([1, 2, 3, 4, 5, 6].map((number) => [`${number}\n`, number]));
-    await expect.poll(() => lab.leftovers(container)).toEqual([]);
+    await expect.poll(() => lab().leftovers(container)).toEqual([]);
   });
 
   test('the end of stdin reaches the process, and much goes through both ways whole', async () => {
-    const session = await exec(await lab.idle(), 'cat; echo over >&2; exit 3', everything);
+    const session = await exec(await lab().idle(), 'cat; echo over >&2; exit 3', everything);
     const sent = Buffer.alloc(8 * mebibyte, 'a stream of bytes, ');
     const hash = createHash('sha256');
     required(session.stdout).on('data', (chunk: Buffer) => hash.update(chunk));
@@ -55,7 +40,7 @@ describe.each(handlers)('$name', (handler) => {
   });
 
   test('a process that does not read its input keeps nobody', async () => {
-    const session = await exec(await lab.idle(), 'exec 0<&-; echo hi', everything);
+    const session = await exec(await lab().idle(), 'exec 0<&-; echo hi', everything);
     required(session.stdin).end(Buffer.alloc(4 * mebibyte));
     expect(await Promise.all([textOf(session.stdout), session.exit])).toEqual(['hi\n', 0]);
   });
@@ -63,12 +48,12 @@ describe.each(handlers)('$name', (handler) => {
   // How fast it is, the bench tells.
   test('512 MiB of output come whole', async () => {
     const bytes = 512 * mebibyte;
-    const session = await exec(await lab.idle(), `dd if=/dev/zero bs=1M count=${bytes / mebibyte} 2>/dev/null`);
+    const session = await exec(await lab().idle(), `dd if=/dev/zero bs=1M count=${bytes / mebibyte} 2>/dev/null`);
     expect([await count(required(session.stdout)), await session.exit]).toEqual([bytes, 0]);
   });
 
   test('a reader that pauses holds the process back and loses nothing', async () => {
-    const session = await exec(await lab.idle(), 'yes 2>/dev/null | head -c 16000000; echo done >&2');
+    const session = await exec(await lab().idle(), 'yes 2>/dev/null | head -c 16000000; echo done >&2');
     const done = collect(session.stderr);
     await sleep(500);
     expect(done()).toBe('');
@@ -79,7 +64,7 @@ describe.each(handlers)('$name', (handler) => {
   });
 
   test('a terminal has one output and a size', async () => {
-    const container = await lab.idle();
+    const container = await lab().idle();
     const session = await exec(container, 'test -t 0 && echo terminal; read x; stty size; echo "got $x" >&2; exit 4', { ...everything, stderr: false, tty: true });
     const heard = collect(session.stdout);
     await expect.poll(heard).toContain('terminal');
@@ -94,14 +79,14 @@ describe.each(handlers)('$name', (handler) => {
   });
 
   test('a child that stays behind with the output open does not keep the client', async () => {
-    const session = await exec(await lab.idle(), 'sleep 60 & echo first');
+    const session = await exec(await lab().idle(), 'sleep 60 & echo first');
     const began = performance.now();
     expect(await Promise.all([textOf(session.stdout), session.exit])).toEqual(['first\n', 0]);
     expect(performance.now() - began).toBeLessThan(4000);
   });
 
   test('a client that leaves takes its process with it', async () => {
-    const container = await lab.idle();
+    const container = await lab().idle();
     const session = await exec(container, 'exec sleep 77', everything);
     await session.close();
     await session.close();
@@ -109,13 +94,13 @@ describe.each(handlers)('$name', (handler) => {
     const left = await exec(container, 'pgrep sleep');
     expect((await textOf(left.stdout)).trim().split('\n')).toHaveLength(1);
     await left.exit;
-    await expect.poll(() => lab.leftovers(container)).toEqual([]);
+    await expect.poll(() => lab().leftovers(container)).toEqual([]);
   });
 
   test('a program that does not exist is named, and nothing is left', async () => {
-    const container = await lab.idle();
+    const container = await lab().idle();
     const process = { ...(container.bundle.process('') as object), args: ['/bin/absent'] };
     await expect(container.task.exec({ process, streams: everything })).rejects.toThrow(/absent|no such file/i);
-    expect(lab.leftovers(container)).toEqual([]);
+    expect(lab().leftovers(container)).toEqual([]);
   });
 });

@@ -1,11 +1,12 @@
 /** OCI runtimes that hang behind shims of others: each costs its own container only, and leaves nothing. */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CriSuite, waiting, type SuitePod } from '../cri/suite.ts';
 import { grpcStatus } from '../fixtures/cri.ts';
 import { noHoldings } from '../fixtures/leaks.ts';
+import { sleepersOf } from '../fixtures/sleepers.ts';
 import { buildPeers, peerPath, whyNotBuildable } from '../peers/build.ts';
 
 const handler = 'foreign';
@@ -31,17 +32,8 @@ describe.each(['containerd-shim-runc-v2'] as const)('behind %s', (program) => {
   let suite: CriSuite;
   let directory: string;
 
-  /** The runtime's processes: they have its path in their environment. */
-  function sleepers(): readonly string[] {
-    const read = (pid: string, file: string): string => {
-      try {
-        return readFileSync(`/proc/${pid}/${file}`, 'utf8');
-      } catch {
-        return '';
-      }
-    };
-    return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && read(pid, 'cmdline') === `sleep\0${naps}\0` && read(pid, 'environ').includes('BERTH_CONTAINER='));
-  }
+  /** The runtime's processes: the shim marks them in their environment. */
+  const sleepers = (): readonly string[] => sleepersOf(naps, 'BERTH_CONTAINER=');
 
   const hang = (verbs: readonly string[]): void => {
     for (const verb of verbs) writeFileSync(join(directory, `hang-${verb}`), '');

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { expect, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Task } from '../../src/shim/port.ts';
 import { TtrpcShimLauncher } from '../../src/shim/shim-launcher.ts';
@@ -151,4 +151,25 @@ export class ShimLab {
     await vi.waitFor(() => expect(processesIn(this.#directory)).toEqual([]), { timeout: 5000 });
     rmSync(this.#directory, { recursive: true });
   }
+}
+
+/** These tests for each handler, in a lab of its own. One that cannot be tried here is a skip that says why. */
+export function describeHandlers(tests: (handler: Handler, lab: () => ShimLab) => void): void {
+  describe.each(handlers)('$name', (handler) => {
+    const absent = lacking(handler);
+    if (absent !== undefined) {
+      console.warn(`skipped: ${handler.name}: ${absent}`);
+      test.skip(`${absent}`, () => undefined);
+      return;
+    }
+    let lab: ShimLab;
+    beforeAll(async () => {
+      await prepare(handler);
+      lab = new ShimLab(handler);
+      await lab.open();
+    }, 900_000);
+    beforeEach(() => () => lab.clear());
+    afterAll(async () => lab?.close());
+    tests(handler, () => lab);
+  });
 }

@@ -10,7 +10,7 @@ const separators = /[;=\0]/;
 export function formatCniArgs(args: Readonly<Record<string, string>>): string {
   const pairs = Object.entries({ ...args, IgnoreUnknown: '1' }).toSorted(([a], [b]) => Number(b === 'IgnoreUnknown') - Number(a === 'IgnoreUnknown'));
   for (const [name, value] of pairs) {
-    if (separators.test(name) || separators.test(value)) throw new BerthError('invalid', `the network argument ${name} may not contain ";", "=" or a NUL`);
+    if (separators.test(name) || separators.test(value)) throw new BerthError('invalid', `the network argument ${name} may not contain ";", "=" or a NUL`, { hint: 'CNI_ARGS has no escapes; the name and the namespace of a pod are arguments, too' });
   }
   return pairs.map(([name, value]) => `${name}=${value}`).join(';');
 }

@@ -1,6 +1,5 @@
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
-import { isWithin } from '../../oci/spec/mounts.ts';
 import { checkSelinuxLevel } from '../../oci/spec/selinux.ts';
 import { handlerOf } from '../handlers/handler-of.ts';
 import type { ContainerConfig } from '../model/container.ts';
@@ -38,9 +37,9 @@ export function checkContainerConfig(parts: EngineParts, pod: Pod, config: Conta
 
 /** The contract has the path below the pod's log directory, where who removes the pod removes it. */
 function checkLogPath(directory: string, path: string): void {
-  const inside = join(directory, './');
-  const log = join(directory, path);
-  if (directory !== '' && path !== '' && (`${log}/` === inside || !isWithin(log, inside.slice(0, -1)))) throw invalid(`the log path "${path}" does not lead below the pod's log directory ${directory}`);
+  if (directory === '' || path === '') return;
+  const [first] = relative(directory, join(directory, path)).split('/');
+  if (first === '' || first === '..') throw invalid(`the log path "${path}" does not lead below the pod's log directory ${directory}`, 'give a path relative to it, without ".."');
 }
 
 /** Containers live in their pod's user namespace; naming another one is a mistake. */

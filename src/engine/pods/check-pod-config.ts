@@ -38,10 +38,10 @@ const controls = /\p{Cc}/u;
 
 /** What becomes lines of the pod's files, which have no escapes, and where its logs go. */
 function checkText({ hostname, dns, logDirectory }: PodConfig): void {
-  if (controls.test(hostname) || Buffer.byteLength(hostname) > maxHostnameBytes) throw invalid(`the hostname "${hostname}" has a control character or more than ${maxHostnameBytes} bytes`);
+  if (controls.test(hostname) || Buffer.byteLength(hostname) > maxHostnameBytes) throw invalid(`the hostname "${hostname}" has a control character or more than ${maxHostnameBytes} bytes`, 'the kernel takes no longer one');
   const strange = dns && [...dns.servers, ...dns.searches, ...dns.options].find((word) => controls.test(word));
   if (strange !== undefined) throw invalid(`the DNS configuration has a control character in "${strange}"`, 'each value is a word of a line of resolv.conf');
-  if (logDirectory !== '' && !isAbsolute(logDirectory)) throw invalid(`the log directory "${logDirectory}" is no absolute path`);
+  if (logDirectory !== '' && !isAbsolute(logDirectory)) throw invalid(`the log directory "${logDirectory}" is no absolute path`, 'say where on the node the logs of the pod go');
 }
 
 /** Fails on what no pod can be made of, before anything is made. */

@@ -13,8 +13,10 @@ export function codingsOf(response: HttpResponse): readonly string[] {
 
 /** What the server had before it packed it. Throws for a coding that nobody knows. */
 export function unpacked(body: AsyncIterable<Uint8Array>, codings: readonly string[]): AsyncIterable<Uint8Array> {
+  // All of them first: nothing flows that nobody would read.
+  const decoders = codings.toReversed().map(decoder);
   // Whoever reads the last one hears of every failure.
-  return codings.toReversed().reduce<AsyncIterable<Uint8Array>>((packed, coding) => pipeline(Readable.from(packed), decoder(coding), () => undefined), body);
+  return decoders.reduce<AsyncIterable<Uint8Array>>((packed, next) => pipeline(Readable.from(packed), next, () => undefined), body);
 }
 
 function decoder(coding: string): ReturnType<typeof createGunzip> {

@@ -119,6 +119,7 @@ export class RemoteRepository implements BlobSource {
     try {
       yield* unpacked(response.body, codings);
     } catch (error) {
+      await response.discard();
       signal.throwIfAborted();
       throw this.#broken(error, endpoint);
     }
