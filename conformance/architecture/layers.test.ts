@@ -31,8 +31,8 @@ const imports: readonly Import[] = sources.flatMap((file) =>
     }),
 );
 
-const drivers = new Set(['native', 'state', 'images', 'snapshotter', 'cni', 'shim', 'metrics', 'nri']);
-const doors = new Set(['cri', 'docker', 'streaming', 'debug']);
+const drivers = new Set(['agent', 'state', 'images', 'snapshotter', 'cni', 'shim', 'metrics', 'nri']);
+const doors = new Set(['cri', 'docker', 'remotecommand', 'operator']);
 const clients = new Set(['cli', 'bench']);
 const base = new Set(['lib', 'oci', 'config', 'telemetry']);
 
@@ -49,7 +49,7 @@ function allowed({ from, to, target }: Import): boolean {
   if (drivers.has(from)) return drivers.has(to) && isPort(target);
   if (from === 'engine') return drivers.has(to) && isPort(target);
   // The one step between doors: CRI answers with the URL of a stream.
-  if (from === 'cri' && target === 'src/streaming/port.ts') return true;
+  if (from === 'cri' && target === 'src/remotecommand/port.ts') return true;
   if (doors.has(from)) return (to === 'engine' && (isPort(target) || target.startsWith('src/engine/model/'))) || (to !== 'engine' && !doors.has(to) && isPort(target));
   return false;
 }
@@ -62,19 +62,48 @@ test('every import points down the layers, and between folders only at ports', (
   expect(imports.filter((entry) => !allowed(entry)).map(({ file, target }) => `${file} → ${target}`)).toEqual([]);
 });
 
-test('folders form no cycle', () => {
-  const edges = new Map<string, Set<string>>();
-  for (const { from, to, target } of imports) {
-    // Ports are contracts, not code: they are what lets two folders know each other without depending.
-    if (from !== to && !isPort(target)) edges.set(from, (edges.get(from) ?? new Set()).add(to));
-  }
+/** What is imported at run time: types are gone by then. */
+function valueImports(file: string): readonly string[] {
+  const statements = /^(?:import|export) (?!type )[^;]*? from '(\.[^']+)'/gm;
+  return [...readFileSync(join(root, file), 'utf8').matchAll(statements)].map((match) => normalize(join(dirname(file), match[1] ?? '')));
+}
+
+type Edges = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Each way that leads back to where it began, once. */
+function cyclesOf(edges: Edges): readonly string[] {
+  const done = new Set<string>();
   const cycles: string[] = [];
-  const visit = (folder: string, path: readonly string[]): void => {
-    if (path.includes(folder)) cycles.push([...path.slice(path.indexOf(folder)), folder].join(' → '));
-    else for (const next of edges.get(folder) ?? []) visit(next, [...path, folder]);
+  const visit = (node: string, path: readonly string[]): void => {
+    if (path.includes(node)) cycles.push([...path.slice(path.indexOf(node)), node].join(' → '));
+    else if (!done.has(node)) for (const next of edges.get(node) ?? []) visit(next, [...path, node]);
+    done.add(node);
   };
-  for (const folder of edges.keys()) visit(folder, []);
-  expect(cycles).toEqual([]);
+  for (const node of edges.keys()) visit(node, []);
+  return cycles;
+}
+
+function edgesBetween(pairs: readonly (readonly [string, string])[]): Edges {
+  const edges = new Map<string, Set<string>>();
+  for (const [from, to] of pairs) if (from !== to) edges.set(from, (edges.get(from) ?? new Set()).add(to));
+  return edges;
+}
+
+test('folders form no cycle', () => {
+  // Ports are contracts, not code: they are what lets two folders know each other without depending.
+  expect(cyclesOf(edgesBetween(imports.filter(({ target }) => !isPort(target)).map(({ from, to }) => [from, to])))).toEqual([]);
+});
+
+test('files form no cycle at run time', () => {
+  expect(cyclesOf(new Map(sources.map((file) => [file, new Set(valueImports(file))])))).toEqual([]);
+});
+
+test('the rooms of a folder form no cycle at run time', () => {
+  const roomOf = (file: string): string => file.split('/').slice(0, 3).join('/');
+  const pairs = sources
+    .filter((file) => file.split('/').length > 3)
+    .flatMap((file) => valueImports(file).filter((target) => target.split('/').length > 3 && folderOf(target) === folderOf(file)).map((target) => [roomOf(file), roomOf(target)] as const));
+  expect(cyclesOf(edgesBetween(pairs))).toEqual([]);
 });
 
 const oneSite = ['@grpc/grpc-js', '@grpc/proto-loader', 'prom-client', '@opentelemetry/api', 'undici', 'ws', 'pino', 'smol-toml'];
@@ -86,7 +115,7 @@ test.each(oneSite)('%s is imported in at most one folder of the daemon', (name) 
 
 test('only the supervisor of the agent starts a process', () => {
   const spawners = sources.filter((file) => !clients.has(folderOf(file)) && specifiers(file).includes('node:child_process'));
-  expect(spawners.every((file) => file.startsWith('src/native/'))).toBe(true);
+  expect(spawners.every((file) => file.startsWith('src/agent/'))).toBe(true);
   expect(spawners.length).toBeLessThanOrEqual(1);
 });
 

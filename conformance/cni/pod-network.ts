@@ -3,8 +3,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from 'node:path';
 import { createNetwork } from '../../src/cni/network.ts';
 import type { CniAttachment, CniResult, Network } from '../../src/cni/port.ts';
-import { AgentClient } from '../../src/native/agent-client.ts';
-import { AgentSupervisor } from '../../src/native/agent-supervisor.ts';
+import { AgentClient } from '../../src/agent/agent-client.ts';
+import { AgentSupervisor } from '../../src/agent/agent-supervisor.ts';
 import { removeRulesOf, rulesOf } from '../fixtures/iptables.ts';
 import { cniBinDirs, createScratch, removeScratch, type Scratch } from '../fixtures/scratch.ts';
 import { nativeDirectory } from '../native/private-agent.ts';

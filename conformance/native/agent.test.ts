@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isKind } from '../../src/lib/errors.ts';
-import type { Agent, NamespaceRequest } from '../../src/native/port.ts';
+import type { Agent, NamespaceRequest } from '../../src/agent/port.ts';
 import { missing, nativeDirectory, PrivateAgent } from './private-agent.ts';
 
 const absent = missing(join(nativeDirectory, 'berth-agent'), join(nativeDirectory, 'berth-pause'));

@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Agent, NamespaceRequest } from '../../src/native/port.ts';
+import type { Agent, NamespaceRequest } from '../../src/agent/port.ts';
 import { missing, nativeDirectory, PrivateAgent } from './private-agent.ts';
 
 const absent = missing(join(nativeDirectory, 'berth-agent'), '/usr/bin/nsenter');

@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AgentClient } from '../../src/native/agent-client.ts';
-import { AgentSupervisor } from '../../src/native/agent-supervisor.ts';
-import type { Agent } from '../../src/native/port.ts';
+import { AgentClient } from '../../src/agent/agent-client.ts';
+import { AgentSupervisor } from '../../src/agent/agent-supervisor.ts';
+import type { Agent } from '../../src/agent/port.ts';
 
 /** Where cargo leaves the native programs. */
 export const nativeDirectory = process.env['BERTH_NATIVE_DIR'] ?? join(import.meta.dirname, '../../native/target/x86_64-unknown-linux-gnu/release');

@@ -8,8 +8,8 @@ import type { ImageObserver } from '../../src/images/observer.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Log, LogFacts } from '../../src/lib/log.ts';
 import type { SnapshotKey } from '../../src/lib/ids.ts';
-import { AgentClient } from '../../src/native/agent-client.ts';
-import { AgentSupervisor } from '../../src/native/agent-supervisor.ts';
+import { AgentClient } from '../../src/agent/agent-client.ts';
+import { AgentSupervisor } from '../../src/agent/agent-supervisor.ts';
 import { openSnapshotters } from '../../src/snapshotter/open-snapshotters.ts';
 import { openState } from '../../src/state/open-state.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { copyFileSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { FilesystemMount } from '../../src/native/port.ts';
+import type { FilesystemMount } from '../../src/agent/port.ts';
 
 export interface Bundle {
   readonly id: string;

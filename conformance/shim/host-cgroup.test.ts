@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { mounts, type MountsInput } from '../../src/oci/spec/mounts.ts';
-import type { OciMount } from '../../src/oci/spec/types.ts';
+import { mounts, type MountsInput } from '../../src/oci/runtime-spec/mounts.ts';
+import type { OciMount } from '../../src/oci/runtime-spec/types.ts';
 import { unifiedCgroups } from '../fixtures/cgroups.ts';
 import { missing } from '../native/private-agent.ts';
 import { makeRoot } from './bundle.ts';

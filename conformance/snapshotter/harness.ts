@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { SnapshotKey } from '../../src/lib/ids.ts';
-import type { Agent, FilesystemMount } from '../../src/native/port.ts';
+import type { Agent, FilesystemMount } from '../../src/agent/port.ts';
 import type { Snapshotter } from '../../src/snapshotter/port.ts';
 import { openState } from '../../src/state/open-state.ts';
 import type { StateStore } from '../../src/state/port.ts';

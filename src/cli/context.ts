@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { printable, visibleJson } from '../lib/clean-text.ts';
 import { CriClient, type Message } from './cri-client.ts';
-import { DebugClient } from './debug-client.ts';
+import { OperatorClient } from './operator-client.ts';
 
 export interface GlobalOptions {
   /** Path of the CRI socket; the debug socket lies beside it. */
@@ -23,8 +23,8 @@ export class Context {
     return this.#cri;
   }
 
-  get debug(): DebugClient {
-    return new DebugClient(join(dirname(this.#socket()), 'debug.sock'));
+  get operator(): OperatorClient {
+    return new OperatorClient(join(dirname(this.#socket()), 'debug.sock'));
   }
 
   /** Prints the value as JSON when asked for, else the text made from it; neither can steer the terminal. */

@@ -2,7 +2,7 @@ import { statfsSync } from 'node:fs';
 import { BerthError } from '../lib/errors.ts';
 import { abortable, KeyedMutex } from '../lib/keyed-mutex.ts';
 import type { Log } from '../lib/log.ts';
-import type { Agent } from '../native/port.ts';
+import type { Agent } from '../agent/port.ts';
 import { addChain } from './add-chain.ts';
 import { addressesOf } from './addresses.ts';
 import { checkChain } from './check-chain.ts';

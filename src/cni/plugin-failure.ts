@@ -1,5 +1,5 @@
 import { BerthError, type ErrorKind } from '../lib/errors.ts';
-import type { ExecResult } from '../native/port.ts';
+import type { ExecResult } from '../agent/port.ts';
 
 /** Codes of the specification, section 5, that call for something. */
 const knownCodes: Readonly<Record<number, { readonly kind: ErrorKind; readonly hint: string }>> = {

@@ -1,6 +1,6 @@
 import { asBerthError, BerthError } from '../lib/errors.ts';
 import type { JsonObject } from '../lib/json-fields.ts';
-import type { Agent, ExecResult } from '../native/port.ts';
+import type { Agent, ExecResult } from '../agent/port.ts';
 import { findPlugin } from './find-plugin.ts';
 import { PluginFailure } from './plugin-failure.ts';
 

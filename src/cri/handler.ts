@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import type { Engine } from '../engine/port.ts';
-import type { StreamingUrls } from '../streaming/port.ts';
+import type { StreamingUrls } from '../remotecommand/port.ts';
 
 /** What handlers work with. */
 export interface Door {

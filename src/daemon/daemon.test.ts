@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { parseConfig } from '../config/load-config.ts';
-import type { Agent } from '../native/port.ts';
+import type { Agent } from '../agent/port.ts';
 import { createLogger } from '../telemetry/log.ts';
 import { groupId } from './group-id.ts';
 import { notifySystemd } from './notify.ts';

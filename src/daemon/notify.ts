@@ -1,5 +1,5 @@
 import { BerthError } from '../lib/errors.ts';
-import type { Agent } from '../native/port.ts';
+import type { Agent } from '../agent/port.ts';
 
 const systemdNotify = '/usr/bin/systemd-notify';
 const timeoutMs = 5000;

@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import type { ImageStore } from '../images/image-service.ts';
-import type { StreamingServer } from '../streaming/streaming-server.ts';
+import type { StreamingServer } from '../remotecommand/streaming-server.ts';
 import type { RootLogger } from '../telemetry/log.ts';
 import { imageSettings } from './settings.ts';
 

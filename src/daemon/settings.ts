@@ -5,10 +5,10 @@ import type { Config } from '../config/schema.ts';
 import type { EngineConfig } from '../engine/config.ts';
 import type { ImagesConfig } from '../images/config.ts';
 import { BerthError } from '../lib/errors.ts';
-import { type CgroupDriver, parentProblem } from '../oci/spec/cgroups-path.ts';
+import { type CgroupDriver, parentProblem } from '../oci/runtime-spec/cgroups-path.ts';
 import type { NriSettings } from '../nri/nri-plugins.ts';
 import type { RuntimeHandler } from '../shim/port.ts';
-import type { StreamingConfig } from '../streaming/streaming-server.ts';
+import type { StreamingConfig } from '../remotecommand/streaming-server.ts';
 
 /** The configured cgroup driver; auto means systemd where systemd is the init of this machine, as sd_booted(3) tells. */
 export function cgroupDriver({ cgroup }: Config): CgroupDriver {

@@ -1,5 +1,5 @@
 import { messageOf } from '../lib/errors.ts';
-import type { Agent } from '../native/port.ts';
+import type { Agent } from '../agent/port.ts';
 import type { Background } from './background.ts';
 
 const answerMs = 5000;

@@ -2,7 +2,7 @@ import type { Network } from '../cni/port.ts';
 import type { ImageService } from '../images/port.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
-import type { Agent } from '../native/port.ts';
+import type { Agent } from '../agent/port.ts';
 import type { ShimLauncher } from '../shim/port.ts';
 import type { Snapshotters } from '../snapshotter/port.ts';
 import type { Nri } from '../nri/port.ts';

@@ -1,4 +1,4 @@
-import type { HostFacts } from '../oci/spec/input.ts';
+import type { HostFacts } from '../oci/runtime-spec/input.ts';
 import type { SnapshotterName } from '../snapshotter/port.ts';
 
 /** What the daemon decides for the engine. */

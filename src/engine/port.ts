@@ -5,7 +5,7 @@ import type { CheckpointRequest, PodCheckpointRequest, RestoredPod, RestoreReque
 import type { Container, ContainerConfig, ContainerFilter } from './model/container.ts';
 import type { EngineEvent } from './model/event.ts';
 import type { Pod, PodConfig, PodEnvironment, PodFilter } from './model/pod.ts';
-import type { OciSpec } from '../oci/spec/types.ts';
+import type { OciSpec } from '../oci/runtime-spec/types.ts';
 import type { LinuxResources } from './model/resources.ts';
 import type { ContainerStats, Measurements, PodStats } from './model/stats.ts';
 import type { PodConnection, Session, StreamChoice } from './model/session.ts';

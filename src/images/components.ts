@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Digest, SnapshotKey } from '../lib/ids.ts';
 import type { KeyedMutex } from '../lib/keyed-mutex.ts';
 import type { Log } from '../lib/log.ts';
-import type { Agent } from '../native/port.ts';
+import type { Agent } from '../agent/port.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Snapshotters } from '../snapshotter/port.ts';
 import type { ContentStore } from './content/content-store.ts';

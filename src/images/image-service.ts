@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Digest, ImageId, SnapshotKey } from '../lib/ids.ts';
 import { abortable, KeyedMutex } from '../lib/keyed-mutex.ts';
 import type { Log } from '../lib/log.ts';
-import type { Agent } from '../native/port.ts';
+import type { Agent } from '../agent/port.ts';
 import { nodePlatform } from '../oci/platform.ts';
 import type { SnapshotterName, Snapshotters } from '../snapshotter/port.ts';
 import type { StateStore } from '../state/port.ts';

@@ -1,4 +1,4 @@
-import type { Usage } from '../native/port.ts';
+import type { Usage } from '../agent/port.ts';
 import type { ImageComponents } from './components.ts';
 import type { StoreUsage } from './port.ts';
 

@@ -1,5 +1,5 @@
-import { byDepth } from '../oci/spec/mounts.ts';
-import type { OciHook, OciHookName, OciHooks, OciMount, OciProcess, OciRlimit, OciSpec } from '../oci/spec/types.ts';
+import { byDepth } from '../oci/runtime-spec/mounts.ts';
+import type { OciHook, OciHookName, OciHooks, OciMount, OciProcess, OciRlimit, OciSpec } from '../oci/runtime-spec/types.ts';
 import type { Adjustment } from './adjustment.ts';
 import { applyLinux } from './apply-linux.ts';
 import type { HookMessage, HooksMessage, MountMessage } from './messages.ts';

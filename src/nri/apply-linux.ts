@@ -1,6 +1,6 @@
 import { BerthError } from '../lib/errors.ts';
-import { mergeOciResources } from '../oci/spec/merge-resources.ts';
-import type { OciDevice, OciDeviceRule, OciIntelRdt, OciLinux, OciNamespace, OciResources } from '../oci/spec/types.ts';
+import { mergeOciResources } from '../oci/runtime-spec/merge-resources.ts';
+import type { OciDevice, OciDeviceRule, OciIntelRdt, OciLinux, OciNamespace, OciResources } from '../oci/runtime-spec/types.ts';
 import type { Adjustment } from './adjustment.ts';
 import type { DeviceMessage, NamespaceMessage, RdtMessage, ResourcesMessage } from './messages.ts';
 import { applyPairs } from './pairs.ts';

@@ -1,4 +1,4 @@
-import type { OciHook, OciHooks, OciResources, OciSpec } from '../oci/spec/types.ts';
+import type { OciHook, OciHooks, OciResources, OciSpec } from '../oci/runtime-spec/types.ts';
 import type { ContainerMessage, HookMessage, HooksMessage, NamespaceMessage, PodMessage, ResourcesMessage } from './messages.ts';
 import type { NriContainer, NriPod } from './port.ts';
 import { resourcesMessage } from './resources.ts';

@@ -1,4 +1,4 @@
-import type { OciNamespace, OciResources, OciSpec } from '../oci/spec/types.ts';
+import type { OciNamespace, OciResources, OciSpec } from '../oci/runtime-spec/types.ts';
 
 /** A pod as plugins see it. */
 export interface NriPod {

@@ -1,5 +1,5 @@
 import { BerthError } from '../lib/errors.ts';
-import type { OciDeviceRule, OciMemory, OciResources } from '../oci/spec/types.ts';
+import type { OciDeviceRule, OciMemory, OciResources } from '../oci/runtime-spec/types.ts';
 import type { CpuMessage, DeviceRuleMessage, MemoryMessage, Optional, ResourcesMessage } from './messages.ts';
 
 const optional = (value: number | undefined): Optional<bigint> => (value === undefined ? null : { value: BigInt(value) });

@@ -1,4 +1,4 @@
-import type { OciSeccomp, OciSyscallRule } from '../oci/spec/types.ts';
+import type { OciSeccomp, OciSyscallRule } from '../oci/runtime-spec/types.ts';
 import type { SeccompMessage } from './messages.ts';
 import { compact } from './resources.ts';
 import { uint64 } from './words.ts';

@@ -1,5 +1,5 @@
 import { BerthError } from '../lib/errors.ts';
-import type { OciLinux, OciProcess, OciScheduler, OciUint64 } from '../oci/spec/types.ts';
+import type { OciLinux, OciProcess, OciScheduler, OciUint64 } from '../oci/runtime-spec/types.ts';
 import type { IoPriorityMessage, MemoryPolicyMessage, SchedulerMessage } from './messages.ts';
 import { compact } from './resources.ts';
 

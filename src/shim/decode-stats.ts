@@ -1,6 +1,6 @@
 import type { AnyMessage } from '../lib/proto.ts';
 import { BerthError } from '../lib/errors.ts';
-import type { CgroupStats, IoStats, MemoryStats, Pressure, PressureLine, PressureStats } from '../native/port.ts';
+import type { CgroupStats, IoStats, MemoryStats, Pressure, PressureLine, PressureStats } from '../agent/port.ts';
 import type { BlkioEntry, CgroupV1Memory, CgroupV1Metrics, CgroupV2Metrics, PsiLine, PsiStats } from './cgroup-metrics.ts';
 import type { ShimMethods } from './methods.ts';
 

@@ -2,7 +2,7 @@ import { globSync } from 'node:fs';
 import { stringifyExactly } from '../lib/exact-json.ts';
 import { type AnyMessage, type Codec, ProtoFiles, protoDirectory, type Timestamp } from '../lib/proto.ts';
 import { method, type Method } from '../lib/ttrpc/method.ts';
-import type { FilesystemMount } from '../native/port.ts';
+import type { FilesystemMount } from '../agent/port.ts';
 import type { CgroupV1Metrics, CgroupV2Metrics } from './cgroup-metrics.ts';
 
 /** The messages of the shim interfaces as far as they are used here. */

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import type { CgroupStats, FilesystemMount } from '../native/port.ts';
+import type { CgroupStats, FilesystemMount } from '../agent/port.ts';
 
 /** Annotations of a spec whose names begin so are between berth and the runtime, and nobody's to see. */
 export const runtimeAnnotations = 'run.oci.';

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { asBerthError, BerthError, isKind } from '../lib/errors.ts';
-import type { Agent } from '../native/port.ts';
+import type { Agent } from '../agent/port.ts';
 import { buryShim } from './bury-shim.ts';
 import { CompiledSeccomp } from './compiled-seccomp.ts';
 import { readExitRecord } from './exit-record.ts';

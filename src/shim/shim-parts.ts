@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
-import type { Agent } from '../native/port.ts';
+import type { Agent } from '../agent/port.ts';
 import type { CompiledSeccomp } from './compiled-seccomp.ts';
 import type { KnownTasks } from './known-tasks.ts';
 import type { ShimMethods, TaskMethods } from './methods.ts';

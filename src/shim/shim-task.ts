@@ -1,5 +1,5 @@
 import { BerthError, isKind } from '../lib/errors.ts';
-import type { CgroupStats } from '../native/port.ts';
+import type { CgroupStats } from '../agent/port.ts';
 import { timestampNs } from '../lib/proto.ts';
 import type { Method } from '../lib/ttrpc/method.ts';
 import { openAttachment } from './attachment.ts';

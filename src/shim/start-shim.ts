@@ -1,4 +1,4 @@
-import type { Agent, ExecResult } from '../native/port.ts';
+import type { Agent, ExecResult } from '../agent/port.ts';
 import { BerthError } from '../lib/errors.ts';
 import type { BootstrapResult, ShimMethods } from './methods.ts';
 import type { RuntimeHandler } from './port.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Agent } from '../native/port.ts';
+import type { Agent } from '../agent/port.ts';
 import type { StreamChoice } from './port.ts';
 import { StreamFifos } from './stream-fifos.ts';
 

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Agent } from '../native/port.ts';
+import type { Agent } from '../agent/port.ts';
 import { FifoReader } from './fifo-reader.ts';
 import { FifoWriter } from './fifo-writer.ts';
 import type { StdioPaths } from './methods.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { isKind } from '../lib/errors.ts';
 import type { SnapshotKey } from '../lib/ids.ts';
-import type { Usage } from '../native/port.ts';
+import type { Usage } from '../agent/port.ts';
 import type { Durability, RecordKind, StateStore } from '../state/port.ts';
 import { openOverlay, openSnapshotters } from './open-snapshotters.ts';
 import type { OverlaySnapshotter } from './overlay/overlay-snapshotter.ts';

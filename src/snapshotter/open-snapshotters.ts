@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { Places } from '../lib/places.ts';
 import type { Log } from '../lib/log.ts';
-import type { Agent } from '../native/port.ts';
+import type { Agent } from '../agent/port.ts';
 import type { StateStore } from '../state/port.ts';
 import { OverlaySnapshotter, type OverlayOptions } from './overlay/overlay-snapshotter.ts';
 import { NativeSnapshotter } from './native/native-snapshotter.ts';

@@ -1,5 +1,5 @@
 import type { SnapshotKey } from '../lib/ids.ts';
-import type { FilesystemMount, Usage } from '../native/port.ts';
+import type { FilesystemMount, Usage } from '../agent/port.ts';
 
 /**
  * `active`: writable, made by prepare. `committed`: read-only, may be a parent.

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
 import { BerthError } from '../../lib/errors.ts';
-import type { ExecRequest, ExecResult } from '../../native/port.ts';
+import type { ExecRequest, ExecResult } from '../../agent/port.ts';
 import { createNetwork } from '../network.ts';
 import type { CniAttachment, Network } from '../port.ts';
 

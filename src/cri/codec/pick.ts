@@ -1,5 +1,5 @@
 import { BerthError } from '../../lib/errors.ts';
-import { maxId } from '../../oci/spec/user.ts';
+import { maxId } from '../../oci/runtime-spec/user.ts';
 
 /** The name that an enum number stands for; a number outside the contract fails `invalid`. */
 export function pick<Name>(names: readonly Name[], number: number, field: string): Name {

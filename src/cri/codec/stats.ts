@@ -1,7 +1,7 @@
 import type { Container } from '../../engine/model/container.ts';
 import type { Pod } from '../../engine/model/pod.ts';
 import type { ContainerStats, PodStats } from '../../engine/model/stats.ts';
-import type { InterfaceStats, Pressure, PressureLine } from '../../native/port.ts';
+import type { InterfaceStats, Pressure, PressureLine } from '../../agent/port.ts';
 import type * as wire from '../messages/stats.ts';
 
 const value = (amount: bigint | number): wire.UInt64Value => ({ value: BigInt(amount) });

@@ -1,5 +1,5 @@
 import type { ContainerStats } from '../../engine/model/stats.ts';
-import type { CgroupStats, FilesystemStats, IoStats, PressureStats } from '../../native/port.ts';
+import type { CgroupStats, FilesystemStats, IoStats, PressureStats } from '../../agent/port.ts';
 import { single, type MetricRow, type Sample } from './metric-row.ts';
 
 /** What a container's metrics are read from. */

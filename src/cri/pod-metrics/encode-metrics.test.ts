@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Container } from '../../engine/model/container.ts';
 import type { Pod } from '../../engine/model/pod.ts';
 import type { ContainerStats } from '../../engine/model/stats.ts';
-import type { CgroupStats } from '../../native/port.ts';
+import type { CgroupStats } from '../../agent/port.ts';
 import { encodePodMetrics, metricDescriptors } from './encode-metrics.ts';
 
 const memory = {

@@ -1,7 +1,7 @@
 import type { Container } from '../../engine/model/container.ts';
 import type { Pod } from '../../engine/model/pod.ts';
 import type { ContainerStats, PodStats } from '../../engine/model/stats.ts';
-import type { FilesystemStats } from '../../native/port.ts';
+import type { FilesystemStats } from '../../agent/port.ts';
 import { metricTypes, type ContainerMetrics, type Metric, type MetricDescriptor, type PodSandboxMetrics } from '../messages/metrics.ts';
 import { containerMetrics } from './container-metrics.ts';
 import { baseLabels, type MetricRow } from './metric-row.ts';

@@ -1,4 +1,4 @@
-import type { InterfaceStats } from '../../native/port.ts';
+import type { InterfaceStats } from '../../agent/port.ts';
 import type { PodStats } from '../../engine/model/stats.ts';
 import type { MetricRow } from './metric-row.ts';
 

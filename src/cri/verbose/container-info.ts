@@ -1,5 +1,5 @@
 import type { Container } from '../../engine/model/container.ts';
-import type { OciSpec } from '../../oci/spec/types.ts';
+import type { OciSpec } from '../../oci/runtime-spec/types.ts';
 import { runtimeAnnotations } from '../../shim/port.ts';
 import { encodeContainerConfig } from '../codec/container-config.ts';
 import { infoJson, protoJson } from '../codec/json.ts';

@@ -2,8 +2,8 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { ExecRequest } from '../../native/port.ts';
-import { apparmorFor } from '../../oci/spec/apparmor.ts';
+import type { ExecRequest } from '../../agent/port.ts';
+import { apparmorFor } from '../../oci/runtime-spec/apparmor.ts';
 import { Apparmor } from './apparmor.ts';
 
 let directory: string;

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Clock } from '../../lib/clock.ts';
 import { BerthError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import type { Agent } from '../../native/port.ts';
-import type { ApparmorHost } from '../../oci/spec/apparmor.ts';
+import type { Agent } from '../../agent/port.ts';
+import type { ApparmorHost } from '../../oci/runtime-spec/apparmor.ts';
 import { SharedAttempts } from '../shared-attempts.ts';
 import { defaultProfile, defaultProfileName } from './default-profile.ts';
 

@@ -1,7 +1,7 @@
 import { BerthError } from '../../lib/errors.ts';
 import { readDevice } from '../../lib/host-facts.ts';
-import { byDepth, withMappings } from '../../oci/spec/mounts.ts';
-import type { OciDevice, OciDeviceRule, OciHooks, OciLinux, OciMount, OciProcess, OciSpec } from '../../oci/spec/types.ts';
+import { byDepth, withMappings } from '../../oci/runtime-spec/mounts.ts';
+import type { OciDevice, OciDeviceRule, OciHooks, OciLinux, OciMount, OciProcess, OciSpec } from '../../oci/runtime-spec/types.ts';
 import type { CdiDeviceNode, CdiMount, ContainerEdits } from './spec-file.ts';
 
 /** The spec with one set of CDI edits made. An edit replaces what the spec has under the same name or path. */

@@ -1,4 +1,4 @@
-import type { OciSpec } from '../../oci/spec/types.ts';
+import type { OciSpec } from '../../oci/runtime-spec/types.ts';
 import { applyEdits } from './apply-edits.ts';
 import { editsFor, readRegistry } from './cdi-registry.ts';
 

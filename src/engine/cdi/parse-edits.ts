@@ -1,6 +1,6 @@
 import { BerthError } from '../../lib/errors.ts';
 import { asObject, countField, listField, objectField, stringField, stringsField, type JsonObject } from '../../lib/json-fields.ts';
-import { ociHookNames, type OciHookName, type OciIntelRdt } from '../../oci/spec/types.ts';
+import { ociHookNames, type OciHookName, type OciIntelRdt } from '../../oci/runtime-spec/types.ts';
 import type { CdiDeviceNode, CdiMount, ContainerEdits } from './spec-file.ts';
 
 const deviceTypes = ['c', 'b', 'u', 'p'] as const;

@@ -1,4 +1,4 @@
-import type { OciHook, OciHookName, OciIntelRdt } from '../../oci/spec/types.ts';
+import type { OciHook, OciHookName, OciIntelRdt } from '../../oci/runtime-spec/types.ts';
 
 /** What a device changes in a container; every list may be empty. Field names are the CDI specification's. */
 export interface ContainerEdits {

@@ -1,6 +1,6 @@
 import { BerthError } from '../../lib/errors.ts';
-import { handlerOf } from '../handlers/handler-of.ts';
-import { snapshotterName } from '../handlers/snapshotter-for.ts';
+import { handlerOf } from '../spec/handler-of.ts';
+import { snapshotterName } from '../spec/snapshotter-for.ts';
 import type { Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
 

@@ -9,7 +9,7 @@ import type { PodCheckpointRequest } from '../model/checkpoint.ts';
 import type { Pod } from '../model/pod.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
-import { archiveName, fitsFile, podFiles, writeJson } from './checkpoint-files.ts';
+import { archiveName, fitsFile, podFiles, writeJson } from '../spec/checkpoint-files.ts';
 import { checkSupported } from './check-supported.ts';
 import { dumpContainer, type DumpTarget } from './dump-container.ts';
 import { whilePaused } from './while-paused.ts';

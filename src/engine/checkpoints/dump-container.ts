@@ -3,12 +3,12 @@ import { copyFile, open, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { Task } from '../../shim/port.ts';
-import { readSpec } from '../containers/bundle.ts';
+import { readSpec } from '../spec/bundle.ts';
 import { prepareLogPlace } from '../containers/log-place.ts';
-import { handlerOf } from '../handlers/handler-of.ts';
+import { handlerOf } from '../spec/handler-of.ts';
 import type { Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
-import { containerFiles, writeJson } from './checkpoint-files.ts';
+import { containerFiles, writeJson } from '../spec/checkpoint-files.ts';
 
 /** A running container that is to be written down. */
 export interface DumpTarget {

@@ -9,7 +9,7 @@ import { prepareLogPlace } from '../containers/log-place.ts';
 import type { Container, ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
-import { archiveName, containerFiles, isDirectory, isFile, readJson } from './checkpoint-files.ts';
+import { archiveName, containerFiles, isDirectory, isFile, readJson } from '../spec/checkpoint-files.ts';
 
 interface Source {
   /** The pod's checkpoint. */

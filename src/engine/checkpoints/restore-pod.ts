@@ -5,10 +5,10 @@ import type { RestoredPod, RestoreRequest } from '../model/checkpoint.ts';
 import type { Container } from '../model/container.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
-import { podName } from '../pods/pod-store.ts';
+import { podName } from '../stores/pod-store.ts';
 import { runPod } from '../pods/run-pod.ts';
 import { abandonRestored } from './abandon-restored.ts';
-import { fitsFile, podFiles, readJson } from './checkpoint-files.ts';
+import { fitsFile, podFiles, readJson } from '../spec/checkpoint-files.ts';
 import { checkSupported } from './check-supported.ts';
 import { restoreContainer } from './restore-container.ts';
 

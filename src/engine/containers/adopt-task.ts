@@ -1,7 +1,7 @@
 import type { ContainerId } from '../../lib/ids.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
 import type { Task } from '../../shim/port.ts';
-import { handlerOf } from '../handlers/handler-of.ts';
+import { handlerOf } from '../spec/handler-of.ts';
 import type { Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
 import { buryLost } from './bury-lost.ts';

@@ -7,20 +7,20 @@ import { publishContainer } from '../events/publish.ts';
 import type { Container, ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import { containerCreated, containerFailed, containerMade } from '../plugins/container-hooks.ts';
-import { handlerOf } from '../handlers/handler-of.ts';
-import { snapshotterFor } from '../handlers/snapshotter-for.ts';
+import { handlerOf } from '../spec/handler-of.ts';
+import { snapshotterFor } from '../spec/snapshotter-for.ts';
 import { observed, observePhases } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { makePrivateDirectory } from '../private-directory.ts';
-import { checkContainerConfig } from './check-container-config.ts';
-import { containerName } from './container-store.ts';
+import { checkContainerConfig } from '../spec/check-container-config.ts';
+import { containerName } from '../stores/container-store.ts';
 import { withOciResources } from './record-resources.ts';
 import { releaseContainer } from './release-container.ts';
-import { idShift } from './rootfs-mounts.ts';
-import { composeSpec, type Creation } from './compose-spec.ts';
-import { stopSignalName } from './stop-signal.ts';
+import { idShift } from '../spec/rootfs-mounts.ts';
+import { composeSpec, type Creation } from '../spec/compose-spec.ts';
+import { stopSignalName } from '../spec/stop-signal.ts';
 import { warmCgroups } from './warm-cgroups.ts';
-import { writeBundle } from './bundle.ts';
+import { writeBundle } from '../spec/bundle.ts';
 
 /** See ContainerService.create. */
 export function createContainer(parts: EngineParts, podId: string, config: ContainerConfig, signal: AbortSignal): Promise<Container> {

@@ -1,7 +1,7 @@
 import type { ContainerId } from '../../lib/ids.ts';
 import { cleanUpSignal } from '../clean-up-signal.ts';
 import type { EngineParts } from '../parts.ts';
-import type { LiveTask } from './task-table.ts';
+import type { LiveTask } from '../stores/task-table.ts';
 
 /**
  * Deletes an ended task with its rootfs mount and its cgroup, and with it processes that outlived the main one. Once; whoever

@@ -4,7 +4,7 @@ import { cleanUpSignal } from '../clean-up-signal.ts';
 import type { EngineParts } from '../parts.ts';
 import { deleteTask } from './delete-task.ts';
 import { killIfRunning } from './kill-if-running.ts';
-import type { LiveTask } from './task-table.ts';
+import type { LiveTask } from '../stores/task-table.ts';
 
 /** Deletes whatever task an ended container still has, also one that an earlier berthd left or that a failed start could not undo. */
 export async function endTask(parts: EngineParts, id: ContainerId, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError, isKind } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
-import { effectiveCapabilities } from '../../oci/spec/capabilities.ts';
+import { effectiveCapabilities } from '../../oci/runtime-spec/capabilities.ts';
 import { inParallel } from '../in-parallel.ts';
 import type { Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
@@ -9,7 +9,7 @@ import { deleteTask } from './delete-task.ts';
 import { endTask } from './end-task.ts';
 import { pidSpace } from './pid-space.ts';
 import { resumeAtLast } from './resume-at-last.ts';
-import type { LiveTask } from './task-table.ts';
+import type { LiveTask } from '../stores/task-table.ts';
 
 /** Many times what a start takes. A probe of a frozen neighbour fails once by the kubelet's defaults, of three times that count. */
 const frozenMs = 10_000;

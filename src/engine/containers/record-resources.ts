@@ -1,4 +1,4 @@
-import type { OciResources } from '../../oci/spec/types.ts';
+import type { OciResources } from '../../oci/runtime-spec/types.ts';
 import type { LinuxResources } from '../model/resources.ts';
 
 /** The record of a container's resources after plugins changed the spec: what clients are shown is what holds. */

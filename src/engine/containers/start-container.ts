@@ -4,8 +4,8 @@ import { asBerthError, BerthError } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import { Waterfall, type Phase } from '../../lib/waterfall.ts';
 import type { Task, TaskSpec } from '../../shim/port.ts';
-import { containerFiles } from '../checkpoints/checkpoint-files.ts';
-import { dropRestored } from '../checkpoints/drop-restored.ts';
+import { containerFiles } from '../spec/checkpoint-files.ts';
+import { dropRestored } from './drop-restored.ts';
 import { cleanUpSignal } from '../clean-up-signal.ts';
 import { publishContainer } from '../events/publish.ts';
 import type { Container, ContainerExit } from '../model/container.ts';
@@ -15,12 +15,12 @@ import { prepareLogPlace } from './log-place.ts';
 import { warmCgroups } from './warm-cgroups.ts';
 import type { EngineParts } from '../parts.ts';
 import { containerStarted, containerStarts } from '../plugins/container-hooks.ts';
-import { handlerOf } from '../handlers/handler-of.ts';
+import { handlerOf } from '../spec/handler-of.ts';
 import { endLive, endTask } from './end-task.ts';
 import { freezeTracers } from './freeze-tracers.ts';
-import { checkPidTarget } from './pid-target.ts';
+import { checkPidTarget } from '../spec/pid-target.ts';
 import { recordExit } from './record-exit.ts';
-import { rootfsMounts } from './rootfs-mounts.ts';
+import { rootfsMounts } from '../spec/rootfs-mounts.ts';
 import { watchExit } from './watch-exit.ts';
 
 /** What a failed start counts as, by custom of the peers. */

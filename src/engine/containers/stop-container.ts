@@ -10,8 +10,8 @@ import { endHeard } from '../plugins/container-hooks.ts';
 import { buryLost } from './bury-lost.ts';
 import { deleteTask } from './delete-task.ts';
 import { resolveUnknown } from './resolve-unknown.ts';
-import { signalNumber } from './stop-signal.ts';
-import type { LiveTask } from './task-table.ts';
+import { signalNumber } from '../spec/stop-signal.ts';
+import type { LiveTask } from '../stores/task-table.ts';
 
 const sigkill = 9;
 /** What a start may still take when somebody wants the container's end. */

@@ -1,18 +1,18 @@
 import { BerthError } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
-import { mergeOciResources } from '../../oci/spec/merge-resources.ts';
-import type { HostFacts } from '../../oci/spec/input.ts';
-import { oomScoreAdj, ociResources, swapFile } from '../../oci/spec/resources.ts';
-import type { OciResources, OciSpec } from '../../oci/spec/types.ts';
+import { mergeOciResources } from '../../oci/runtime-spec/merge-resources.ts';
+import type { HostFacts } from '../../oci/runtime-spec/input.ts';
+import { oomScoreAdj, ociResources, swapFile } from '../../oci/runtime-spec/resources.ts';
+import type { OciResources, OciSpec } from '../../oci/runtime-spec/types.ts';
 import type { ScoreChange, Task } from '../../shim/port.ts';
 import type { Container } from '../model/container.ts';
 import type { LinuxResources } from '../model/resources.ts';
 import type { EngineParts } from '../parts.ts';
 import { containerChanged, containerChanges } from '../plugins/container-hooks.ts';
-import { readSpec, writeBundle } from './bundle.ts';
-import { checkMemory } from './check-memory.ts';
-import { checkOomScore } from './check-oom-score.ts';
-import { checkUnified } from './check-unified.ts';
+import { readSpec, writeBundle } from '../spec/bundle.ts';
+import { checkMemory } from '../spec/check-memory.ts';
+import { checkOomScore } from '../spec/check-oom-score.ts';
+import { checkUnified } from '../spec/check-unified.ts';
 import { withOciResources } from './record-resources.ts';
 
 /** See ContainerService.update. All of it holds or none: spec, cgroup and record. */

@@ -4,7 +4,7 @@ import type { Task, TaskExit } from '../../shim/port.ts';
 import type { EngineParts } from '../parts.ts';
 import { deleteTask } from './delete-task.ts';
 import { recordTaskExit } from './record-exit.ts';
-import type { LiveTask } from './task-table.ts';
+import type { LiveTask } from '../stores/task-table.ts';
 
 /** A shim that refuses to tell the exit this often counts as lost. */
 const attempts = 5;

@@ -1,6 +1,6 @@
-import { buildExecProcess } from '../../oci/spec/process.ts';
+import { buildExecProcess } from '../../oci/runtime-spec/process.ts';
 import type { ExecOutcome } from '../../shim/port.ts';
-import { readSpec } from '../containers/bundle.ts';
+import { readSpec } from '../spec/bundle.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import type { ExecSyncRequest } from '../port.ts';

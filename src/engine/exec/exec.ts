@@ -1,5 +1,5 @@
-import { buildExecProcess } from '../../oci/spec/process.ts';
-import { readSpec } from '../containers/bundle.ts';
+import { buildExecProcess } from '../../oci/runtime-spec/process.ts';
+import { readSpec } from '../spec/bundle.ts';
 import type { Session } from '../model/session.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';

@@ -1,9 +1,9 @@
-import type { Agent, ExecResult } from '../../native/port.ts';
+import type { Agent, ExecResult } from '../../agent/port.ts';
 import type { RuntimeHandler, ShimLauncher } from '../../shim/port.ts';
 import type { Log } from '../../lib/log.ts';
 import type { HandlerFeatures, RuntimeVersion } from '../port.ts';
 import type { EngineConfig } from '../config.ts';
-import { snapshotterName } from './snapshotter-for.ts';
+import { snapshotterName } from '../spec/snapshotter-for.ts';
 import { parseFeatures } from './parse-features.ts';
 import { runtimeVersion } from './runtime-advisories.ts';
 

@@ -3,7 +3,7 @@ import type { Phase } from '../../lib/waterfall.ts';
 import type { PodId } from '../../lib/ids.ts';
 import type { LinuxResources } from './resources.ts';
 import type { SecurityContext } from './security.ts';
-import type { OciNamespace } from '../../oci/spec/types.ts';
+import type { OciNamespace } from '../../oci/runtime-spec/types.ts';
 
 export interface PodIdentity {
   readonly name: string;

@@ -1,4 +1,4 @@
-import type { CgroupStats, FilesystemStats, InterfaceStats, PressureStats, Usage } from '../../native/port.ts';
+import type { CgroupStats, FilesystemStats, InterfaceStats, PressureStats, Usage } from '../../agent/port.ts';
 import type { ContainerId, PodId } from '../../lib/ids.ts';
 
 export interface ContainerStats {

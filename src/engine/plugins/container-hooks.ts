@@ -1,10 +1,10 @@
 import type { ContainerId } from '../../lib/ids.ts';
 import type { ContainerEvent, NriCreation, NriSubject } from '../../nri/port.ts';
-import { oomScoreAdj } from '../../oci/spec/resources.ts';
-import type { OciResources, OciSpec } from '../../oci/spec/types.ts';
+import { oomScoreAdj } from '../../oci/runtime-spec/resources.ts';
+import type { OciResources, OciSpec } from '../../oci/runtime-spec/types.ts';
 import { requestedDevices } from '../cdi/device-name.ts';
 import { injectDevices } from '../cdi/inject-devices.ts';
-import { checkUnified } from '../containers/check-unified.ts';
+import { checkUnified } from '../spec/check-unified.ts';
 import type { Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
 import { describeContainer, describePod, describeSubject } from './describe.ts';

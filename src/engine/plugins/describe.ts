@@ -1,14 +1,14 @@
 import type { NriContainer, NriPod, NriSubject } from '../../nri/port.ts';
-import { ociResources } from '../../oci/spec/resources.ts';
-import type { OciResources, OciSpec } from '../../oci/spec/types.ts';
+import { ociResources } from '../../oci/runtime-spec/resources.ts';
+import type { OciResources, OciSpec } from '../../oci/runtime-spec/types.ts';
 import { cgroupParent } from '../cgroup-parent.ts';
-import { readSpecNow } from '../containers/bundle.ts';
-import { handlerOf } from '../handlers/handler-of.ts';
+import { readSpecNow } from '../spec/bundle.ts';
+import { handlerOf } from '../spec/handler-of.ts';
 import type { Container, ContainerState } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import type { LinuxResources } from '../model/resources.ts';
 import type { EngineParts } from '../parts.ts';
-import { podNamespaces } from '../pods/pod-environment.ts';
+import { podNamespaces } from '../spec/pod-environment.ts';
 
 /** As clients know it; see ContainerStore. */
 const shownStates: Readonly<Record<ContainerState, NriContainer['state']>> = {

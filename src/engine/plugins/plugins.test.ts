@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { OciSpec } from '../../oci/spec/types.ts';
+import type { OciSpec } from '../../oci/runtime-spec/types.ts';
 import type { RunningEngine } from '../engine.ts';
 import { containerConfig, noResources, podConfig } from '../testing/configs.ts';
 import { World } from '../testing/world.ts';

@@ -1,13 +1,13 @@
 import { isAbsolute } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
-import { parentProblem } from '../../oci/spec/cgroups-path.ts';
-import { checkSelinuxLevel } from '../../oci/spec/selinux.ts';
-import { handlerOf } from '../handlers/handler-of.ts';
+import { parentProblem } from '../../oci/runtime-spec/cgroups-path.ts';
+import { checkSelinuxLevel } from '../../oci/runtime-spec/selinux.ts';
+import { handlerOf } from '../spec/handler-of.ts';
 import { checkKernel } from '../kernel-floor.ts';
 import type { PodConfig } from '../model/pod.ts';
 import type { UserNamespace } from '../model/security.ts';
 import type { EngineParts } from '../parts.ts';
-import { checkSysctls } from './sysctls.ts';
+import { checkSysctls } from '../spec/sysctls.ts';
 
 const invalid = (message: string, hint?: string): BerthError => new BerthError('invalid', message, hint === undefined ? {} : { hint });
 

@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { contextOption } from '../../oci/spec/selinux.ts';
+import { contextOption } from '../../oci/runtime-spec/selinux.ts';
 import type { DnsConfig, Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
-import { podHostname } from './pod-hostname.ts';
+import { podHostname } from '../spec/pod-hostname.ts';
 
 async function hostFile(path: string): Promise<string> {
   try {

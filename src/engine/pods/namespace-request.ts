@@ -1,8 +1,8 @@
-import type { NamespaceRequest } from '../../native/port.ts';
+import type { NamespaceRequest } from '../../agent/port.ts';
 import type { EngineConfig } from '../config.ts';
 import type { Pod } from '../model/pod.ts';
-import { podHostname } from './pod-hostname.ts';
-import { podSysctls } from './sysctls.ts';
+import { podHostname } from '../spec/pod-hostname.ts';
+import { podSysctls } from '../spec/sysctls.ts';
 
 /** False for a pod that lives in the node's namespaces alone. */
 export function hasOwnNamespaces({ net, ipc, uts, pid, uidMappings }: NamespaceRequest): boolean {

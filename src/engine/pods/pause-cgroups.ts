@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { parentDirectory } from '../../oci/spec/cgroups-path.ts';
+import { parentDirectory } from '../../oci/runtime-spec/cgroups-path.ts';
 import { cgroupParent } from '../cgroup-parent.ts';
 import type { EngineConfig } from '../config.ts';
 import type { Pod } from '../model/pod.ts';

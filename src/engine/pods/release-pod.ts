@@ -3,7 +3,7 @@ import type { EngineParts } from '../parts.ts';
 import { attachment } from './attachment.ts';
 import { networkNamespace } from './network-namespace.ts';
 import { pauseCgroups, removePauseCgroups } from './pause-cgroups.ts';
-import { releaseImageVolumes } from '../containers/image-volumes.ts';
+import { releaseImageVolumes } from '../spec/image-volumes.ts';
 
 /**
  * Gives back all that a pod holds, as far as it holds it: network, namespaces, mounts, files. Idempotent; the one undo

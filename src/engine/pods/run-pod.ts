@@ -14,8 +14,8 @@ import { checkPodConfig } from './check-pod-config.ts';
 import { mountShm, writeHostFiles } from './host-files.ts';
 import { hasOwnNamespaces, namespaceRequest } from './namespace-request.ts';
 import { preparePauseCgroups } from './pause-cgroups.ts';
-import { podName } from './pod-store.ts';
-import { interfaceSysctls } from './sysctls.ts';
+import { podName } from '../stores/pod-store.ts';
+import { interfaceSysctls } from '../spec/sysctls.ts';
 
 /** See PodService.run. */
 export function runPod(parts: EngineParts, config: PodConfig, signal: AbortSignal): Promise<Pod> {

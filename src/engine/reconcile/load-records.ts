@@ -1,8 +1,8 @@
 import { messageOf } from '../../lib/errors.ts';
 import type { RecordKind } from '../../state/port.ts';
 import type { EngineParts } from '../parts.ts';
-import { parseContainer } from '../records/container-record.ts';
-import { parsePod } from '../records/pod-record.ts';
+import { parseContainer } from '../stores/container-record.ts';
+import { parsePod } from '../stores/pod-record.ts';
 
 /** Takes pods and containers from the state store into memory; what cannot be read is set aside. */
 export function loadRecords(parts: EngineParts): void {

@@ -1,5 +1,5 @@
 import type { ContainerId, PodId, SnapshotKey } from '../../lib/ids.ts';
-import { volumePrefix } from '../containers/image-volumes.ts';
+import { volumePrefix } from '../spec/image-volumes.ts';
 import type { EngineParts } from '../parts.ts';
 
 const containerKey = /^[0-9a-f]{64}$/;

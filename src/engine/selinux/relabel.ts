@@ -1,6 +1,6 @@
 import { BerthError } from '../../lib/errors.ts';
-import type { Agent } from '../../native/port.ts';
-import { isConfined, type SelinuxLabels } from '../../oci/spec/selinux.ts';
+import type { Agent } from '../../agent/port.ts';
+import { isConfined, type SelinuxLabels } from '../../oci/runtime-spec/selinux.ts';
 
 /** Taking one of these from the node's own programs would leave it unusable. */
 const ofTheNode = new Set(['/', '/bin', '/boot', '/dev', '/etc', '/home', '/lib', '/lib64', '/media', '/opt', '/proc', '/root', '/run', '/sbin', '/srv', '/sys', '/tmp', '/usr', '/usr/bin', '/usr/lib', '/var', '/var/lib', '/var/log']);

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
-import { selinuxLabels, type SelinuxContexts, type SelinuxLabels } from '../../oci/spec/selinux.ts';
+import { selinuxLabels, type SelinuxContexts, type SelinuxLabels } from '../../oci/runtime-spec/selinux.ts';
 import type { Pod } from '../model/pod.ts';
 import type { SecurityContext } from '../model/security.ts';
 

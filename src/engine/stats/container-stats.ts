@@ -1,6 +1,6 @@
 import { BerthError } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
-import type { CgroupReading, Usage } from '../../native/port.ts';
+import type { CgroupReading, Usage } from '../../agent/port.ts';
 import { runningTask } from '../containers/running-task.ts';
 import type { Container, ContainerFilter } from '../model/container.ts';
 import type { ContainerStats } from '../model/stats.ts';

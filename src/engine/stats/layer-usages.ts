@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerId } from '../../lib/ids.ts';
 import type { Log } from '../../lib/log.ts';
-import type { Usage } from '../../native/port.ts';
+import type { Usage } from '../../agent/port.ts';
 import type { Background } from '../background.ts';
 
 /** A big layer takes longer to walk than anybody should wait for its container's CPU and memory. */

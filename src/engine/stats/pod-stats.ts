@@ -1,5 +1,5 @@
 import type { PodId } from '../../lib/ids.ts';
-import type { CgroupReading, CgroupStats, InterfaceStats } from '../../native/port.ts';
+import type { CgroupReading, CgroupStats, InterfaceStats } from '../../agent/port.ts';
 import type { Pod, PodFilter } from '../model/pod.ts';
 import type { ContainerStats, PodStats, PodTotals } from '../model/stats.ts';
 import type { EngineParts } from '../parts.ts';

@@ -1,7 +1,7 @@
 import { isKind } from '../../lib/errors.ts';
 import type { ContainerId, PodId } from '../../lib/ids.ts';
-import type { CgroupQuery, CgroupReading } from '../../native/port.ts';
-import { containerDirectory, parentDirectory } from '../../oci/spec/cgroups-path.ts';
+import type { CgroupQuery, CgroupReading } from '../../agent/port.ts';
+import { containerDirectory, parentDirectory } from '../../oci/runtime-spec/cgroups-path.ts';
 import { cgroupParent } from '../cgroup-parent.ts';
 import type { Container } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { ContainerId, SnapshotKey } from '../../lib/ids.ts';
-import type { Usage } from '../../native/port.ts';
+import type { Usage } from '../../agent/port.ts';
 import type { EngineComponents } from '../components.ts';
 import type { EnginePaths } from '../paths.ts';
 

@@ -1,4 +1,4 @@
-import type { CgroupStats } from '../../native/port.ts';
+import type { CgroupStats } from '../../agent/port.ts';
 
 const memory = {
   usageBytes: 10n, workingSetBytes: 8n, rssBytes: 6n, cacheBytes: 0n, mappedFileBytes: 0n, maxUsageBytes: 10n, failcnt: 0n, pageFaults: 5n,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, vi } from 'vitest';
-import type { OciSpec } from '../../oci/spec/types.ts';
+import type { OciSpec } from '../../oci/runtime-spec/types.ts';
 import type { EngineConfig } from '../config.ts';
 import type { RunningEngine } from '../engine.ts';
 import type { Container, ContainerConfig, ContainerMount } from '../model/container.ts';

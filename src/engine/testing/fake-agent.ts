@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFile
 import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
 import { BerthError } from '../../lib/errors.ts';
-import type { Agent, AgentInfo, ArchiveRequest, CgroupQuery, CgroupReading, ExecRequest, ExecResult, ExtractRequest, FilesystemMount, FilesystemStats, ForwardRequest, HeldNamespaces, InterfaceStats, NamespaceRequest, UnpackResult, Usage } from '../../native/port.ts';
+import type { Agent, AgentInfo, ArchiveRequest, CgroupQuery, CgroupReading, ExecRequest, ExecResult, ExtractRequest, FilesystemMount, FilesystemStats, ForwardRequest, HeldNamespaces, InterfaceStats, NamespaceRequest, UnpackResult, Usage } from '../../agent/port.ts';
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const kinds = ['net', 'ipc', 'uts', 'pid'] as const;

@@ -1,5 +1,5 @@
 import type { ContainerEvent, Nri, NriAdjusted, NriCreation, NriHost, NriPod, NriSubject, PodEvent } from '../../nri/port.ts';
-import type { OciResources } from '../../oci/spec/types.ts';
+import type { OciResources } from '../../oci/runtime-spec/types.ts';
 
 /** Plugins that only listen, unless a test makes them change or refuse something. None at first. */
 export class FakeNri implements Nri {

@@ -1,6 +1,6 @@
 import { BerthError } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
-import type { FilesystemMount, Usage } from '../../native/port.ts';
+import type { FilesystemMount, Usage } from '../../agent/port.ts';
 import type { SnapshotInfo, Snapshotters } from '../../snapshotter/port.ts';
 
 /** Snapshots as records, with the contract's refusals. */

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError } from '../../lib/errors.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
-import type { CgroupStats } from '../../native/port.ts';
+import type { CgroupStats } from '../../agent/port.ts';
 import type { AttachChoice, ExecOutcome, ExecSessionSpec, ExecSpec, ScoreChange, Session, StreamChoice, Task, TaskExit, TaskHandle, TaskState } from '../../shim/port.ts';
 import { cgroupStats } from './cgroup-stats.ts';
 import type { FakeShim } from './fake-shims.ts';

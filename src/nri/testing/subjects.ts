@@ -1,4 +1,4 @@
-import type { OciSpec } from '../../oci/spec/types.ts';
+import type { OciSpec } from '../../oci/runtime-spec/types.ts';
 import type { AdjustmentMessage, LinuxAdjustmentMessage, ResourcesMessage } from '../messages.ts';
 import type { NriContainer, NriPod } from '../port.ts';
 import { noResources } from '../resources.ts';

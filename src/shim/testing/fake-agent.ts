@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Agent, ExecRequest, ExecResult } from '../../native/port.ts';
+import type { Agent, ExecRequest, ExecResult } from '../../agent/port.ts';
 
 /** Stands for the commands of a shim, `start` and `delete`, that an agent would run, and makes FIFOs. */
 export interface FakeAgent {

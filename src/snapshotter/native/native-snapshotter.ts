@@ -1,6 +1,6 @@
 import { chownSync, existsSync, statSync } from 'node:fs';
 import type { SnapshotKey } from '../../lib/ids.ts';
-import type { Agent, FilesystemMount, Usage } from '../../native/port.ts';
+import type { Agent, FilesystemMount, Usage } from '../../agent/port.ts';
 import type { Snapshot } from '../store/snapshot-record.ts';
 import { StoredSnapshotter, type StoredParts } from '../store/stored-snapshotter.ts';
 

@@ -1,4 +1,4 @@
-import type { FilesystemMount } from '../../native/port.ts';
+import type { FilesystemMount } from '../../agent/port.ts';
 import { escapedPath } from '../escaped-path.ts';
 
 /** Directories of one view of a snapshot; `upper` and `work` of a writable one only. */

@@ -1,5 +1,5 @@
 import type { SnapshotKey } from '../../lib/ids.ts';
-import type { FilesystemMount, Usage } from '../../native/port.ts';
+import type { FilesystemMount, Usage } from '../../agent/port.ts';
 import { StoredSnapshotter, type StoredParts } from '../store/stored-snapshotter.ts';
 import { overlayMounts } from './overlay-mounts.ts';
 

@@ -1,6 +1,6 @@
 import type { Places } from '../../lib/places.ts';
 import type { Log } from '../../lib/log.ts';
-import type { Agent } from '../../native/port.ts';
+import type { Agent } from '../../agent/port.ts';
 import type { SnapshotDirs } from './snapshot-dirs.ts';
 
 /** Deletes snapshot directories in the background. What fails is left for cleanup(). */

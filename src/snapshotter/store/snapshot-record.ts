@@ -1,7 +1,7 @@
 import { asObject, countField, objectField, stringField, type JsonObject } from '../../lib/json-fields.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import { BerthError } from '../../lib/errors.ts';
-import type { Usage } from '../../native/port.ts';
+import type { Usage } from '../../agent/port.ts';
 import type { SnapshotInfo, SnapshotKind } from '../port.ts';
 
 /** A snapshot and the number that its directory has. */

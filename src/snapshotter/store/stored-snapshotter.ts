@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { BerthError } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { Log } from '../../lib/log.ts';
-import type { Agent, FilesystemMount, Usage } from '../../native/port.ts';
+import type { Agent, FilesystemMount, Usage } from '../../agent/port.ts';
 import type { SnapshotInfo, Snapshotter, SnapshotterName } from '../port.ts';
 import { mountedDirs } from './mounted-dirs.ts';
 import type { Removals } from './removals.ts';

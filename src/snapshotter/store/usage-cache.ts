@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
-import type { Usage } from '../../native/port.ts';
+import type { Usage } from '../../agent/port.ts';
 
 const maxAgeMs = 5000;
 

@@ -1,7 +1,7 @@
 import type { SnapshotKey } from '../../lib/ids.ts';
-import type { FilesystemMount } from '../../native/port.ts';
+import type { FilesystemMount } from '../../agent/port.ts';
 import type { IdMapping } from '../../oci/id-mapping.ts';
-import { contextOption } from '../../oci/spec/selinux.ts';
+import { contextOption } from '../../oci/runtime-spec/selinux.ts';
 import type { Container } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';

@@ -1,5 +1,5 @@
 import { BerthError } from '../../lib/errors.ts';
-import type { HostFacts } from '../../oci/spec/input.ts';
+import type { HostFacts } from '../../oci/runtime-spec/input.ts';
 
 /** Names of cgroup v2 files, which the OCI runtime writes as they come. They are not for version 1, and never paths. */
 export function checkUnified(unified: Readonly<Record<string, string>>, { cgroupVersion }: Pick<HostFacts, 'cgroupVersion'>): void {

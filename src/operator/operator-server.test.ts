@@ -8,13 +8,13 @@ import type { Engine } from '../engine/port.ts';
 import type { PullRequest } from '../images/port.ts';
 import { BerthError } from '../lib/errors.ts';
 import { createLogger } from '../telemetry/log.ts';
-import { DebugServer } from './debug-server.ts';
+import { OperatorServer } from './operator-server.ts';
 
 let scratch = '';
-let server: DebugServer;
+let server: OperatorServer;
 
 beforeEach(() => {
-  scratch = mkdtempSync(join(tmpdir(), 'berth-debug-'));
+  scratch = mkdtempSync(join(tmpdir(), 'berth-operator-'));
 });
 
 afterEach(async () => {
@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 async function serve(engine: object): Promise<void> {
-  server = new DebugServer({ engine: engine as Engine, log: createLogger({ level: 'error', format: 'json' }), info: () => ({ pid: 7 }) }, join(scratch, 'd.sock'));
+  server = new OperatorServer({ engine: engine as Engine, log: createLogger({ level: 'error', format: 'json' }), info: () => ({ pid: 7 }) }, join(scratch, 'd.sock'));
   await server.listen();
 }
 

@@ -1,8 +1,8 @@
-import type { NriHost } from '../../nri/port.ts';
-import { changeResources } from '../containers/update-container.ts';
-import { stopContainer } from '../containers/stop-container.ts';
-import type { EngineParts } from '../parts.ts';
-import { describeContainer, describePod } from './describe.ts';
+import type { NriHost } from '../nri/port.ts';
+import { changeResources } from './containers/update-container.ts';
+import { stopContainer } from './containers/stop-container.ts';
+import type { EngineParts } from './parts.ts';
+import { describeContainer, describePod } from './plugins/describe.ts';
 
 /** What plugins see and may do of their own accord. */
 export function pluginHost(parts: EngineParts): NriHost {

@@ -1,6 +1,6 @@
 import type { Image } from '../../images/port.ts';
-import type { FilesystemMount } from '../../native/port.ts';
-import type { AccountFiles } from '../../oci/spec/user.ts';
+import type { FilesystemMount } from '../../agent/port.ts';
+import type { AccountFiles } from '../../oci/runtime-spec/user.ts';
 import type { EngineParts } from '../parts.ts';
 
 const text = (content: Uint8Array | undefined): string => new TextDecoder().decode(content);

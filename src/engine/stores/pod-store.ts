@@ -2,8 +2,8 @@ import { BerthError } from '../../lib/errors.ts';
 import type { PodId } from '../../lib/ids.ts';
 import type { StateStore } from '../../state/port.ts';
 import type { Pod, PodFilter, PodIdentity, PodState } from '../model/pod.ts';
-import { matchesLabels } from '../records/matches-labels.ts';
-import { RecordStore } from '../records/record-store.ts';
+import { matchesLabels } from './matches-labels.ts';
+import { RecordStore } from './record-store.ts';
 
 /** See the drawing beside PodState. */
 const allowed: Readonly<Record<PodState, readonly PodState[]>> = {

@@ -2,7 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseExactly, stringifyExactly } from '../../lib/exact-json.ts';
-import type { OciSpec } from '../../oci/spec/types.ts';
+import type { OciSpec } from '../../oci/runtime-spec/types.ts';
 
 const file = 'config.json';
 

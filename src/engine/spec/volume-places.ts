@@ -1,4 +1,4 @@
-import { isOwnPlace, isWithin } from '../../oci/spec/mounts.ts';
+import { isOwnPlace, isWithin } from '../../oci/runtime-spec/mounts.ts';
 
 /**
  * Where an image's VOLUMEs are mounted, of where they lead in the image. One for all that lead to the same directory; none

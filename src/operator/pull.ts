@@ -5,7 +5,7 @@ import { httpFailure } from './http-status.ts';
 /** A line at most this often, however fast bytes come in. */
 const progressIntervalMs = 100;
 
-/** What clients of the debug API see of an image. */
+/** What clients of the operator API see of an image. */
 export function imageView({ id, repoTags, repoDigests }: Image): Pick<Image, 'id' | 'repoTags' | 'repoDigests'> {
   return { id, repoTags, repoDigests };
 }

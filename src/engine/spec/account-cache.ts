@@ -1,5 +1,5 @@
 import type { ImageId } from '../../lib/ids.ts';
-import type { AccountFiles } from '../../oci/spec/user.ts';
+import type { AccountFiles } from '../../oci/runtime-spec/user.ts';
 
 /** Images whose account files are remembered; most nodes have fewer. */
 const maxImages = 128;

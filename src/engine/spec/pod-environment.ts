@@ -1,4 +1,4 @@
-import type { OciNamespace } from '../../oci/spec/types.ts';
+import type { OciNamespace } from '../../oci/runtime-spec/types.ts';
 import { cgroupParent } from '../cgroup-parent.ts';
 import type { Pod, PodEnvironment } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';

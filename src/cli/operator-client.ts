@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 
 /** Berth's own local API, JSON over HTTP on a unix socket beside the CRI one. */
-export class DebugClient {
+export class OperatorClient {
   readonly #socketPath: string;
 
   constructor(socketPath: string) {

@@ -2,7 +2,7 @@ import { mkdir, readFile, realpath } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { BerthError, messageOf } from '../../lib/errors.ts';
 import type { PodId } from '../../lib/ids.ts';
-import type { BindInput } from '../../oci/spec/input.ts';
+import type { BindInput } from '../../oci/runtime-spec/input.ts';
 import type { ContainerMount } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
 import { mountImageVolume } from './image-volumes.ts';

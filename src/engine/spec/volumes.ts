@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { FilesystemMount } from '../../native/port.ts';
-import type { BindInput } from '../../oci/spec/input.ts';
+import type { FilesystemMount } from '../../agent/port.ts';
+import type { BindInput } from '../../oci/runtime-spec/input.ts';
 import type { EngineParts } from '../parts.ts';
 import { makePrivateDirectory } from '../private-directory.ts';
 import type { Creation } from './compose-spec.ts';

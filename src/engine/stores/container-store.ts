@@ -2,8 +2,8 @@ import { BerthError } from '../../lib/errors.ts';
 import type { ContainerId, PodId } from '../../lib/ids.ts';
 import type { StateStore } from '../../state/port.ts';
 import type { Container, ContainerFilter, ContainerState } from '../model/container.ts';
-import { matchesLabels } from '../records/matches-labels.ts';
-import { RecordStore } from '../records/record-store.ts';
+import { matchesLabels } from './matches-labels.ts';
+import { RecordStore } from './record-store.ts';
 
 /** See the drawing beside ContainerState. */
 const allowed: Readonly<Record<ContainerState, readonly ContainerState[]>> = {

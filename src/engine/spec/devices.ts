@@ -2,8 +2,8 @@ import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import { readDevice } from '../../lib/host-facts.ts';
-import type { SpecInput } from '../../oci/spec/input.ts';
-import type { OciDevice } from '../../oci/spec/types.ts';
+import type { SpecInput } from '../../oci/runtime-spec/input.ts';
+import type { OciDevice } from '../../oci/runtime-spec/types.ts';
 import type { ContainerConfig, ContainerDevice } from '../model/container.ts';
 
 type SpecDevices = SpecInput['devices'];

@@ -11,7 +11,7 @@ import { imageView, streamPull } from './pull.ts';
 import { readBody } from './read-body.ts';
 import { traceOf } from './trace.ts';
 
-export interface DebugParts {
+export interface OperatorParts {
   readonly engine: Engine;
   readonly log: Logger;
   /** Facts about the daemon itself, JSON-safe. */
@@ -25,13 +25,13 @@ const send = (response: ServerResponse, status: number, body: object): void => {
 };
 
 /** Berth's own local API for `berth`, JSON over HTTP on a unix socket that only root may open. */
-export class DebugServer {
-  readonly #parts: DebugParts;
+export class OperatorServer {
+  readonly #parts: OperatorParts;
   readonly #path: string;
   readonly #server: Server;
   readonly #routes: readonly (readonly [string, Handler])[];
 
-  constructor(parts: DebugParts, path: string) {
+  constructor(parts: OperatorParts, path: string) {
     this.#parts = parts;
     this.#path = path;
     this.#routes = [
@@ -70,7 +70,7 @@ export class DebugServer {
       const [route, handler] = this.#route(asked);
       await handler(request, response, decodeURIComponent(asked.slice(route.length)));
     } catch (err) {
-      this.#parts.log.info({ err, request: asked }, 'debug request failed');
+      this.#parts.log.info({ err, request: asked }, 'operator request failed');
       const { status, message } = httpFailure(err);
       send(response, status, { error: message });
     }

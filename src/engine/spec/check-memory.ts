@@ -1,5 +1,5 @@
 import { BerthError } from '../../lib/errors.ts';
-import type { HostFacts } from '../../oci/spec/input.ts';
+import type { HostFacts } from '../../oci/runtime-spec/input.ts';
 import type { LinuxResources } from '../model/resources.ts';
 
 /** The limit of swap is that of memory and swap together, in both cgroup versions; a negative one is none, as for memory. Where nobody accounts swap it is left out. */

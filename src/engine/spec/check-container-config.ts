@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
-import { checkSelinuxLevel } from '../../oci/spec/selinux.ts';
-import { handlerOf } from '../handlers/handler-of.ts';
+import { checkSelinuxLevel } from '../../oci/runtime-spec/selinux.ts';
+import { handlerOf } from './handler-of.ts';
 import type { ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import type { UserNamespace } from '../model/security.ts';
