@@ -106,6 +106,14 @@ test('the rooms of a folder form no cycle at run time', () => {
   expect(cyclesOf(edgesBetween(pairs))).toEqual([]);
 });
 
+test('the words of Kubernetes are in its door alone', () => {
+  const engine = sources.filter((file) => file.startsWith('src/engine/'));
+  const native = globSync('native/**/*.{rs,toml}', { cwd: root, exclude: ['native/target'] });
+  // What stands below the last cfg(test) of a file is a test.
+  const product = (file: string): string => readFileSync(join(root, file), 'utf8').split('#[cfg(test)]')[0] ?? '';
+  expect([...engine, ...native].filter((file) => /k8s|kubelet|kubernetes/i.test(product(file)))).toEqual([]);
+});
+
 const oneSite = ['@grpc/grpc-js', '@grpc/proto-loader', 'prom-client', '@opentelemetry/api', 'undici', 'ws', 'pino', 'smol-toml'];
 
 test.each(oneSite)('%s is imported in at most one folder of the daemon', (name) => {

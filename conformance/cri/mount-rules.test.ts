@@ -92,9 +92,9 @@ describe('host paths', () => {
   test.each<[string, object, RegExp]>([
     ['no host path', { host_path: '' }, /host path/],
     ['a relative one', { host_path: 'relative' }, /not absolute/],
-    ['no container path', { container_path: '' }, /container_path/],
+    ['no container path', { container_path: '' }, /path in the container/],
     ['one through a file', { host_path: '/etc/passwd/x' }, /\/etc\/passwd\/x/],
-    ['a sub path without an image', { image_sub_path: 'etc' }, /image_sub_path/],
+    ['a sub path without an image', { image_sub_path: 'etc' }, /path in an image/],
     ['a propagation that is none', { propagation: 7 }, /propagation/],
   ])('%s is refused at CreateContainer', async (_what, mount, words) => {
     await expect(suite.create(pod, ['true'], withMount(mount))).rejects.toMatchObject(refusal(grpcStatus.INVALID_ARGUMENT, words));

@@ -50,6 +50,6 @@ describe.skipIf(noModernRuntime !== undefined)('recursive_read_only', () => {
     ['bidirectional', { readonly: true, propagation: 'PROPAGATION_BIDIRECTIONAL' }],
   ])('with %s it is refused at CreateContainer', async (_what, mount) => {
     const mounts = [{ container_path: '/vol', host_path: outer, recursive_read_only: true, ...mount }];
-    await expect(suite.create(pod, ['true'], { mounts })).rejects.toMatchObject({ code: grpcStatus.INVALID_ARGUMENT, details: expect.stringMatching(/asks for recursive_read_only/) });
+    await expect(suite.create(pod, ['true'], { mounts })).rejects.toMatchObject({ code: grpcStatus.INVALID_ARGUMENT, details: expect.stringMatching(/read-only with all below it/) });
   });
 });

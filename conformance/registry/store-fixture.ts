@@ -12,6 +12,7 @@ import { AgentClient } from '../../src/agent/agent-client.ts';
 import { AgentSupervisor } from '../../src/agent/agent-supervisor.ts';
 import { openSnapshotters } from '../../src/snapshotter/open-snapshotters.ts';
 import { openState } from '../../src/state/open-state.ts';
+import { schema } from '../../src/state/schema.ts';
 
 const native = process.env['BERTH_NATIVE_DIR'] ?? join(import.meta.dirname, '../../native/target/x86_64-unknown-linux-gnu/release');
 
@@ -43,7 +44,7 @@ export class StoreFixture {
   /** Messages with all their fields. */
   readonly warnings: string[] = [];
   readonly #log: Log = { info: () => undefined, warn: (facts, message) => this.#hear(facts, message), error: (facts, message) => this.#hear(facts, message) };
-  readonly state = openState(this.directory, this.#log);
+  readonly state = openState(this.directory, this.#log, [schema]);
   readonly #supervisor = new AgentSupervisor({ log: this.#log }, { path: join(native, 'berth-agent'), root: this.directory });
   readonly agent = new AgentClient({ supervisor: this.#supervisor }, { pausePath: join(native, 'berth-pause') });
   readonly snapshotter = openSnapshotters({ state: this.state, agent: this.agent, clock: systemClock, log: this.#log }, { stateRoot: this.directory, volatile: false });

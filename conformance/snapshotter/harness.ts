@@ -6,6 +6,7 @@ import type { SnapshotKey } from '../../src/lib/ids.ts';
 import type { Agent, FilesystemMount } from '../../src/agent/port.ts';
 import type { Snapshotter } from '../../src/snapshotter/port.ts';
 import { openState } from '../../src/state/open-state.ts';
+import { schema } from '../../src/state/schema.ts';
 import type { StateStore } from '../../src/state/port.ts';
 import type { Layer } from '../fixtures/layer.ts';
 import { onOlderKernel } from '../fixtures/older-kernel.ts';
@@ -139,7 +140,7 @@ export class Harness {
   }
 
   #openState(): StateStore {
-    return openState(this.stateRoot, { warn: this.#note, error: this.#note });
+    return openState(this.stateRoot, { warn: this.#note, error: this.#note }, [schema]);
   }
 
   #start(): SettlingSnapshotter {

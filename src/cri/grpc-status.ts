@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { cleanText } from '../lib/clean-text.ts';
-import { BerthError, type ErrorKind } from '../lib/errors.ts';
+import { BerthError, type ErrorKind, type ErrorReason } from '../lib/errors.ts';
 
 /** Every kind has its code. UNKNOWN is on purpose where the kubelet looks at the message: it sees it unprefixed only then. */
 const codes: Readonly<Record<ErrorKind, status>> = {
@@ -20,7 +20,12 @@ const codes: Readonly<Record<ErrorKind, status>> = {
 };
 
 /** Beginnings of messages that the kubelet knows. */
-const prefixes: Partial<Record<ErrorKind, string>> = { registry: 'RegistryUnavailable: ', signature: 'SignatureValidationFailed: ' };
+const prefixes: Partial<Record<ErrorKind | ErrorReason, string>> = {
+  registry: 'RegistryUnavailable: ',
+  signature: 'SignatureValidationFailed: ',
+  'no-recursive-readonly': 'RROUnsupported: ',
+  'image-volume': 'ImageVolumeMountFailed: ',
+};
 
 export interface GrpcStatus {
   readonly code: status;
@@ -31,7 +36,7 @@ export interface GrpcStatus {
 export function grpcStatus(error: unknown, method: string): GrpcStatus {
   // The details travel in a header, and clients end the whole connection over one that is too long. Half a surrogate pair
   // would make grpc-js throw where nobody catches it.
-  if (error instanceof BerthError) return { code: codes[error.kind], details: cleanText(`${prefixes[error.kind] ?? ''}${error.text}`) };
+  if (error instanceof BerthError) return { code: codes[error.kind], details: cleanText(`${prefixes[error.reason ?? error.kind] ?? ''}${error.text}`) };
   return { code: status.INTERNAL, details: `${method} failed inside berthd; its log has the cause` };
 }
 

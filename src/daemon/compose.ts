@@ -8,6 +8,7 @@ import { CriServer } from '../cri/server.ts';
 import { OperatorServer } from '../operator/operator-server.ts';
 import { createEngine, type RunningEngine } from '../engine/engine.ts';
 import { openImageService, type ImageStore } from '../images/image-service.ts';
+import { migrations } from './migrations.ts';
 import { systemClock as clock } from '../lib/clock.ts';
 import { readHostFacts } from '../lib/host-facts.ts';
 import { collectFrom } from '../metrics/collect.ts';
@@ -97,7 +98,7 @@ function claimRoots({ stateRoot, runRoot }: Config, shutdown: Shutdown): void {
 }
 
 async function openDrivers({ config, log, shutdown, programs, metrics }: Base): Promise<Drivers> {
-  const state = openState(config.stateRoot, log.child({ part: 'state' }));
+  const state = openState(config.stateRoot, log.child({ part: 'state' }), migrations);
   shutdown.add('state', () => {
     state.close();
   });

@@ -71,7 +71,7 @@ export interface PodService {
   measure(signal: AbortSignal): Promise<Measurements>;
   /** Connects to a port on the pod's loopback interface. Fails `precondition` when the pod is not ready or nothing listens there. The signal ends the connecting alone. */
   forward(id: string, port: number, signal: AbortSignal): Promise<PodConnection>;
-  /** Records resources that the kubelet has already applied. */
+  /** Records resources that the caller has already applied. */
   updateResources(id: string, update: { readonly overhead: LinuxResources | undefined; readonly resources: LinuxResources | undefined }, signal: AbortSignal): Promise<void>;
 }
 

@@ -21,10 +21,14 @@ export const errorKinds = [
 
 export type ErrorKind = (typeof errorKinds)[number];
 
+/** What a door may have words of its own for, beside the kind. */
+export type ErrorReason = 'no-recursive-readonly' | 'image-volume';
+
 export interface BerthErrorOptions {
   /** The next step for whoever reads the message. */
   readonly hint?: string;
   readonly cause?: unknown;
+  readonly reason?: ErrorReason;
 }
 
 /** Bytes of an error's words; both together fit in what a door passes on. */
@@ -39,10 +43,12 @@ export class BerthError extends Error {
   override readonly name = 'BerthError';
   readonly kind: ErrorKind;
   readonly hint: string | undefined;
+  readonly reason: ErrorReason | undefined;
 
   constructor(kind: ErrorKind, message: string, options: BerthErrorOptions = {}) {
     super(cleanText(message, maxMessageBytes), options.cause === undefined ? undefined : { cause: options.cause });
     this.kind = kind;
+    this.reason = options.reason;
     this.hint = options.hint === undefined ? undefined : cleanText(options.hint, maxHintBytes);
   }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openState } from './open-state.ts';
+import { schema } from './schema.ts';
 
 let root: string;
 let writer: ChildProcess | undefined;
@@ -23,8 +24,9 @@ afterEach(() => {
 const script = `
 import { writeSync } from 'node:fs';
 import { openState } from ${JSON.stringify(join(import.meta.dirname, 'open-state.ts'))};
+import { schema } from ${JSON.stringify(join(import.meta.dirname, 'schema.ts'))};
 const say = (fields, message) => writeSync(2, message);
-const state = openState(process.argv[1], { warn: say, error: say });
+const state = openState(process.argv[1], { warn: say, error: say }, [schema]);
 for (let n = Number(process.argv[2]); ; n += 1) {
   state.transaction(() => {
     state.put('pod', String(n % 500), { n, fill: 'x'.repeat(n % 3000) });
@@ -53,7 +55,7 @@ test('what was committed before a kill is there after it, in whole transactions'
   let last = 0;
   for (let round = 0; round < 10; round += 1) {
     last = await writeAndKill(last + 1);
-    const state = openState(root, { warn: note, error: note });
+    const state = openState(root, { warn: note, error: note }, [schema]);
     const numbers = (kind: 'pod' | 'container'): number[] => state.load(kind).map(({ value }) => (value as { readonly n: number }).n);
     const [pods, containers] = [numbers('pod'), numbers('container')];
     state.close();

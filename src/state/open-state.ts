@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../lib/log.ts';
 import { hasRebooted } from './boot.ts';
+import type { Migration } from './migrate.ts';
 import { openDatabase } from './open-database.ts';
 import type { StateStore } from './port.ts';
 import { SqliteState } from './sqlite-state.ts';
@@ -11,9 +12,9 @@ import { SqliteState } from './sqlite-state.ts';
  * with an error in the log and does not stop the start.
  * @throws BerthError `precondition` when a later release wrote it.
  */
-export function openState(root: string, log: Pick<Log, 'warn' | 'error'>): StateStore {
+export function openState(root: string, log: Pick<Log, 'warn' | 'error'>, migrations: readonly Migration[]): StateStore {
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  const db = openDatabase(join(root, 'meta.db'), log);
+  const db = openDatabase(join(root, 'meta.db'), log, migrations);
   syncDirectory(root);
   return new SqliteState({ db, log }, { rebooted: hasRebooted(db) });
 }

@@ -1,6 +1,7 @@
 import type { ContainerConfig, ContainerMount, Propagation } from '../../engine/model/container.ts';
 import { BerthError } from '../../lib/errors.ts';
 import type * as wire from '../messages/container.ts';
+import { decodeCdiDevices } from './cdi-devices.ts';
 import { nonEmpty, pick, required } from './pick.ts';
 import { decodeResources, encodeResources } from './resources.ts';
 import { decodeContainerSecurity, encodeContainerSecurity } from './security.ts';
@@ -64,7 +65,7 @@ export function decodeContainerConfig(message: wire.ContainerConfig | null): Con
     envs: config.envs.map(({ key, value }) => ({ key, value: decodeEnv(key, value) })),
     mounts: config.mounts.map(decodeMount),
     devices: config.devices,
-    cdiDevices: config.CDIDevices.map(({ name }) => name),
+    cdiDevices: decodeCdiDevices(config.CDIDevices.map(({ name }) => name), config.annotations),
     labels: config.labels,
     annotations: config.annotations,
     logPath: config.logPath,

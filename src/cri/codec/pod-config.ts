@@ -1,6 +1,7 @@
 import type { CniPortMapping } from '../../cni/port.ts';
 import type { PodConfig } from '../../engine/model/pod.ts';
 import type { PodSandboxConfig, PortMapping } from '../messages/sandbox.ts';
+import { networkHints } from './network-hints.ts';
 import { nonEmpty, pick, required } from './pick.ts';
 import { decodeOptionalResources, encodeOptionalResources } from './resources.ts';
 import { decodeSandboxSecurity, encodeSandboxSecurity } from './security.ts';
@@ -25,6 +26,7 @@ export function decodePodConfig(message: PodSandboxConfig | null, runtimeHandler
     hostname: config.hostname,
     logDirectory: config.logDirectory,
     dns: config.dnsConfig ?? undefined,
+    networkHints: networkHints(metadata, config.annotations),
     // A port without a host port is only told, not mapped.
     portMappings: config.portMappings.filter((mapping) => mapping.hostPort > 0).map(decodePort),
     labels: config.labels,

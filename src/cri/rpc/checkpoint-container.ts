@@ -1,4 +1,5 @@
 import { BerthError } from '../../lib/errors.ts';
+import { archiveNotes } from '../codec/archive-notes.ts';
 import { nonEmpty } from '../codec/pick.ts';
 import type { Door, Unary } from '../handler.ts';
 import type { Empty } from '../messages/common.ts';
@@ -9,6 +10,6 @@ export const checkpointContainer =
   async ({ containerId, location, timeout }, signal) => {
     if (timeout < 0n) throw new BerthError('invalid', `timeout must be 0 or more seconds, not ${timeout}`);
     const timeoutMs = timeout === 0n ? undefined : Number(timeout) * 1000;
-    await engine.containers.checkpoint({ containerId: nonEmpty(containerId, 'container_id'), location: nonEmpty(location, 'location'), timeoutMs }, signal);
+    await engine.containers.checkpoint({ containerId: nonEmpty(containerId, 'container_id'), location: nonEmpty(location, 'location'), timeoutMs, notes: archiveNotes }, signal);
     return {};
   };

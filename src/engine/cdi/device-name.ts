@@ -19,14 +19,3 @@ export function parseDeviceName(text: string): CdiDeviceName {
   if (isKind(kind) && isName(name)) return { kind, name };
   throw new BerthError('invalid', `"${text}" is no name of a CDI device`, { hint: 'write it as vendor.example/class=name' });
 }
-
-const annotationPrefix = 'cdi.k8s.io/';
-
-/** The devices of a request, each once: those of its field first, then those of its `cdi.k8s.io/` annotations. */
-export function requestedDevices(names: readonly string[], annotations: Readonly<Record<string, string>>): readonly string[] {
-  const fromAnnotations = Object.keys(annotations)
-    .filter((key) => key.startsWith(annotationPrefix))
-    .toSorted()
-    .flatMap((key) => (annotations[key] ?? '').split(','));
-  return [...new Set([...names, ...fromAnnotations])];
-}

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { OciSpec } from '../../oci/runtime-spec/types.ts';
-import { requestedDevices } from './device-name.ts';
 import { injectDevices } from './inject-devices.ts';
 
 const none = { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] };
@@ -140,10 +139,6 @@ test.each<[string, object]>([
 ])('a file with %s that cannot be is not used', (_what, edits) => {
   write('static/acme.json', vendor([device('0', edits)]));
   expect(() => inject(gpu('0'))).toThrow(/not usable: device 0 of CDI spec/);
-});
-
-test('devices of the request and of its annotations, each once', () => {
-  expect(requestedDevices([gpu('1')], { 'cdi.k8s.io/b': `${gpu('3')},${gpu('1')}`, 'cdi.k8s.io/a': gpu('2'), other: 'x' })).toEqual([gpu('1'), gpu('2'), gpu('3')]);
 });
 
 test('a mode in YAML is octal with a zero in front, as its writers mean it', () => {

@@ -14,14 +14,14 @@ import { withTimeLimit } from './time-limit.ts';
 import { whilePaused } from './while-paused.ts';
 
 /** See ContainerService.checkpoint. */
-export async function checkpointContainer(parts: EngineParts, { containerId, location, timeoutMs }: CheckpointRequest, signal: AbortSignal): Promise<void> {
+export async function checkpointContainer(parts: EngineParts, { containerId, location, timeoutMs, notes }: CheckpointRequest, signal: AbortSignal): Promise<void> {
   await observed(parts, 'checkpoint-container', async () => {
     const target = runningTask(parts, containerId);
     const { id, podId } = target.container;
     checkLocation(location);
     checkSupported(parts, parts.pods.required(podId));
     await withTimeLimit(signal, timeoutMs, `the checkpoint of container ${id}`, async (limited) => {
-      const attempt = parts.checkpoints.run(id, () => checkpoint(parts, target, location, limited), limited);
+      const attempt = parts.checkpoints.run(id, () => checkpoint(parts, target, { location, notes }, limited), limited);
       // A caller who leaves does not wait until a dump is over, which nothing can cut short.
       await abortable(attempt, limited);
     });
@@ -36,7 +36,7 @@ function checkLocation(location: string): void {
   if (statSync(location, { throwIfNoEntry: false })?.isDirectory() ?? false) throw new BerthError('invalid', `the checkpoint's location ${location} is a directory`, { hint: 'name a file' });
 }
 
-async function checkpoint(parts: EngineParts, target: DumpTarget, location: string, signal: AbortSignal): Promise<void> {
+async function checkpoint(parts: EngineParts, target: DumpTarget, { location, notes }: Pick<CheckpointRequest, 'location' | 'notes'>, signal: AbortSignal): Promise<void> {
   const { id } = target.container;
   const staging = parts.paths.checkpoint(id);
   const fresh = join(dirname(location), `.${basename(location)}.${randomUUID()}`);
@@ -44,7 +44,7 @@ async function checkpoint(parts: EngineParts, target: DumpTarget, location: stri
     // Whatever a checkpoint left that a crash cut short.
     await parts.agent.removeTree(staging, signal);
     mkdirSync(staging, { recursive: true, mode: 0o700 });
-    await whilePaused(parts, [target.task], () => dumpContainer(parts, target, staging, signal));
+    await whilePaused(parts, [target.task], () => dumpContainer(parts, target, { directory: staging, notes }, signal));
     await parts.agent.archive({ source: staging, target: fresh, overlayUpper: false });
     signal.throwIfAborted();
     renameSync(fresh, location);

@@ -5,7 +5,7 @@ import type { ContainerId } from '../../lib/ids.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
 import { cleanUpSignal } from '../clean-up-signal.ts';
 import { runningTask } from '../containers/running-task.ts';
-import type { PodCheckpointRequest } from '../model/checkpoint.ts';
+import type { ArchiveNotes, PodCheckpointRequest } from '../model/checkpoint.ts';
 import type { Pod } from '../model/pod.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
@@ -15,7 +15,7 @@ import { dumpContainer, type DumpTarget } from './dump-container.ts';
 import { whilePaused } from './while-paused.ts';
 
 /** See PodService.checkpoint. */
-export async function checkpointPod(parts: EngineParts, { podId, directory, containerIds }: PodCheckpointRequest, signal: AbortSignal): Promise<void> {
+export async function checkpointPod(parts: EngineParts, { podId, directory, containerIds, notes }: PodCheckpointRequest, signal: AbortSignal): Promise<void> {
   await observed(parts, 'checkpoint-pod', async () => {
     const pod = parts.pods.get(podId);
     if (pod.state !== 'ready') throw new BerthError('precondition', `pod ${pod.id} is ${pod.state}, and only a ready one can be checkpointed`);
@@ -23,7 +23,7 @@ export async function checkpointPod(parts: EngineParts, { podId, directory, cont
     checkSupported(parts, pod);
     const ids = targets.map(({ container }) => container.id).toSorted();
     // A caller who leaves does not wait until a dump is over, which nothing can cut short.
-    await abortable(inTurn(parts, ids, () => writeOrClean(parts, { pod, targets, output: openOutput(directory) }, signal), signal), signal);
+    await abortable(inTurn(parts, ids, () => writeOrClean(parts, { pod, targets, output: openOutput(directory), notes }, signal), signal), signal);
   });
 }
 
@@ -50,9 +50,9 @@ interface Output {
 }
 
 function openOutput(directory: string): Output {
-  if (!isAbsolute(directory)) throw new BerthError('invalid', `output_path must be an absolute path and is "${directory}"`);
+  if (!isAbsolute(directory)) throw new BerthError('invalid', `the directory of a checkpoint must be an absolute path and is "${directory}"`);
   const made = mkdirSync(directory, { recursive: true, mode: 0o700 });
-  if (readdirSync(directory).length > 0) throw new BerthError('already-exists', `output_path ${directory} is not empty`, { hint: 'name a new directory for each checkpoint' });
+  if (readdirSync(directory).length > 0) throw new BerthError('already-exists', `the directory ${directory} of the checkpoint is not empty`, { hint: 'name a new directory for each checkpoint' });
   return { directory, made };
 }
 
@@ -66,6 +66,7 @@ interface PodDump {
   readonly pod: Pod;
   readonly targets: readonly DumpTarget[];
   readonly output: Output;
+  readonly notes: ArchiveNotes;
 }
 
 async function writeOrClean(parts: EngineParts, dump: PodDump, signal: AbortSignal): Promise<void> {
@@ -78,10 +79,10 @@ async function writeOrClean(parts: EngineParts, dump: PodDump, signal: AbortSign
   }
 }
 
-async function write(parts: EngineParts, { pod, targets, output: { directory } }: PodDump, signal: AbortSignal): Promise<void> {
+async function write(parts: EngineParts, { pod, targets, output: { directory }, notes }: PodDump, signal: AbortSignal): Promise<void> {
   const staging = ({ container }: DumpTarget): string => join(directory, `.${container.config.name}`);
   await whilePaused(parts, targets.map(({ task }) => task), async () => {
-    for (const target of targets) await dumpContainer(parts, target, staging(target), signal);
+    for (const target of targets) await dumpContainer(parts, target, { directory: staging(target), notes }, signal);
   });
   for (const target of targets) {
     signal.throwIfAborted();

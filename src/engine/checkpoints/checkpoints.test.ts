@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { BerthError } from '../../lib/errors.ts';
 import type { RunningEngine } from '../engine.ts';
-import { CheckpointLab } from '../testing/checkpoint-lab.ts';
+import { CheckpointLab, notes } from '../testing/checkpoint-lab.ts';
 import { containerConfig, podConfig } from '../testing/configs.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
@@ -27,7 +27,7 @@ test('a container is written down while it is paused, and runs on', async () => 
   const config = JSON.parse(readFileSync(join(lab.output, 'a.tar/config.dump'), 'utf8')) as object;
   expect(config).toMatchObject({ id, name: 'app', rootfsImageName: 'registry.test/app:1', runtime: 'crun' });
   const spec = JSON.parse(readFileSync(join(lab.output, 'a.tar/spec.dump'), 'utf8')) as object;
-  expect(spec).toMatchObject({ process: { args: ['sh'] }, annotations: { 'io.kubernetes.cri.container-name': 'app', 'io.kubernetes.cri.sandbox-name': 'web' } });
+  expect(spec).toMatchObject({ process: { args: ['sh'] }, annotations: { of: 'app in web' } });
   expect(lab.statusOf(id)).toBe('running');
   await lab.engine.pods.remove(lab.pod.id, signal());
   expect(lab.world.leftovers()).toEqual([]);
@@ -105,11 +105,11 @@ test('a handler that cannot is refused, and one that can is named', async () => 
   }));
   await lab.engine.recover();
   await lab.checkpoint(id);
-  await lab.engine.pods.checkpoint({ podId: lab.pod.id, directory: join(lab.output, 'pod'), containerIds: [id] }, signal());
+  await lab.engine.pods.checkpoint({ podId: lab.pod.id, directory: join(lab.output, 'pod'), notes, containerIds: [id] }, signal());
   const other = await lab.engine.pods.run(podConfig('other', { runtimeHandler: 'runc' }), signal());
   const { id: refused } = await lab.engine.containers.create(other.id, containerConfig('app'), signal());
   await lab.engine.containers.start(refused, signal());
-  const asked = lab.engine.containers.checkpoint({ containerId: refused, location: join(lab.output, 'b.tar'), timeoutMs: undefined }, signal());
+  const asked = lab.engine.containers.checkpoint({ containerId: refused, location: join(lab.output, 'b.tar'), timeoutMs: undefined, notes }, signal());
   await expect(asked).rejects.toMatchObject({ kind: 'unimplemented', hint: 'run the pod with "crun"' });
 });
 

@@ -6,6 +6,7 @@ import type { Task } from '../../shim/port.ts';
 import { readSpec } from '../spec/bundle.ts';
 import { prepareLogPlace } from '../containers/log-place.ts';
 import { handlerOf } from '../spec/handler-of.ts';
+import type { ArchiveNotes } from '../model/checkpoint.ts';
 import type { Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
 import { containerFiles, writeJson } from '../spec/checkpoint-files.ts';
@@ -16,12 +17,18 @@ export interface DumpTarget {
   readonly task: Task;
 }
 
+/** Where it is written, and what its spec is given. */
+export interface Dump {
+  readonly directory: string;
+  readonly notes: ArchiveNotes;
+}
+
 /**
  * Writes all that makes up a checkpoint of a paused container into an empty directory: paused, so that files and memory are of one
  * moment. A dump cannot be called off, since CRIU must take its code out of the processes again; the signal is heeded between
  * the steps.
  */
-export async function dumpContainer(parts: EngineParts, { container, task }: DumpTarget, directory: string, signal: AbortSignal): Promise<void> {
+export async function dumpContainer(parts: EngineParts, { container, task }: DumpTarget, { directory, notes }: Dump, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const images = join(directory, containerFiles.images);
   mkdirSync(images, { recursive: true, mode: 0o700 });
@@ -31,7 +38,7 @@ export async function dumpContainer(parts: EngineParts, { container, task }: Dum
   await parts.agent.archive({ source: dir, target: join(directory, containerFiles.rootfs), overlayUpper: true });
   signal.throwIfAborted();
   writeJson(directory, containerFiles.config, configDump(parts, container));
-  writeJson(directory, containerFiles.spec, await specDump(parts, container));
+  writeJson(directory, containerFiles.spec, await specDump(parts, container, notes));
   if (container.logPath !== '') await copyLog(prepareLogPlace(parts.pods.required(container.podId), container), join(directory, containerFiles.log));
 }
 
@@ -61,18 +68,7 @@ function configDump(parts: EngineParts, { id, podId, config, imageId, imageRef, 
   };
 }
 
-/** The annotations are those by which checkpointctl finds out what it shows. */
-async function specDump(parts: EngineParts, { id, podId, config }: Container): Promise<object> {
-  const spec = await readSpec(parts.paths.bundle(id));
-  const { identity } = parts.pods.required(podId).config;
-  const annotations = {
-    ...spec.annotations,
-    'io.kubernetes.cri.container-type': 'container',
-    'io.kubernetes.cri.container-name': config.name,
-    'io.kubernetes.cri.sandbox-id': podId,
-    'io.kubernetes.cri.sandbox-name': identity.name,
-    'io.kubernetes.cri.sandbox-namespace': identity.namespace,
-    'io.kubernetes.cri.sandbox-uid': identity.uid,
-  };
-  return { ...spec, annotations };
+async function specDump(parts: EngineParts, container: Container, notes: ArchiveNotes): Promise<object> {
+  const spec = await readSpec(parts.paths.bundle(container.id));
+  return { ...spec, annotations: { ...spec.annotations, ...notes(container, parts.pods.required(container.podId)) } };
 }

@@ -22,8 +22,8 @@ export function restorePod(parts: EngineParts, request: RestoreRequest, signal: 
 }
 
 function checkNames({ directory, containers }: RestoreRequest): void {
-  const what = `checkpoint_path ${directory}`;
-  if (!isAbsolute(directory)) throw new BerthError('invalid', `checkpoint_path must be an absolute path and is "${directory}"`);
+  const what = `the checkpoint ${directory}`;
+  if (!isAbsolute(directory)) throw new BerthError('invalid', `the directory of a checkpoint must be an absolute path and is "${directory}"`);
   const saved = stringsField(readJson(directory, podFiles.options, what), 'containers', what).toSorted();
   const asked = containers.map(({ name }) => name).toSorted();
   const unfit = asked.find((name) => !fitsFile(name));

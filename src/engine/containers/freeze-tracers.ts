@@ -11,7 +11,7 @@ import { pidSpace } from './pid-space.ts';
 import { resumeAtLast } from './resume-at-last.ts';
 import type { LiveTask } from '../stores/task-table.ts';
 
-/** Many times what a start takes. A probe of a frozen neighbour fails once by the kubelet's defaults, of three times that count. */
+/** Many times what a start takes. A probe of a frozen neighbour fails once at most, where three failures in a row are the usual measure. */
 const frozenMs = 10_000;
 /** What recording the end of a container may take. */
 const endMs = 2000;

@@ -61,7 +61,7 @@ test('an image volume is mounted read-only once for the pod, keeps its image, an
   const volumes = [...fixture.world.agent.mounts].filter(([target]) => target.includes('/images/'));
   expect(volumes).toMatchObject([[expect.anything(), { options: [expect.stringContaining('upperdir'), 'ro'] }]]);
   expect([...fixture.world.snapshotter.snapshots.keys()].filter((key) => key.startsWith('volume-'))).toHaveLength(1);
-  await expect(create({ attempt: 2, mounts: [{ ...mount, image: 'registry.test/data:1' }] })).rejects.toThrow('ImageVolumeMountFailed: ');
+  await expect(create({ attempt: 2, mounts: [{ ...mount, image: 'registry.test/data:1' }] })).rejects.toMatchObject({ reason: 'image-volume' });
   await expect(create({ attempt: 2, mounts: [{ ...mount, readonly: true, image: 'registry.test/none:1' }] })).rejects.toMatchObject({ kind: 'not-found' });
   await expect(create({ attempt: 2, mounts: [{ ...mount, readonly: true, image: 'registry.test/data:1', imageSubPath: 'none' }] })).rejects.toThrow('"none"');
   await fixture.engine.pods.remove(fixture.pod.id, signal());

@@ -11,7 +11,7 @@ const keptMs = 5 * 60_000;
  * limits is cut off with an error.
  *
  * While nobody reads, events are kept for five minutes, within the same limits, the oldest going first. The first reader
- * that comes gets them before any other event, and then they are gone: a kubelet that was restarted, or whose connection
+ * that comes gets them before any other event, and then they are gone: a client that was restarted, or whose connection
  * broke, hears what it missed, and a second reader no old news. Nothing is kept over a restart of berthd.
  */
 export class EventHub {

@@ -1,12 +1,16 @@
 import type { Container, ContainerConfig } from './container.ts';
 import type { Pod, PodConfig } from './pod.ts';
 
+/** Annotations that an archive's spec is given beside its own, for who reads it later. */
+export type ArchiveNotes = (container: Container, pod: Pod) => Readonly<Record<string, string>>;
+
 export interface CheckpointRequest {
   readonly containerId: string;
   /** Absolute path of the archive; its directory exists, and a file of that name is replaced. */
   readonly location: string;
   /** undefined: as long as the caller waits. */
   readonly timeoutMs: number | undefined;
+  readonly notes: ArchiveNotes;
 }
 
 export interface PodCheckpointRequest {
@@ -15,6 +19,7 @@ export interface PodCheckpointRequest {
   readonly directory: string;
   /** None: all that run. */
   readonly containerIds: readonly string[];
+  readonly notes: ArchiveNotes;
 }
 
 export interface RestoreRequest {

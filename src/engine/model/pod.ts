@@ -1,4 +1,5 @@
 import type { CniPortMapping, CniResult } from '../../cni/port.ts';
+import type { JsonObject } from '../../lib/json-fields.ts';
 import type { Phase } from '../../lib/waterfall.ts';
 import type { PodId } from '../../lib/ids.ts';
 import type { LinuxResources } from './resources.ts';
@@ -18,6 +19,16 @@ export interface DnsConfig {
   readonly options: readonly string[];
 }
 
+/** What a door tells CNI plugins about a pod, beside what the engine knows. */
+export interface NetworkHints {
+  /** CNI_ARGS. */
+  readonly args: Readonly<Record<string, string>>;
+  /** The CNI_ARGS name under which plugins look for the pod's id. */
+  readonly idArg: string;
+  /** Capability args by name; plugins get those that they declare. */
+  readonly capabilities: JsonObject;
+}
+
 /** What a client asked for. Immutable; stored with the pod. */
 export interface PodConfig {
   readonly identity: PodIdentity;
@@ -26,6 +37,7 @@ export interface PodConfig {
   readonly logDirectory: string;
   /** undefined: the host's resolv.conf is copied. */
   readonly dns: DnsConfig | undefined;
+  readonly networkHints: NetworkHints;
   readonly portMappings: readonly CniPortMapping[];
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;

@@ -2,7 +2,6 @@ import type { ContainerId } from '../../lib/ids.ts';
 import type { ContainerEvent, NriCreation, NriSubject } from '../../nri/port.ts';
 import { oomScoreAdj } from '../../oci/runtime-spec/resources.ts';
 import type { OciResources, OciSpec } from '../../oci/runtime-spec/types.ts';
-import { requestedDevices } from '../cdi/device-name.ts';
 import { injectDevices } from '../cdi/inject-devices.ts';
 import { checkUnified } from '../spec/check-unified.ts';
 import type { Container } from '../model/container.ts';
@@ -17,8 +16,7 @@ export async function containerMade(parts: EngineParts, container: Container, sp
   const creation: NriCreation = { pod, container: describeContainer(parts, container, spec), spec };
   parts.ledger.creations.set(container.id, creation);
   const adjusted = await parts.nri.createContainer(creation, signal);
-  const present = requestedDevices(container.config.cdiDevices, container.config.annotations);
-  const added = adjusted.cdiDevices.filter((device) => !present.includes(device));
+  const added = adjusted.cdiDevices.filter((device) => !container.config.cdiDevices.includes(device));
   return injectDevices(possible(parts, adjusted.spec), added, parts.config.cdiSpecDirs);
 }
 

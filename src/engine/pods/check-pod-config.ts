@@ -17,15 +17,15 @@ function checkHandler(handler: string, known: readonly string[]): void {
 
 function checkCgroupParent({ cgroupDriver }: Pick<EngineParts['config'], 'cgroupDriver'>, parent: string): void {
   const problem = parent === '' ? undefined : parentProblem(cgroupDriver, parent);
-  if (problem !== undefined) throw invalid(`cgroup_parent "${parent}" cannot be used: ${problem}`, 'give the client and berthd ([cgroup] driver) the same cgroup driver');
+  if (problem !== undefined) throw invalid(`the cgroup parent "${parent}" cannot be used: ${problem}`, 'give the client and berthd ([cgroup] driver) the same cgroup driver');
 }
 
 function checkUserNamespace({ mode, uidMappings, gidMappings }: UserNamespace): void {
   if (mode === 'node') {
-    if (uidMappings.length + gidMappings.length > 0) throw invalid("a user namespace of mode NODE takes no mappings, as it is the node's");
+    if (uidMappings.length + gidMappings.length > 0) throw invalid("the node's user namespace takes no mappings");
     return;
   }
-  if (mode !== 'pod') throw invalid(`a user namespace of mode ${mode.toUpperCase()} is not supported`, 'use POD or NODE');
+  if (mode !== 'pod') throw invalid(`a pod cannot have a user namespace of the kind "${mode}"`, "it is the pod's own or the node's");
   const [uids, gids] = [uidMappings[0], gidMappings[0]];
   if (uids === undefined || gids === undefined || uidMappings.length > 1 || gidMappings.length > 1) throw invalid('a user namespace needs exactly one uid and one gid mapping');
   if (uids.containerId !== gids.containerId || uids.hostId !== gids.hostId || uids.length !== gids.length) throw invalid('the uid and gid mappings of a user namespace must be equal');
@@ -53,8 +53,8 @@ export function checkPodConfig(parts: Pick<EngineParts, 'shims' | 'features' | '
     parts.shims.handlers().map(({ name }) => name),
   );
   checkCgroupParent(parts.config, config.cgroupParent);
-  if (network !== 'pod' && network !== 'node') throw invalid(`a network namespace of mode ${network.toUpperCase()} is not supported`, 'use POD or NODE');
-  if (ipc !== 'pod' && ipc !== 'node') throw invalid(`an IPC namespace of mode ${ipc.toUpperCase()} is not supported`, 'use POD or NODE');
+  if (network !== 'pod' && network !== 'node') throw invalid(`a pod cannot have a network namespace of the kind "${network}"`, "it is the pod's own or the node's");
+  if (ipc !== 'pod' && ipc !== 'node') throw invalid(`a pod cannot have an IPC namespace of the kind "${ipc}"`, "it is the pod's own or the node's");
   if (pid === 'target') throw invalid('the PID namespace of another container is for containers, not for a pod');
   if (user !== undefined) checkUserNamespace(user);
   if (user?.mode === 'pod' && (ipc === 'node' || pid === 'node')) throw invalid("a pod with its own user namespace cannot have the node's IPC or PID namespace");
@@ -63,7 +63,7 @@ export function checkPodConfig(parts: Pick<EngineParts, 'shims' | 'features' | '
     throw new BerthError('precondition', `runtime handler ${handler} cannot give a pod a user namespace`, { hint: 'use a handler whose OCI runtime tells idmapped mounts among its features' });
   }
   // Its processes would see the node's name, whatever was asked for.
-  if (network === 'node' && config.hostname !== '') throw invalid(`a pod in the network of the node has the node's hostname and cannot be called "${config.hostname}"`, 'leave the hostname out or ask for the network mode POD');
+  if (network === 'node' && config.hostname !== '') throw invalid(`a pod in the network of the node has the node's hostname and cannot be called "${config.hostname}"`, 'leave the hostname out or ask for a network of its own');
   checkText(config);
   checkSelinuxLevel(config.security.selinux);
   checkSysctls(config);

@@ -4,7 +4,7 @@ import type { Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
 import { stopPod } from './stop-pod.ts';
 
-/** The kubelet's own look at pods comes as often. Few pods share their processes, and a look is one read. */
+/** Clients look at pods as often. Few pods share their processes, and a look is one read. */
 const intervalMs = 1000;
 
 /** Whether the first process of a pod's PID namespace lives; true for a pod without one. A zombie has ended. */

@@ -18,7 +18,7 @@ export interface SelinuxFiles {
 
 /**
  * The node's SELinux. On a node without it there are no labels and requests for one are taken and not followed, as other
- * runtimes do: charts ask for a type on every node, and the kubelet does not ask whether there is SELinux.
+ * runtimes do: clients ask for a type on every node, whether it has SELinux or not.
  */
 export class Selinux {
   readonly #enabled: boolean;

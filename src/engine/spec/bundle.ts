@@ -14,7 +14,7 @@ export function writeBundle(bundle: string, spec: OciSpec): void {
   renameSync(fresh, join(bundle, file));
 }
 
-/** A new cgroup has no quota, and crun 1.8 cannot write the -1 by which the kubelet says that none is wanted. */
+/** A new cgroup has no quota, and crun 1.8 cannot write the -1 by which clients say that none is wanted. */
 function withoutEmptyQuota(spec: OciSpec): OciSpec {
   const { quota, ...cpu } = spec.linux.resources.cpu ?? {};
   return quota === undefined || quota >= 0 ? spec : { ...spec, linux: { ...spec.linux, resources: { ...spec.linux.resources, cpu } } };

@@ -10,11 +10,11 @@ const bindFlags = ['noexec', 'exec', 'nosuid', 'suid', 'nodev', 'dev', 'noatime'
 /** Fails on a mount that no container can have, or that the pod's runtime handler cannot make. */
 export function checkMount(mount: ContainerMount, of: { readonly handler: string; readonly features: HandlerFeatures }): void {
   const at = `the mount at ${mount.containerPath}`;
-  if (mount.containerPath === '') throw invalid('a mount has no container_path');
+  if (mount.containerPath === '') throw invalid('a mount says no path in the container');
   if (mount.image === '' && !mount.hostPath.startsWith('/')) throw invalid(`${at} has the host path "${mount.hostPath}", which is not absolute`);
-  if (mount.image === '' && mount.imageSubPath !== '') throw invalid(`${at} has an image_sub_path but mounts no image`);
+  if (mount.image === '' && mount.imageSubPath !== '') throw invalid(`${at} has a path in an image but mounts no image`);
   const unknown = (mount.mountOptions ?? []).filter((option) => !bindFlags.includes(option));
-  if (unknown.length > 0) throw invalid(`${at} asks for the mount_options ${unknown.join(', ')}`, `possible are ${bindFlags.join(', ')}`);
+  if (unknown.length > 0) throw invalid(`${at} asks for the mount options ${unknown.join(', ')}`, `possible are ${bindFlags.join(', ')}`);
   if (mount.uidMappings.length + mount.gidMappings.length > 0 && !of.features.userNamespaces) {
     throw new BerthError('precondition', `${at} is to be shown with other owners, which runtime handler ${of.handler} cannot do`, { hint: 'use a handler whose OCI runtime tells idmapped mounts among its features' });
   }
@@ -22,8 +22,9 @@ export function checkMount(mount: ContainerMount, of: { readonly handler: string
 }
 
 function checkRecursive(mount: ContainerMount, at: string, { handler, features }: { readonly handler: string; readonly features: HandlerFeatures }): void {
-  // The kubelet looks for the word at the beginning.
-  if (!features.recursiveReadOnlyMounts) throw invalid(`RROUnsupported: ${at} asks for recursive_read_only, which runtime handler ${handler} cannot do`);
-  if (!mount.readonly) throw invalid(`${at} asks for recursive_read_only but is not readonly`);
-  if (mount.propagation !== 'private') throw invalid(`${at} asks for recursive_read_only, which takes private propagation`);
+  if (!features.recursiveReadOnlyMounts) {
+    throw new BerthError('invalid', `${at} is to be read-only with all below it, which runtime handler ${handler} cannot do`, { reason: 'no-recursive-readonly' });
+  }
+  if (!mount.readonly) throw invalid(`${at} is to be read-only with all below it but is not read-only itself`);
+  if (mount.propagation !== 'private') throw invalid(`${at} is to be read-only with all below it, which takes private propagation`);
 }

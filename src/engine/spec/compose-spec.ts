@@ -10,7 +10,6 @@ import type { BindInput, NamespaceInput, PodFiles, SpecInput } from '../../oci/r
 import { seccompFor } from '../../oci/runtime-spec/seccomp.ts';
 import type { OciSpec } from '../../oci/runtime-spec/types.ts';
 import { resolveUser, type ResolvedUser } from '../../oci/runtime-spec/user.ts';
-import { requestedDevices } from '../cdi/device-name.ts';
 import { injectDevices } from '../cdi/inject-devices.ts';
 import { cgroupParent } from '../cgroup-parent.ts';
 import type { ContainerConfig } from '../model/container.ts';
@@ -51,7 +50,7 @@ export async function composeSpec(
   const spec = await waterfall.phase('spec', async () => {
     if (takesDefaultProfile(config.security.apparmor, config.security.privileged)) await parts.apparmor.provideDefault(parts, signal);
     const plain = buildSpec({ ...specInput(parts, creation, user, [...volumes, ...binds]), selinux });
-    return injectDevices(plain, requestedDevices(config.cdiDevices, config.annotations), parts.config.cdiSpecDirs);
+    return injectDevices(plain, config.cdiDevices, parts.config.cdiSpecDirs);
   });
   return { spec, user };
 }

@@ -12,8 +12,7 @@ import type { EngineParts } from '../parts.ts';
 import { idShift } from './rootfs-mounts.ts';
 import { resolveInRoot } from './resolve-in-root.ts';
 
-/** The kubelet looks for this at the beginning of the message. */
-const failed = (text: string, cause?: unknown): BerthError => new BerthError('invalid', `ImageVolumeMountFailed: ${text}`, { cause });
+const failed = (text: string, cause?: unknown): BerthError => new BerthError('invalid', text, { cause, reason: 'image-volume' });
 
 export const volumePrefix = 'volume-';
 
@@ -31,7 +30,7 @@ export async function mountImageVolume(parts: EngineParts, podId: PodId, mount: 
   if (mount.hostPath !== '') throw failed(`${at} names a host path as well`);
   if (!mount.readonly) throw failed(`${at} must be read-only`);
   const image = parts.images.find(mount.image);
-  if (image === undefined) throw new BerthError('not-found', `ImageVolumeMountFailed: image "${mount.image}" of ${at} is not on this node`, { hint: 'pull it first' });
+  if (image === undefined) throw new BerthError('not-found', `image "${mount.image}" of ${at} is not on this node`, { hint: 'pull it first', reason: 'image-volume' });
   if (mount.imageSubPath.startsWith('/') || mount.imageSubPath.split('/').includes('..')) throw failed(`${at} has the sub path "${mount.imageSubPath}", which must lead down from the root of the image`);
   const root = await parts.podLocks.run(podId, () => mounted(parts, podId, image, signal), signal);
   try {

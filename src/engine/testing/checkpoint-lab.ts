@@ -1,10 +1,14 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunningEngine } from '../engine.ts';
+import type { ArchiveNotes } from '../model/checkpoint.ts';
 import type { ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import { containerConfig, podConfig } from './configs.ts';
 import { World } from './world.ts';
+
+/** Annotations that a door might give. */
+export const notes: ArchiveNotes = ({ config }, pod) => ({ of: `${config.name} in ${pod.config.identity.name}` });
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 
@@ -42,11 +46,11 @@ export class CheckpointLab {
 
   /** Into `a.tar`. */
   checkpoint(containerId: string, under = signal(), timeoutMs?: number): Promise<void> {
-    return this.engine.containers.checkpoint({ containerId, location: join(this.output, 'a.tar'), timeoutMs }, under);
+    return this.engine.containers.checkpoint({ containerId, location: join(this.output, 'a.tar'), timeoutMs, notes }, under);
   }
 
   checkpointPod(under = signal(), directory = join(this.output, 'pod')): Promise<void> {
-    return this.engine.pods.checkpoint({ podId: this.pod.id, directory, containerIds: [] }, under);
+    return this.engine.pods.checkpoint({ podId: this.pod.id, directory, containerIds: [], notes }, under);
   }
 
   restorePod(names: readonly string[], change: Partial<ContainerConfig> = {}): ReturnType<RunningEngine['pods']['restore']> {

@@ -16,7 +16,7 @@ export const noResources: LinuxResources = {
   unified: {},
 };
 
-/** As the kubelet asks by default. */
+/** As clients ask by default. */
 export const kubeNamespaces: NamespaceOptions = { network: 'pod', pid: 'container', ipc: 'pod', targetId: '', user: undefined };
 
 export function security(change: Partial<SecurityContext> = {}): SecurityContext {
@@ -46,6 +46,7 @@ export function podConfig(name: string, change: Partial<PodConfig> = {}): PodCon
     hostname: change.security?.namespaces.network === 'node' ? '' : name,
     logDirectory: '',
     dns: undefined,
+    networkHints: { args: { NAME: name }, idArg: 'ID', capabilities: {} },
     portMappings: [],
     labels: { app: name },
     annotations: {},

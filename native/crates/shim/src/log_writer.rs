@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use crate::clock;
 
-/// Content bytes of one entry, as the kubelet's own default.
+/// Content bytes of one entry when nothing else is said.
 pub const DEFAULT_MAX_LINE: usize = 16_384;
 
 const NO_FILE: &str = "it is no regular file";
