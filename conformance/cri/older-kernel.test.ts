@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startBerth } from '../fixtures/daemon.ts';
 import { buildImage, type Image } from '../fixtures/images.ts';
 import { layer } from '../fixtures/layer.ts';
@@ -30,8 +30,11 @@ describe.each(places)('on %s', (_kernel, within, option) => {
   beforeAll(async () => {
     root = mkdtempSync(join(tmpdir(), String.raw`berth state:a,b\c-`));
     suite = await CriSuite.start({ state_root: join(root, 's'.repeat(100)) }, within);
+  });
+  beforeEach(async () => {
     pod = await suite.pod();
   });
+  afterEach(async () => suite.node.removePods());
   afterAll(async () => {
     await suite?.close();
     rmSync(root, { recursive: true });
