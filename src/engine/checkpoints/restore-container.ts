@@ -5,7 +5,7 @@ import { BerthError } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import { stringField } from '../../lib/json-fields.ts';
 import { createContainer } from '../containers/create-container.ts';
-import { prepareLogPlace } from '../containers/log-place.ts';
+import { openLogPlace } from '../containers/log-place.ts';
 import type { Container, ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
@@ -46,7 +46,8 @@ function checkArchive(directory: string, archive: string, { config, imageId }: C
 async function restoreLog(directory: string, pod: Pod, container: Container): Promise<void> {
   if (container.logPath === '' || !isFile(directory, containerFiles.log)) return;
   try {
-    await copyFile(join(directory, containerFiles.log), prepareLogPlace(pod, container), constants.COPYFILE_EXCL);
+    using place = openLogPlace(pod, container);
+    await copyFile(join(directory, containerFiles.log), place.held, constants.COPYFILE_EXCL);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
