@@ -125,7 +125,7 @@ test('a reader of events that was cut off is told so', async () => {
 });
 
 test('a list that is too long for one message comes as a stream of several', async () => {
-  const pod = (index: number) => ({ id: String(index), config: { identity: { name: 'p', namespace: 'n', uid: 'u', attempt: 0 }, labels: {}, annotations: { big: 'x'.repeat(200_000) }, runtimeHandler: '' }, state: 'ready', createdAtNs: 1n });
+  const pod = (index: number) => ({ id: String(index), config: { door: { metadata: { name: 'p', namespace: 'n', uid: 'u', attempt: 0 } }, labels: {}, annotations: { big: 'x'.repeat(200_000) }, runtimeHandler: '' }, state: 'ready', createdAtNs: 1n });
   await serve({ pods: { list: () => Array.from({ length: 120 }, (_, index) => pod(index)) } });
   gate.open();
   const stream = (client as unknown as { StreamPodSandboxes(request: object): AsyncIterable<{ readonly pod_sandboxes: readonly { readonly id: string }[] }> }).StreamPodSandboxes({});

@@ -7,6 +7,7 @@ import { ReadyGate } from '../cri/ready-gate.ts';
 import { CriServer } from '../cri/server.ts';
 import { OperatorServer } from '../operator/operator-server.ts';
 import { createEngine, type RunningEngine } from '../engine/engine.ts';
+import type { Engine } from '../engine/port.ts';
 import { openImageService, type ImageStore } from '../images/image-service.ts';
 import { migrations } from './migrations.ts';
 import { systemClock as clock } from '../lib/clock.ts';
@@ -130,9 +131,10 @@ interface Served extends Drivers {
 async function openDoors(base: Base, { engine, gate, snapshotter, supervisor }: Served): Promise<StreamingServer> {
   const { config, log, shutdown, metrics } = base;
   const version = packageVersion();
-  const streaming = await openStreaming(base, engine);
+  const ofKubelet = engine.of('cri');
+  const streaming = await openStreaming(base, ofKubelet);
   const cri = new CriServer(
-    { engine, config, version, streaming },
+    { engine: ofKubelet, config, version, streaming },
     { gate, metrics, log: log.child({ part: 'cri' }) },
     { path: config.cri.socket, mode: config.cri.mode, gid: groupId(config.cri.group) },
   );
@@ -151,7 +153,7 @@ async function openDoors(base: Base, { engine, gate, snapshotter, supervisor }: 
 /** Sessions of people end when they like; a restart waits no longer for them than a person would notice. */
 const sessionDrainMs = 2000;
 
-async function openStreaming({ config, log, shutdown }: Base, engine: RunningEngine): Promise<StreamingServer> {
+async function openStreaming({ config, log, shutdown }: Base, engine: Engine): Promise<StreamingServer> {
   const streaming = new StreamingServer({ engine, clock, log: log.child({ part: 'streaming' }) }, streamingSettings(config));
   await streaming.listen();
   shutdown.add('streaming', async () => streaming.close(Math.min(sessionDrainMs, config.limits.drainTimeout)));

@@ -34,20 +34,28 @@ function fail(_fields: object, message: string): never {
   throw new Error(message);
 }
 
-test('pods of schema version 1 are told to CNI plugins as they were', () => {
+test('pods of schema version 1 are who they were, for their door and for CNI plugins', () => {
   const pods = state.load('pod').map(({ id, value }) => parsePod(id, value));
   expect(pods.map(({ state: word }) => word).toSorted()).toEqual(['notready', 'ready', 'ready', 'ready']);
-  expect(pods.find(({ config }) => config.hostname === 'web')?.config.networkHints).toEqual({
-    args: { K8S_POD_NAMESPACE: 'default', K8S_POD_NAME: 'web', K8S_POD_UID: 'uid-web' },
-    idArg: 'K8S_POD_INFRA_CONTAINER_ID',
-    capabilities: {
-      'io.kubernetes.cri.pod-annotations': { 'kubernetes.io/ingress-bandwidth': '10M', note: 'x' },
-      bandwidth: { ingressRate: 10_000_000, ingressBurst: 10_000_000 },
+  expect(pods.find(({ config }) => config.hostname === 'web')?.config).toMatchObject({
+    owner: 'cri',
+    key: 'default/web/uid-web/1',
+    title: 'default/web',
+    plugins: { name: 'web', namespace: 'default', uid: 'uid-web' },
+    door: { metadata: { name: 'web', namespace: 'default', uid: 'uid-web', attempt: 1 } },
+    networkHints: {
+      args: { K8S_POD_NAMESPACE: 'default', K8S_POD_NAME: 'web', K8S_POD_UID: 'uid-web' },
+      idArg: 'K8S_POD_INFRA_CONTAINER_ID',
+      capabilities: {
+        'io.kubernetes.cri.pod-annotations': { 'kubernetes.io/ingress-bandwidth': '10M', note: 'x' },
+        bandwidth: { ingressRate: 10_000_000, ingressBurst: 10_000_000 },
+      },
     },
   });
 });
 
 test('containers of schema version 1 are whole', () => {
   const containers = state.load('container').map(({ id, value }) => parseContainer(id, value));
+  expect(containers.every(({ owner }) => owner === 'cri')).toBe(true);
   expect(containers.map(({ config }) => config.name).toSorted()).toEqual(['bad', 'created', 'done', 'ended', 'failed', 'on-host', 'running', 'sharing']);
 });

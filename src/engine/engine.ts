@@ -21,6 +21,7 @@ import { removePod } from './pods/remove-pod.ts';
 import { runPod } from './pods/run-pod.ts';
 import { stopPod } from './pods/stop-pod.ts';
 import { updatePodResources } from './pods/update-pod-resources.ts';
+import type { Owner } from './model/owner.ts';
 import type { ContainerService, Engine, PodService } from './port.ts';
 import { recover } from './reconcile/recover.ts';
 import { containerStats, listContainerStats } from './stats/container-stats.ts';
@@ -30,6 +31,8 @@ import { engineStatus } from './status.ts';
 
 /** The engine as the daemon holds it. */
 export interface RunningEngine extends Engine {
+  /** The engine as a door sees it: with what that door made, and nothing else. */
+  of(owner: Owner): Engine;
   /** Takes over what an earlier berthd left. Call once, before any door opens; one broken record never makes it fail. */
   recover(): Promise<void>;
   /** Ends what runs in the background; containers run on. Call it when no door is open any more. */
@@ -74,15 +77,22 @@ function containerService(parts: EngineParts): ContainerService {
   };
 }
 
+function engineOver(parts: EngineParts): Engine {
+  return {
+    pods: podService(parts),
+    containers: containerService(parts),
+    images: parts.images,
+    status: () => engineStatus(parts),
+    events: (signal) => parts.events.subscribe(signal),
+  };
+}
+
 /** Puts the engine on top of its drivers. */
 export function createEngine(components: EngineComponents, config: EngineConfig): RunningEngine {
   const parts = createParts(components, config);
   return {
-    pods: podService(parts),
-    containers: containerService(parts),
-    images: components.images,
-    status: () => engineStatus(parts),
-    events: (signal) => parts.events.subscribe(signal),
+    ...engineOver(parts),
+    of: (owner) => engineOver({ ...parts, pods: parts.pods.of(owner), containers: parts.containers.of(owner) }),
     recover: async () => {
       await recover(parts);
       await parts.nri.open(pluginHost(parts));

@@ -1,16 +1,17 @@
 import type { NriHost } from '../nri/port.ts';
 import { changeResources } from './containers/update-container.ts';
 import { stopContainer } from './containers/stop-container.ts';
+import type { Container } from './model/container.ts';
 import type { EngineParts } from './parts.ts';
-import { describeContainer, describePod } from './plugins/describe.ts';
+import { describeContainer, describePod, isHeard } from './plugins/describe.ts';
 
 /** What plugins see and may do of their own accord. */
 export function pluginHost(parts: EngineParts): NriHost {
   const { pods, containers, ledger, background, log } = parts;
   return {
-    pods: () => pods.all().filter(({ id, state }) => state !== 'creating' || ledger.pods.has(id)).map((pod) => describePod(parts, pod)),
+    pods: () => pods.all().filter((pod) => isHeard(parts, pod)).filter(({ id, state }) => state !== 'creating' || ledger.pods.has(id)).map((pod) => describePod(parts, pod)),
     containers: () => [
-      ...containers.all().filter(({ state }) => state === 'created' || state === 'starting' || state === 'running').map((container) => describeContainer(parts, container)),
+      ...containers.all().filter((container) => livesForPlugins(parts, container)).map((container) => describeContainer(parts, container)),
       ...[...ledger.creations.values()].map(({ container }) => container),
     ],
     update: async (id, resources) => {
@@ -23,4 +24,8 @@ export function pluginHost(parts: EngineParts): NriHost {
       background.run('evicting a container', { container: id }, (signal) => stopContainer(parts, id, 0, signal));
     },
   };
+}
+
+function livesForPlugins(parts: EngineParts, { state, podId }: Container): boolean {
+  return (state === 'created' || state === 'starting' || state === 'running') && isHeard(parts, parts.pods.required(podId));
 }

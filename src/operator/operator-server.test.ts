@@ -58,7 +58,7 @@ const phases = [{ name: 'cni', startMs: 0, durationMs: 5 }];
 const notFound = () => { throw new BerthError('not-found', 'no such object'); };
 
 test('a trace of a pod holds its containers too', async () => {
-  const pod = { id: 'pp', config: { identity: { namespace: 'n', name: 'p' } }, waterfall: phases };
+  const pod = { id: 'pp', config: { title: 'n/p' }, waterfall: phases };
   await serve({ pods: { get: () => pod }, containers: { list: ({ podId }: { podId: string }) => (podId === 'pp' ? [{ id: 'cc', config: { name: 'c' }, waterfall: [] }] : []) } });
   expect(JSON.parse((await ask('GET', '/v1/trace/p')).text)).toEqual({
     waterfalls: [

@@ -10,7 +10,7 @@ export interface TraceView {
 
 type View = TraceView['waterfalls'][number];
 
-const podView = (pod: Pod): View => ({ kind: 'pod', id: pod.id, name: `${pod.config.identity.namespace}/${pod.config.identity.name}`, phases: pod.waterfall });
+const podView = (pod: Pod): View => ({ kind: 'pod', id: pod.id, name: pod.config.title, phases: pod.waterfall });
 const containerView = (container: Container): View => ({ kind: 'container', id: container.id, name: container.config.name, phases: container.waterfall });
 
 function findPod(engine: Engine, id: string): Pod | undefined {

@@ -4,11 +4,11 @@ import { asObject, type JsonObject } from '../lib/json-fields.ts';
 import { readMeta, writeMeta } from './meta.ts';
 import type { RecordKind } from './port.ts';
 
-/** Brings the records of a kind to a newer form. One that has that form already, or none at all, comes back as it was. */
-export interface RecordStep {
-  readonly kind: RecordKind;
-  readonly change: (record: JsonObject) => JsonObject;
-}
+/** Brings a record to a newer form. One that has that form already, or none at all, comes back as it was. */
+type Change = (record: JsonObject) => JsonObject;
+
+/** Changes of records, by kind. */
+export type RecordStep = Partial<Readonly<Record<RecordKind, Change>>>;
 
 /** What brings a database from one schema version to the next: SQL, or a change of records. */
 export type Migration = string | RecordStep;
@@ -44,16 +44,18 @@ function take(db: DatabaseSync, step: Migration): void {
   else changeRecords(db, step);
 }
 
-function changeRecords(db: DatabaseSync, { kind, change }: RecordStep): void {
+function changeRecords(db: DatabaseSync, step: RecordStep): void {
   const write = db.prepare('UPDATE record SET value = ? WHERE kind = ? AND id = ?');
-  for (const { id, value } of db.prepare('SELECT id, value FROM record WHERE kind = ?').all(kind)) {
-    const changed = changedText(String(value), change);
-    if (changed !== undefined) write.run(changed, kind, String(id));
+  for (const [kind, change] of Object.entries(step)) {
+    for (const { id, value } of db.prepare('SELECT id, value FROM record WHERE kind = ?').all(kind)) {
+      const changed = changedText(String(value), change);
+      if (changed !== undefined) write.run(changed, kind, String(id));
+    }
   }
 }
 
 /** undefined for what is no record: whoever loads it sets it aside. */
-function changedText(text: string, change: RecordStep['change']): string | undefined {
+function changedText(text: string, change: Change): string | undefined {
   try {
     return JSON.stringify(change(asObject(JSON.parse(text), 'a record')));
   } catch {

@@ -12,7 +12,7 @@ import { schema } from './schema.ts';
 import { SqliteState } from './sqlite-state.ts';
 
 /** A second step, as a door would add it. */
-const migrations: readonly Migration[] = [schema, { kind: 'pod', change: (pod) => ({ renewed: true, ...pod }) }];
+const migrations: readonly Migration[] = [schema, { pod: (pod) => ({ renewed: true, ...pod }) }];
 
 let root: string;
 let lines: { readonly level: string; readonly fields: Readonly<Record<string, unknown>>; readonly message: string }[];

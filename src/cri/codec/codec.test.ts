@@ -31,7 +31,7 @@ const containerMessage = (fields: object = {}): ContainerConfig => received('Con
 
 test('a pod that says only who it is gets the zeros of the contract', () => {
   const config = decodePodConfig(podMessage(), '');
-  expect(config).toMatchObject({ identity: { name: 'p', namespace: 'n', uid: 'u', attempt: 2 }, dns: undefined, cgroupParent: '', overhead: undefined, runtimeHandler: '' });
+  expect(config).toMatchObject({ key: 'n/p/u/2', title: 'n/p', door: { metadata: { name: 'p', namespace: 'n', uid: 'u', attempt: 2 } }, dns: undefined, cgroupParent: '', overhead: undefined, runtimeHandler: '' });
   expect(config.security).toMatchObject({ namespaces: { network: 'pod', pid: 'pod', ipc: 'pod', user: undefined }, seccomp: undefined, apparmor: undefined, runAsUser: undefined });
 });
 
@@ -160,7 +160,7 @@ test('malformed credentials are refused without being shown', () => {
 
 const container = {
   id: 'c'.repeat(64) as ContainerId,
-  podId: 'p' as PodId,
+  owner: 'cri', podId: 'p' as PodId,
   config: decodeContainerConfig(containerMessage({ image: { image: 'sha256:1', userSpecifiedImage: 'busybox:1' }, labels: { a: 'b' }, mounts: [{ containerPath: '/c', hostPath: '/h', readonly: true, propagation: 2 }] })),
   state: 'created',
   imageId: 'sha256:1' as ImageId,

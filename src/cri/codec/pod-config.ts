@@ -3,6 +3,7 @@ import type { PodConfig } from '../../engine/model/pod.ts';
 import type { PodSandboxConfig, PortMapping } from '../messages/sandbox.ts';
 import { networkHints } from './network-hints.ts';
 import { nonEmpty, pick, required } from './pick.ts';
+import { identityOf, metadataOf } from './pod-metadata.ts';
 import { decodeOptionalResources, encodeOptionalResources } from './resources.ts';
 import { decodeSandboxSecurity, encodeSandboxSecurity } from './security.ts';
 
@@ -16,13 +17,9 @@ function decodePort(mapping: PortMapping): CniPortMapping {
 export function decodePodConfig(message: PodSandboxConfig | null, runtimeHandler: string): PodConfig {
   const config = required(message, 'config');
   const metadata = required(config.metadata, 'config.metadata');
+  for (const field of ['name', 'namespace', 'uid'] as const) nonEmpty(metadata[field], `config.metadata.${field}`);
   return {
-    identity: {
-      name: nonEmpty(metadata.name, 'config.metadata.name'),
-      namespace: nonEmpty(metadata.namespace, 'config.metadata.namespace'),
-      uid: nonEmpty(metadata.uid, 'config.metadata.uid'),
-      attempt: metadata.attempt,
-    },
+    ...identityOf(metadata),
     hostname: config.hostname,
     logDirectory: config.logDirectory,
     dns: config.dnsConfig ?? undefined,
@@ -42,9 +39,9 @@ export function decodePodConfig(message: PodSandboxConfig | null, runtimeHandler
 
 /** What was asked for, without the ports that are only told. */
 export function encodePodConfig(config: PodConfig): PodSandboxConfig {
-  const { identity, hostname, logDirectory, dns, labels, annotations, cgroupParent, sysctls } = config;
+  const { hostname, logDirectory, dns, labels, annotations, cgroupParent, sysctls } = config;
   return {
-    metadata: identity,
+    metadata: metadataOf(config),
     hostname,
     logDirectory,
     dnsConfig: dns ?? null,

@@ -3,6 +3,7 @@ import type { Pod } from '../../engine/model/pod.ts';
 import type { ContainerStats, PodStats } from '../../engine/model/stats.ts';
 import type { InterfaceStats, Pressure, PressureLine } from '../../agent/port.ts';
 import type * as wire from '../messages/stats.ts';
+import { metadataOf } from './pod-metadata.ts';
 
 const value = (amount: bigint | number): wire.UInt64Value => ({ value: BigInt(amount) });
 const optional = (amount: bigint | undefined): wire.UInt64Value | null => (amount === undefined ? null : { value: amount });
@@ -55,9 +56,9 @@ function encodeNetwork(stats: PodStats, defaultName: string): wire.PodSandboxSta
 
 export function encodePodStats(stats: PodStats, pod: Pod, containers: readonly wire.ContainerStats[]): wire.PodSandboxStats {
   const { timestampNs: timestamp, pressure } = stats;
-  const { identity, labels, annotations } = pod.config;
+  const { labels, annotations } = pod.config;
   return {
-    attributes: { id: stats.id, metadata: identity, labels, annotations },
+    attributes: { id: stats.id, metadata: metadataOf(pod.config), labels, annotations },
     linux: {
       cpu: { timestamp, usageCoreNanoSeconds: value(stats.cpuUsageNs), usageNanoCores: optional(stats.usageNanoCores), psi: psi(pressure?.cpu) },
       memory: {

@@ -25,7 +25,7 @@ const bare: CgroupStats = { ...full, cpu: { usageNs: 0n, userNs: 0n, systemNs: 0
 function measured(task: CgroupStats): Parameters<typeof encodePodMetrics>[0] {
   const stats = { id: 'c1', task, cgroupPath: '/kubepods/pod1/c1', writableLayer: { bytes: 4096, inodes: 3 } } as unknown as ContainerStats;
   const container = { id: 'c1', config: { name: 'web', image: 'sha256:feed', userSpecifiedImage: 'busybox:1' }, startedAtNs: 3_000_000_000n } as unknown as Container;
-  const pod = { id: 'p1', config: { identity: { name: 'shop', namespace: 'sales', uid: 'u', attempt: 0 }, cgroupParent: '/kubepods/pod1' } } as unknown as Pod;
+  const pod = { id: 'p1', config: { door: { metadata: { name: 'shop', namespace: 'sales', uid: 'u', attempt: 0 } }, cgroupParent: '/kubepods/pod1' } } as unknown as Pod;
   const counters = { rxBytes: 1n, rxPackets: 2n, rxErrors: 3n, rxDropped: 4n, txBytes: 5n, txPackets: 6n, txErrors: 7n, txDropped: 8n };
   const interfaces = [{ name: 'lo', ...counters }, { name: 'eth0', ...counters }];
   return {

@@ -3,6 +3,7 @@ import type { Pod } from '../../engine/model/pod.ts';
 import type { ContainerStats, PodStats } from '../../engine/model/stats.ts';
 import type { FilesystemStats } from '../../agent/port.ts';
 import { metricTypes, type ContainerMetrics, type Metric, type MetricDescriptor, type PodSandboxMetrics } from '../messages/metrics.ts';
+import { metadataOf } from '../codec/pod-metadata.ts';
 import { containerMetrics } from './container-metrics.ts';
 import { baseLabels, type MetricRow } from './metric-row.ts';
 import { networkMetrics } from './network-metrics.ts';
@@ -43,7 +44,8 @@ function encodeContainer({ pod, filesystem }: MeasuredPod, container: Container,
 
 /** In the order of `baseLabels`. */
 function labelValues({ config }: Pod, own: { readonly container: string; readonly id: string; readonly image: string; readonly name: string }): readonly string[] {
-  return [own.container, own.id, own.image, own.name, config.identity.namespace, config.identity.name];
+  const { namespace, name } = metadataOf(config);
+  return [own.container, own.id, own.image, own.name, namespace, name];
 }
 
 function encode<Subject>(rows: readonly MetricRow<Subject>[], subject: Subject, base: readonly string[]): readonly Metric[] {

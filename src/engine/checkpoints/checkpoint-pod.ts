@@ -89,8 +89,8 @@ async function write(parts: EngineParts, { pod, targets, output: { directory }, 
     await parts.agent.archive({ source: staging(target), target: join(directory, archiveName(target.container.config.name)), overlayUpper: false });
     await parts.agent.removeTree(staging(target), signal);
   }
-  const { identity, hostname } = pod.config;
-  writeJson(directory, podFiles.config, { metadata: identity, hostname });
+  const { door, hostname } = pod.config;
+  writeJson(directory, podFiles.config, { ...door, hostname });
   writeJson(directory, podFiles.options, { version: 1, containers: targets.map(({ container }) => container.config.name), mountLabel: '', processLabel: '' });
 }
 

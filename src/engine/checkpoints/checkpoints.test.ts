@@ -123,7 +123,7 @@ test('a restored container starts from the checkpoint once, with its files; then
   await lab.running('one', { logPath: 'one.log' });
   await lab.checkpointPod();
   const { pod: again, containers } = await lab.restorePod(['one'], { logPath: 'one.log' });
-  expect(again).toMatchObject({ state: 'ready', config: { identity: { name: 'again' } } });
+  expect(again).toMatchObject({ state: 'ready', config: { title: 'again' } });
   const [container] = containers;
   if (container === undefined) throw new Error('no container');
   const images = join(lab.world.config.stateRoot, 'containers', container.id, 'restore/checkpoint');
@@ -201,7 +201,7 @@ test('a half-restored pod that cannot be removed yet starts nothing', async () =
   vi.spyOn(lab.world.snapshotter, 'remove').mockRejectedValueOnce(new BerthError('unavailable', 'busy'));
   lab.engine = lab.world.engine();
   await lab.engine.recover();
-  const half = lab.engine.pods.list({ id: '', state: undefined, labels: {} }).find(({ config }) => config.identity.name === 'again');
+  const half = lab.engine.pods.list({ id: '', state: undefined, labels: {} }).find(({ config }) => config.title === 'again');
   expect(half).toMatchObject({ state: 'notready', restoring: true });
   await vi.waitFor(() => { expect(lab.engine.pods.list({ id: half?.id ?? '-', state: undefined, labels: {} })).toEqual([]); }, 3000);
 });

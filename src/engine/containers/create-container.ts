@@ -94,6 +94,7 @@ async function build(parts: EngineParts, creation: Creation, signal: AbortSignal
 function recordOf(parts: EngineParts, { id, pod, config, image }: Creation, user: Container['user'], stopSignal: string): Container {
   return {
     id,
+    owner: pod.config.owner,
     podId: pod.id,
     config,
     state: 'created',

@@ -1,6 +1,7 @@
 import type { ContainerId, ImageId, PodId } from '../../lib/ids.ts';
 import type { Phase } from '../../lib/waterfall.ts';
 import type { TaskHandle } from '../../shim/port.ts';
+import type { Owner } from './owner.ts';
 import type { LinuxResources } from './resources.ts';
 import type { SecurityContext } from './security.ts';
 import type { IdMapping } from '../../oci/id-mapping.ts';
@@ -83,6 +84,7 @@ export interface ContainerUser {
 
 export interface Container {
   readonly id: ContainerId;
+  readonly owner: Owner;
   readonly podId: PodId;
   readonly config: ContainerConfig;
   readonly state: ContainerState;

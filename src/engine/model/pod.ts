@@ -2,15 +2,16 @@ import type { CniPortMapping, CniResult } from '../../cni/port.ts';
 import type { JsonObject } from '../../lib/json-fields.ts';
 import type { Phase } from '../../lib/waterfall.ts';
 import type { PodId } from '../../lib/ids.ts';
+import type { Owner } from './owner.ts';
 import type { LinuxResources } from './resources.ts';
 import type { SecurityContext } from './security.ts';
 import type { OciNamespace } from '../../oci/runtime-spec/types.ts';
 
-export interface PodIdentity {
+/** What NRI plugins know a pod by. */
+export interface PluginIdentity {
   readonly name: string;
   readonly namespace: string;
   readonly uid: string;
-  readonly attempt: number;
 }
 
 export interface DnsConfig {
@@ -31,7 +32,15 @@ export interface NetworkHints {
 
 /** What a client asked for. Immutable; stored with the pod. */
 export interface PodConfig {
-  readonly identity: PodIdentity;
+  readonly owner: Owner;
+  /** No two living pods of an owner share it. */
+  readonly key: string;
+  /** What people call it. */
+  readonly title: string;
+  /** undefined: plugins hear nothing of the pod and its containers. */
+  readonly plugins: PluginIdentity | undefined;
+  /** The door's own facts, which are kept for it and not read here. */
+  readonly door: JsonObject;
   readonly hostname: string;
   /** Empty: containers' output is discarded. */
   readonly logDirectory: string;

@@ -6,14 +6,14 @@ import { injectDevices } from '../cdi/inject-devices.ts';
 import { checkUnified } from '../spec/check-unified.ts';
 import type { Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
-import { describeContainer, describePod, describeSubject } from './describe.ts';
+import { describeContainer, describePod, describeSubject, isHeard } from './describe.ts';
 import { tellPlugins } from './tell-plugins.ts';
 
 /** The spec as plugins want it. Whoever calls it takes the container from the ledger, or calls containerFailed(). */
 export async function containerMade(parts: EngineParts, container: Container, spec: OciSpec, signal: AbortSignal): Promise<OciSpec> {
-  if (!parts.nri.active) return spec;
-  const pod = describePod(parts, parts.pods.required(container.podId));
-  const creation: NriCreation = { pod, container: describeContainer(parts, container, spec), spec };
+  const pod = parts.pods.required(container.podId);
+  if (!isHeard(parts, pod)) return spec;
+  const creation: NriCreation = { pod: describePod(parts, pod), container: describeContainer(parts, container, spec), spec };
   parts.ledger.creations.set(container.id, creation);
   const adjusted = await parts.nri.createContainer(creation, signal);
   const added = adjusted.cdiDevices.filter((device) => !container.config.cdiDevices.includes(device));
@@ -38,16 +38,16 @@ export async function containerFailed(parts: EngineParts, id: ContainerId): Prom
 }
 
 export async function containerCreated(parts: EngineParts, container: Container): Promise<void> {
-  if (parts.nri.active) await tell(parts, container, (subject, signal) => tellEvent(parts, 'post-create', subject, signal));
+  await tell(parts, container, (subject, signal) => tellEvent(parts, 'post-create', subject, signal));
 }
 
 /** Before the container starts: a plugin that refuses makes the start fail. */
 export async function containerStarts(parts: EngineParts, container: Container, signal: AbortSignal): Promise<void> {
-  if (parts.nri.active) await inOrder(parts, container, (subject) => parts.nri.containerEvent('start', subject, signal), signal);
+  await inOrder(parts, container, (subject) => parts.nri.containerEvent('start', subject, signal), signal);
 }
 
 export async function containerStarted(parts: EngineParts, container: Container): Promise<void> {
-  if (parts.nri.active) await tell(parts, container, (subject, signal) => tellEvent(parts, 'post-start', subject, signal));
+  await tell(parts, container, (subject, signal) => tellEvent(parts, 'post-start', subject, signal));
 }
 
 /** Does not wait; see endHeard(). */
@@ -63,7 +63,7 @@ export async function endHeard(parts: EngineParts, id: ContainerId): Promise<voi
 
 /** @param container as it was before its removal began; one that never ran ends only now. */
 export async function containerGoes(parts: EngineParts, container: Container): Promise<void> {
-  if (!parts.nri.active || container.state === 'removing') return;
+  if (container.state === 'removing') return;
   await tell(parts, container, async (subject, signal) => {
     if (container.state === 'created') await tellEnd(parts, subject, signal);
     await tellEvent(parts, 'remove', subject, signal);
@@ -72,24 +72,24 @@ export async function containerGoes(parts: EngineParts, container: Container): P
 
 /** What to change of a container's resources, as plugins want it; undefined: what was asked. Hold no lock of a container. */
 export async function containerChanges(parts: EngineParts, container: Container, asked: OciResources, signal: AbortSignal): Promise<OciResources | undefined> {
-  if (!parts.nri.active) return undefined;
   return inOrder(parts, container, (subject) => parts.nri.updateContainer(subject, asked, signal), signal);
 }
 
 export async function containerChanged(parts: EngineParts, container: Container): Promise<void> {
-  if (parts.nri.active) await tell(parts, container, (subject, signal) => tellEvent(parts, 'post-update', subject, signal));
+  await tell(parts, container, (subject, signal) => tellEvent(parts, 'post-update', subject, signal));
 }
 
-/** Described as it is now, not as it will be when its turn comes. */
-function inOrder<Result>(parts: EngineParts, container: Container, ask: (subject: NriSubject) => Promise<Result>, signal: AbortSignal): Promise<Result> {
+/** Described as it is now, not as it will be when its turn comes. undefined when plugins hear nothing of the container. */
+async function inOrder<Result>(parts: EngineParts, container: Container, ask: (subject: NriSubject) => Promise<Result>, signal: AbortSignal): Promise<Result | undefined> {
   const subject = describeSubject(parts, container);
+  if (subject === undefined) return undefined;
   return parts.ledger.order.run(container.id, () => ask(subject), signal);
 }
 
 /** As inOrder(), of what cannot be refused any more. */
 async function tell(parts: EngineParts, container: Container, work: (subject: NriSubject, signal: AbortSignal) => Promise<void>): Promise<void> {
   const subject = describeSubject(parts, container);
-  await tellPlugins(parts, container.id, (signal) => work(subject, signal));
+  if (subject !== undefined) await tellPlugins(parts, container.id, (signal) => work(subject, signal));
 }
 
 async function tellEvent(parts: EngineParts, event: ContainerEvent, subject: NriSubject, signal: AbortSignal): Promise<void> {

@@ -5,7 +5,7 @@ import { cgroupParent } from '../cgroup-parent.ts';
 import { readSpecNow } from '../spec/bundle.ts';
 import { handlerOf } from '../spec/handler-of.ts';
 import type { Container, ContainerState } from '../model/container.ts';
-import type { Pod } from '../model/pod.ts';
+import type { PluginIdentity, Pod } from '../model/pod.ts';
 import type { LinuxResources } from '../model/resources.ts';
 import type { EngineParts } from '../parts.ts';
 import { podNamespaces } from '../spec/pod-environment.ts';
@@ -15,13 +15,20 @@ const shownStates: Readonly<Record<ContainerState, NriContainer['state']>> = {
   created: 'created', starting: 'created', running: 'running', exited: 'exited', removing: 'exited', unknown: 'unknown',
 };
 
-export function describePod(parts: EngineParts, pod: Pod): NriPod {
-  const { identity, labels, annotations, overhead, resources } = pod.config;
+/** A pod that plugins hear of. */
+export type HeardPod = Pod & { readonly config: { readonly plugins: PluginIdentity } };
+
+export function isHeard({ nri }: Pick<EngineParts, 'nri'>, pod: Pod): pod is HeardPod {
+  return nri.active && pod.config.plugins !== undefined;
+}
+
+export function describePod(parts: EngineParts, pod: HeardPod): NriPod {
+  const { plugins, labels, annotations, overhead, resources } = pod.config;
   return {
     id: pod.id,
-    name: identity.name,
-    namespace: identity.namespace,
-    uid: identity.uid,
+    name: plugins.name,
+    namespace: plugins.namespace,
+    uid: plugins.uid,
     labels,
     annotations,
     runtimeHandler: handlerOf(parts, pod),
@@ -59,6 +66,8 @@ export function describeContainer(parts: EngineParts, container: Container, spec
   };
 }
 
-export function describeSubject(parts: EngineParts, container: Container): NriSubject {
-  return { pod: describePod(parts, parts.pods.required(container.podId)), container: describeContainer(parts, container) };
+/** undefined when plugins hear nothing of the container, or there are none. */
+export function describeSubject(parts: EngineParts, container: Container): NriSubject | undefined {
+  const pod = parts.nri.active ? parts.pods.required(container.podId) : undefined;
+  return pod !== undefined && isHeard(parts, pod) ? { pod: describePod(parts, pod), container: describeContainer(parts, container) } : undefined;
 }

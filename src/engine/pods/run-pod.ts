@@ -21,16 +21,13 @@ import { interfaceSysctls } from '../spec/sysctls.ts';
 export function runPod(parts: EngineParts, config: PodConfig, signal: AbortSignal): Promise<Pod> {
   return observed(parts, 'run-pod', async () => {
     checkPodConfig(parts, config);
-    return parts.podRuns.run(podName(config.identity), (attempt) => makePod(parts, config, attempt), signal);
+    return parts.podRuns.run(podName(config), (attempt) => makePod(parts, config, attempt), signal);
   });
 }
 
 async function makePod(parts: EngineParts, config: PodConfig, signal: AbortSignal): Promise<Pod> {
-  const living = parts.pods.byIdentity(config.identity);
-  if (living !== undefined) {
-    const { namespace, name, attempt } = config.identity;
-    throw new BerthError('already-exists', `pod ${namespace}/${name} (attempt ${attempt}) exists already as ${living.id}`, { hint: 'remove it or ask for the next attempt' });
-  }
+  const living = parts.pods.byKey(config);
+  if (living !== undefined) throw new BerthError('already-exists', `pod ${config.title} exists already as ${living.id}`, { hint: 'remove it or ask for the next attempt' });
   const creating = recordPod(parts, config);
   const { id } = creating;
   const waterfall = new Waterfall(parts.clock);

@@ -16,7 +16,7 @@ test('a pod whose first process is gone is stopped, and others are not', async (
     const shared = podConfig('shared', { security: security({ namespaces: { ...kubeNamespaces, pid: 'pod' } }) });
     const lasting = await engine.pods.run(shared, AbortSignal.timeout(15_000));
     world.agent.pausePid = 2 ** 30;
-    const broken = await engine.pods.run({ ...shared, identity: { ...shared.identity, name: 'broken' } }, AbortSignal.timeout(15_000));
+    const broken = await engine.pods.run({ ...shared, key: 'broken' }, AbortSignal.timeout(15_000));
     for (const deadline = Date.now() + 15_000; engine.pods.get(broken.id).state === 'ready' && Date.now() < deadline; ) await sleep(20);
     expect([engine.pods.get(broken.id).state, engine.pods.get(lasting.id).state]).toEqual(['notready', 'ready']);
   } finally {

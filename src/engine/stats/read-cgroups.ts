@@ -33,7 +33,7 @@ export async function readContainers(parts: EngineParts, containers: readonly Co
 export async function readPods(parts: EngineParts, pods: readonly Pod[], signal: AbortSignal): Promise<ReadonlyMap<PodId, CgroupReading>> {
   const directory = ({ config }: Pod): string => (config.cgroupParent === '' ? '/' : parentDirectory(parts.config.cgroupDriver, config.cgroupParent));
   const owners = new Map<string, Set<string>>();
-  for (const pod of parts.pods.all()) owners.set(directory(pod), (owners.get(directory(pod)) ?? new Set()).add(pod.config.identity.uid));
+  for (const pod of parts.pods.all()) owners.set(directory(pod), (owners.get(directory(pod)) ?? new Set()).add(pod.config.plugins?.uid ?? pod.id));
   const own = pods.filter((pod) => directory(pod) !== '/' && owners.get(directory(pod))?.size === 1);
   const readings = await readCgroups(parts, own.map((pod) => ({ cgroupsPath: directory(pod), pid: 0 })), { processes: false }, signal);
   return new Map(own.flatMap(({ id }, index): [PodId, CgroupReading][] => {

@@ -2,6 +2,7 @@ import { BerthError } from '../../lib/errors.ts';
 import type { ContainerId, PodId } from '../../lib/ids.ts';
 import type { StateStore } from '../../state/port.ts';
 import type { Container, ContainerFilter, ContainerState } from '../model/container.ts';
+import type { Owner } from '../model/owner.ts';
 import { matchesLabels } from './matches-labels.ts';
 import { RecordStore } from './record-store.ts';
 
@@ -28,13 +29,25 @@ function shownState(state: ContainerState): ContainerFilter['state'] {
   return state === 'removing' ? 'exited' : state;
 }
 
-/** All containers. */
+/** All containers. What is found, got and listed is one owner's through of(), and everyone's without. */
 export class ContainerStore {
   readonly #records: RecordStore<ContainerId, Container>;
-  readonly #byPod = new Map<PodId, Set<ContainerId>>();
+  readonly #byPod: Map<PodId, Set<ContainerId>>;
+  readonly #owner: Owner | undefined;
 
-  constructor(state: StateStore) {
-    this.#records = new RecordStore<ContainerId, Container>(state, { kind: 'container', nameOf: ({ podId, config }) => containerName(podId, config) });
+  private constructor(records: RecordStore<ContainerId, Container>, byPod: Map<PodId, Set<ContainerId>>, owner: Owner | undefined) {
+    this.#records = records;
+    this.#byPod = byPod;
+    this.#owner = owner;
+  }
+
+  static open(state: StateStore): ContainerStore {
+    const records = new RecordStore<ContainerId, Container>(state, { kind: 'container', nameOf: ({ podId, config }) => containerName(podId, config) });
+    return new ContainerStore(records, new Map(), undefined);
+  }
+
+  of(owner: Owner): ContainerStore {
+    return new ContainerStore(this.#records, this.#byPod, owner);
   }
 
   restore(container: Container): void {
@@ -85,7 +98,7 @@ export class ContainerStore {
   }
 
   find(idOrPrefix: string): Container | undefined {
-    return this.#records.find(idOrPrefix);
+    return this.#records.find(idOrPrefix, (container) => this.#shows(container));
   }
 
   get(idOrPrefix: string): Container {
@@ -100,6 +113,7 @@ export class ContainerStore {
 
   list({ id, podId, state, labels }: ContainerFilter): readonly Container[] {
     const wanted = (container: Container): boolean =>
+      this.#shows(container) &&
       container.id.startsWith(id) &&
       container.podId.startsWith(podId) &&
       (state === undefined || shownState(container.state) === state) &&
@@ -109,6 +123,10 @@ export class ContainerStore {
 
   all(): readonly Container[] {
     return [...this.#records.values()];
+  }
+
+  #shows({ owner }: Container): boolean {
+    return this.#owner === undefined || owner === this.#owner;
   }
 
   #replace(container: Container): Container {

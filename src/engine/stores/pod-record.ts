@@ -1,8 +1,10 @@
 import { asObject, objectField, stringField, type JsonObject } from '../../lib/json-fields.ts';
+import type { Owner } from '../model/owner.ts';
 import type { Pod } from '../model/pod.ts';
 import { checkId, checkWord } from './checks.ts';
 import { fromJson } from './tagged-json.ts';
 
+const owners: readonly Owner[] = ['cri', 'docker'];
 const states: readonly Pod['state'][] = ['creating', 'ready', 'notready'];
 
 /** Reads what PodStore wrote; fails `invalid` on anything that is not a whole pod. */
@@ -17,7 +19,7 @@ export function parsePod(id: string, value: unknown): Pod {
 }
 
 function checkConfig(config: JsonObject, what: string): void {
-  const identity = asObject(config['identity'], what);
-  for (const key of ['name', 'namespace', 'uid']) stringField(identity, key, what);
+  checkWord(stringField(config, 'owner', what), owners, what);
+  for (const key of ['key', 'title']) stringField(config, key, what);
   asObject(objectField(config, 'security', what)?.['namespaces'], what);
 }

@@ -1,7 +1,8 @@
 import { BerthError } from '../../lib/errors.ts';
 import type { PodId } from '../../lib/ids.ts';
 import type { StateStore } from '../../state/port.ts';
-import type { Pod, PodFilter, PodIdentity, PodState } from '../model/pod.ts';
+import type { Owner } from '../model/owner.ts';
+import type { Pod, PodConfig, PodFilter, PodState } from '../model/pod.ts';
 import { matchesLabels } from './matches-labels.ts';
 import { RecordStore } from './record-store.ts';
 
@@ -14,19 +15,28 @@ const allowed: Readonly<Record<PodState, readonly PodState[]>> = {
 
 export type PodChange = Partial<Omit<Pod, 'id' | 'state'>>;
 
-const visible = (pod: Pod): boolean => pod.state !== 'creating';
+/** The name under which no two pods live at the same time. */
+export const podName = ({ owner, key }: Pick<PodConfig, 'owner' | 'key'>): string => `${owner}:${key}`;
 
-/** The key under which no two pods live at the same time. */
-export function podName({ namespace, name, uid, attempt }: PodIdentity): string {
-  return `${namespace}/${name}/${uid}/${attempt}`;
-}
-
-/** All pods. A `creating` one is kept and holds its name, but is neither found nor listed. */
+/**
+ * All pods. A `creating` one is kept and holds its key, but is neither found nor listed. What is found, got and listed is one
+ * owner's through of(), and everyone's without.
+ */
 export class PodStore {
   readonly #records: RecordStore<PodId, Pod>;
+  readonly #owner: Owner | undefined;
 
-  constructor(state: StateStore) {
-    this.#records = new RecordStore<PodId, Pod>(state, { kind: 'pod', nameOf: (pod) => podName(pod.config.identity) });
+  private constructor(records: RecordStore<PodId, Pod>, owner: Owner | undefined) {
+    this.#records = records;
+    this.#owner = owner;
+  }
+
+  static open(state: StateStore): PodStore {
+    return new PodStore(new RecordStore<PodId, Pod>(state, { kind: 'pod', nameOf: (pod) => podName(pod.config) }), undefined);
+  }
+
+  of(owner: Owner): PodStore {
+    return new PodStore(this.#records, owner);
   }
 
   restore(pod: Pod): void {
@@ -59,12 +69,12 @@ export class PodStore {
     return this.#records.peek(id);
   }
 
-  byIdentity(identity: PodIdentity): Pod | undefined {
-    return this.#records.byName(podName(identity));
+  byKey(config: Pick<PodConfig, 'owner' | 'key'>): Pod | undefined {
+    return this.#records.byName(podName(config));
   }
 
   find(idOrPrefix: string): Pod | undefined {
-    return this.#records.find(idOrPrefix, visible);
+    return this.#records.find(idOrPrefix, (pod) => this.#shows(pod));
   }
 
   get(idOrPrefix: string): Pod {
@@ -75,7 +85,7 @@ export class PodStore {
 
   list({ id, state, labels }: PodFilter): readonly Pod[] {
     const wanted = (pod: Pod): boolean =>
-      visible(pod) && pod.id.startsWith(id) && (state === undefined || pod.state === state) && matchesLabels(pod.config.labels, labels);
+      this.#shows(pod) && pod.id.startsWith(id) && (state === undefined || pod.state === state) && matchesLabels(pod.config.labels, labels);
     return [...this.#records.values()].filter(wanted);
   }
 
@@ -89,5 +99,9 @@ export class PodStore {
     const pod = this.#records.peek(id);
     if (pod === undefined) throw new BerthError('not-found', `pod ${id} is gone`);
     return pod;
+  }
+
+  #shows({ state, config }: Pod): boolean {
+    return state !== 'creating' && (this.#owner === undefined || config.owner === this.#owner);
   }
 }

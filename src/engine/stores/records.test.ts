@@ -9,7 +9,7 @@ test('64-bit integers survive JSON, absent stays absent', () => {
 });
 
 const id = 'a'.repeat(64);
-const whole = { id, state: 'ready', createdAtNs: { $bigint: '5' }, config: { identity: { name: 'a', namespace: 'b', uid: 'c', attempt: 0 }, security: { namespaces: {} } } };
+const whole = { id, state: 'ready', createdAtNs: { $bigint: '5' }, config: { owner: 'cri', key: 'k', title: 't', security: { namespaces: {} } } };
 
 test('a whole record is a pod', () => {
   expect(parsePod(id, whole)).toMatchObject({ id, state: 'ready', createdAtNs: 5n });
@@ -20,8 +20,9 @@ test.each([
   ['another id', { ...whole, id: 'b'.repeat(64) }],
   ['an unknown state', { ...whole, state: 'flying' }],
   ['no time', { ...whole, createdAtNs: 5 }],
-  ['no identity', { ...whole, config: { security: { namespaces: {} } } }],
-  ['no security', { ...whole, config: { identity: whole.config.identity } }],
+  ['no key', { ...whole, config: { ...whole.config, key: 5 } }],
+  ['an owner who is none', { ...whole, config: { ...whole.config, owner: 'rkt' } }],
+  ['no security', { ...whole, config: { owner: 'cri', key: 'k', title: 't' } }],
 ])('a record with %s is refused', (_, value) => {
   expect(() => parsePod(id, value)).toThrow();
 });

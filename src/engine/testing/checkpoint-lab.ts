@@ -8,7 +8,7 @@ import { containerConfig, podConfig } from './configs.ts';
 import { World } from './world.ts';
 
 /** Annotations that a door might give. */
-export const notes: ArchiveNotes = ({ config }, pod) => ({ of: `${config.name} in ${pod.config.identity.name}` });
+export const notes: ArchiveNotes = ({ config }, pod) => ({ of: `${config.name} in ${pod.config.title}` });
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 

@@ -42,7 +42,11 @@ export function security(change: Partial<SecurityContext> = {}): SecurityContext
 
 export function podConfig(name: string, change: Partial<PodConfig> = {}): PodConfig {
   return {
-    identity: { name, namespace: 'default', uid: `uid-${name}`, attempt: 0 },
+    owner: 'cri',
+    key: name,
+    title: name,
+    plugins: { name, namespace: 'default', uid: `uid-${name}` },
+    door: { of: name },
     hostname: change.security?.namespaces.network === 'node' ? '' : name,
     logDirectory: '',
     dns: undefined,
