@@ -1,4 +1,4 @@
-import { watch } from 'node:fs';
+import { constants, watch } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { findContainer, nested, field, type Context } from '../context.ts';
 import { parseLogLine } from '../log-line.ts';
@@ -27,12 +27,23 @@ function print(line: string): void {
   stream.write(entry.partial ? entry.content : `${entry.content}\n`);
 }
 
+/** A container that has its log directory mounted may have put a link to a file of the node there, or a FIFO that keeps its reader waiting. */
+async function openLog(path: string): Promise<FileHandle> {
+  const refusal = (cause?: unknown): Error => new Error(`the log ${path} is no regular file; somebody else has put something in its place`, { cause });
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((error: unknown) => {
+    throw ['ELOOP', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '') ? refusal(error) : error;
+  });
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw refusal();
+}
+
 /** `berth logs`: the container's CRI log file as the program wrote it, stdout and stderr apart. */
 export async function showLogs(context: Context, container: string, options: { readonly follow?: boolean }): Promise<void> {
   const id = field(await findContainer(context, container), 'id');
   const path = field(nested(await context.cri.call('ContainerStatus', { container_id: id }), 'status'), 'log_path');
   if (path === '') throw new Error(`container ${id.slice(0, 13)} keeps no log: its pod has no log directory`);
-  await using file = await open(path, 'r');
+  await using file = await openLog(path);
   let state = await drain(file, 0, '');
   if (options.follow !== true) return;
   const changes = watch(path);

@@ -51,7 +51,8 @@ function enter(held: string, { path, logPath }: { readonly path: string; readonl
   try {
     return openSync(held, constants.O_DIRECTORY | constants.O_NOFOLLOW);
   } catch (error) {
-    if (!['ENOTDIR', 'ELOOP'].includes(codeOf(error))) throw error;
+    // ENOENT: who removed it meanwhile can put anything there.
+    if (!['ENOTDIR', 'ELOOP', 'ENOENT'].includes(codeOf(error))) throw error;
     throw new BerthError('precondition', `the log ${logPath} cannot be written: ${path} is no directory`, { hint: 'remove what is there: no link and no file may be on the way to a log' });
   }
 }
