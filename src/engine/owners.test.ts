@@ -57,6 +57,12 @@ test('plugins hear nothing of a pod that they know by no name, nor of its contai
   expect(world.leftovers()).toEqual([]);
 });
 
+test('the first plugin is shown what there is before it counts as active', async () => {
+  const { id } = await engine.of('cri').pods.run(podConfig('web'), signal());
+  await engine.of('docker').pods.run(ofDocker(), signal());
+  expect(world.nri.host?.pods().map((pod) => pod.id)).toEqual([id]);
+});
+
 test('owners are who they were after a restart', async () => {
   const theirs = await engine.of('docker').pods.run(ofDocker(), signal());
   const again = world.engine();

@@ -3,13 +3,13 @@ import { changeResources } from './containers/update-container.ts';
 import { stopContainer } from './containers/stop-container.ts';
 import type { Container } from './model/container.ts';
 import type { EngineParts } from './parts.ts';
-import { describeContainer, describePod, isHeard } from './plugins/describe.ts';
+import { concernsPlugins, describeContainer, describePod } from './plugins/describe.ts';
 
-/** What plugins see and may do of their own accord. */
+/** What plugins see and may do of their own accord. The first one is shown everything before it counts as active. */
 export function pluginHost(parts: EngineParts): NriHost {
   const { pods, containers, ledger, background, log } = parts;
   return {
-    pods: () => pods.all().filter((pod) => isHeard(parts, pod)).filter(({ id, state }) => state !== 'creating' || ledger.pods.has(id)).map((pod) => describePod(parts, pod)),
+    pods: () => pods.all().filter(concernsPlugins).filter(({ id, state }) => state !== 'creating' || ledger.pods.has(id)).map((pod) => describePod(parts, pod)),
     containers: () => [
       ...containers.all().filter((container) => livesForPlugins(parts, container)).map((container) => describeContainer(parts, container)),
       ...[...ledger.creations.values()].map(({ container }) => container),
@@ -27,5 +27,5 @@ export function pluginHost(parts: EngineParts): NriHost {
 }
 
 function livesForPlugins(parts: EngineParts, { state, podId }: Container): boolean {
-  return (state === 'created' || state === 'starting' || state === 'running') && isHeard(parts, parts.pods.required(podId));
+  return (state === 'created' || state === 'starting' || state === 'running') && concernsPlugins(parts.pods.required(podId));
 }

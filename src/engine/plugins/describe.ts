@@ -18,8 +18,13 @@ const shownStates: Readonly<Record<ContainerState, NriContainer['state']>> = {
 /** A pod that plugins hear of. */
 export type HeardPod = Pod & { readonly config: { readonly plugins: PluginIdentity } };
 
+export function concernsPlugins(pod: Pod): pod is HeardPod {
+  return pod.config.plugins !== undefined;
+}
+
+/** As concernsPlugins(), while there are any. */
 export function isHeard({ nri }: Pick<EngineParts, 'nri'>, pod: Pod): pod is HeardPod {
-  return nri.active && pod.config.plugins !== undefined;
+  return nri.active && concernsPlugins(pod);
 }
 
 export function describePod(parts: EngineParts, pod: HeardPod): NriPod {
