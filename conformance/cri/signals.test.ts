@@ -70,6 +70,7 @@ test('registries, pinned images and the level of the log count from SIGHUP on', 
 
 test('what waits for the next start is named', async () => {
   expect(JSON.parse(await reload(changed([/"driver" = "cgroupfs"/, '"driver" = "systemd"'])))).toMatchObject({ atNextStart: ['cgroup'] });
+  expect(lines('would not start again with this configuration').at(-1)).toContain('[cgroup] parent');
   expect(JSON.parse(await reload(settings))).not.toHaveProperty('atNextStart');
   expect((await suite.cri.imageStatus(suite.busybox))?.pinned).toBe(false);
 });

@@ -31,6 +31,8 @@ test.each([
   ['stat_root = "/x"', 'unknown key "stat_root" in /etc/berth/config.toml', 'did you mean "state_root"?'],
   ['[cri]\nsokcet = "/x"', 'unknown key "cri.sokcet" in /etc/berth/config.toml', 'did you mean "socket"?'],
   ['[registries."a.b:5000"]\nmirror = []', 'unknown key "registries.a.b:5000.mirror" in /etc/berth/config.toml', 'did you mean "mirrors"?'],
+  ['[registries.docker.io]\ninsecure = true', 'unknown key "registries.docker.io" in /etc/berth/config.toml', 'a name with a dot wants quotes: [registries."docker.io"]'],
+  ['[registries.r.example.com]', 'unknown key "registries.r.example" in /etc/berth/config.toml', 'a name with a dot wants quotes: [registries."r.example"]'],
   ['[log]\nzzzzzzzz = 1', 'unknown key "log.zzzzzzzz" in /etc/berth/config.toml', 'known keys here: level, format'],
 ])('%j is refused with a hint', (source, message, hint) => {
   expect(() => read(source)).toThrow(expect.objectContaining({ kind: 'invalid', message, hint }));
@@ -48,6 +50,24 @@ test.each([
   ['cri = "x"', 'cri in /etc/berth/config.toml must be a table, not this string'],
   ['[streaming]\ntls_key = "/k"', '[streaming] in /etc/berth/config.toml has only one of tls_cert and tls_key'],
   ['[streaming]\nclient_ca = "/c"', '[streaming] client_ca in /etc/berth/config.toml needs tls_cert and tls_key'],
+  ...['9464', '127.0.0.1', '127.0.0.1:99999', 'metrics.sock', 'http://127.0.0.1:1'].map((place) => [
+    `[metrics]\nlisten = "${place}"`,
+    'metrics.listen in /etc/berth/config.toml must be host:port such as "127.0.0.1:9464", the absolute path of a unix socket, or empty, not this string',
+  ]),
+  ...['0.0.0.0', ':10010', '/run/s.sock'].map((place) => [`[streaming]\naddress = "${place}"`, 'streaming.address in /etc/berth/config.toml must be host:port such as "127.0.0.1:0", not this string']),
+  ['[tracing]\nendpoint = "127.0.0.1:4317"', 'tracing.endpoint in /etc/berth/config.toml must be an address such as "http://127.0.0.1:4317", or empty, not this string'],
+  ['[images]\npinned = ["busybox", "ALPINE:"]', 'images.pinned[1] in /etc/berth/config.toml: image reference "ALPINE:" has a malformed name'],
+  ...['https://docker.io', 'docker.io/', 'docker.io/Library', '/library'].map((prefix) => [
+    `[images]\ndefault_registry = "${prefix}"`,
+    'images.default_registry in /etc/berth/config.toml must be host[/namespace] without a scheme, such as "docker.io/library", or empty, not this string',
+  ]),
+  ['[registries."https://r:5055"]', 'registries."https://r:5055" in /etc/berth/config.toml must be named host[:port] without a scheme, such as "mirror.example:5000"'],
+  ['[registries.r]\nserver = "http://r:5055"', 'registries.r.server in /etc/berth/config.toml must be host[:port] without a scheme, such as "mirror.example:5000", not this string'],
+  ['[registries.r]\nmirrors = ["m", "http://m"]', 'registries.r.mirrors[1] in /etc/berth/config.toml must be host[:port] without a scheme, such as "mirror.example:5000", not this string'],
+  ['[registries.r]\nmirrors = [""]', 'registries.r.mirrors[0] in /etc/berth/config.toml must be host[:port] without a scheme, such as "mirror.example:5000", not this string'],
+  ['[registries.r]\nclient_key = "/k"', '[registries."r"] in /etc/berth/config.toml has client_key without client_cert'],
+  ['[registries.r]\n[registries.R]', 'registries."r" in /etc/berth/config.toml is there twice'],
+  ['state_root = "/x"\nrun_root = "/x/"', 'state_root and run_root in /etc/berth/config.toml are the same directory, /x'],
   ['default_runtime = "kata"', 'default_runtime "kata" in /etc/berth/config.toml is not configured'],
 ])('%j is refused: %s', (source, message) => {
   expect(() => read(source)).toThrow(expect.objectContaining({ kind: 'invalid', message }));
@@ -66,6 +86,18 @@ test('a syntax error names the line and does not quote it', () => {
   const source = '[registries.r]\npassword = "hunter2" x\n';
   expect(() => read(source)).toThrow(/^\/etc\/berth\/config\.toml:2:\d+: /);
   expect(() => read(source)).not.toThrow(/hunter2/);
+});
+
+test('a name that wants quotes is told so', () => {
+  expect(() => read('[registries.r:5000]\n')).toThrow(expect.objectContaining({ hint: expect.stringContaining('wants quotes') }));
+});
+
+test('the name of a registry is the same in either case', () => {
+  expect(Object.keys(read('[registries."R.Example:5000"]').registries)).toEqual(['r.example:5000']);
+});
+
+test.each(['', ':9464', '/run/metrics.sock', '[::1]:9464', 'localhost:0'])('metrics may be served at %j', (place) => {
+  expect(read(`[metrics]\nlisten = "${place}"`).metrics.listen).toBe(place);
 });
 
 test('durations and modes are read in their units', () => {
@@ -129,4 +161,33 @@ test('a file is read from disk, and one that is absent is named', () => {
   writeFileSync(file, 'run_root = "/run/other/"');
   expect(loadConfig(file)).toMatchObject({ runRoot: '/run/other', cri: { socket: '/run/other/berth.sock' } });
   expect(() => loadConfig(join(scratch, 'none.toml'))).toThrow(`cannot read the configuration ${scratch}/none.toml`);
+});
+
+/** A file whose settings name things of this machine. */
+function load(source: string): () => unknown {
+  const file = join(scratch, 'config.toml');
+  writeFileSync(file, source, { mode: 0o600 });
+  return () => loadConfig(file);
+}
+
+test.each([
+  ['[cri]\ngroup = "nosuchgroup"', '[cri] group in FILE: "nosuchgroup" is not in /etc/group'],
+  ['[streaming]\ntls_cert = "/no.crt"\ntls_key = "/no.key"', '[streaming] tls_cert in FILE cannot be used: ENOENT: no such file or directory, open \'/no.crt\''],
+  ['[cgroup]\ndriver = "systemd"\nparent = "/kubepods"', '[cgroup] parent "/kubepods" in FILE cannot be used: the systemd cgroup driver wants the name of a slice, such as kubepods-burstable.slice'],
+  ['[cgroup]\ndriver = "cgroupfs"\nparent = "kube.slice"', '[cgroup] parent "kube.slice" in FILE cannot be used: it is a slice of systemd, and the cgroup driver is cgroupfs, which wants a path such as /kubepods/burstable'],
+  ['[agent]\npath = "/nonexist"', '[agent] path in FILE names /nonexist, which is no program'],
+  ['[agent]\npause_path = "/etc"', '[agent] pause_path in FILE names /etc, which is no program'],
+  ['[shim]\npath = "/etc/passwd"', '[shim] path in FILE names /etc/passwd, which is no program'],
+  ['[registries.r]\nca = "/no.pem"', '[registries."r"] ca in FILE cannot be used: ENOENT: no such file or directory, open \'/no.pem\''],
+  ['[registries.r]\nclient_cert = "/no.pem"', '[registries."r"] client_cert in FILE cannot be used: ENOENT: no such file or directory, open \'/no.pem\''],
+  ['state_root = "/etc/passwd"', 'state_root in FILE: /etc/passwd cannot be a directory of berthd\'s, for /etc/passwd is no directory'],
+  ['run_root = "/proc/foo"', 'run_root in FILE: /proc/foo cannot be a directory of berthd\'s, for /proc is the kernel\'s own'],
+  ['[cri]\nsocket = "/etc/passwd/b.sock"', '[cri] socket in FILE: /etc/passwd cannot be a directory of berthd\'s, for /etc/passwd is no directory'],
+  ['[nri]\nsocket = "/sys/foo/n.sock"', '[nri] socket in FILE: /sys/foo cannot be a directory of berthd\'s, for /sys is the kernel\'s own'],
+])('%j names what this machine has not: %s', (source, message) => {
+  expect(load(source)).toThrow(expect.objectContaining({ kind: 'invalid', message: message.replaceAll('FILE', join(scratch, 'config.toml')) }));
+});
+
+test('what is there, or can be made, passes', () => {
+  expect(load(`state_root = "${scratch}/a/b"\n[cri]\ngroup = "root"\n[cgroup]\ndriver = "cgroupfs"\nparent = "/mine"\n[shim]\npath = "${process.execPath}"`)).not.toThrow();
 });

@@ -1,3 +1,4 @@
+import { address, addressOrSocket, collector, registryHost, registryName, registryPrefix } from './addresses.ts';
 import { duration, flag, fraction, integer, listOf, mode, oneOf, optionalFlag, path, secret, text, type ValueOf } from './field.ts';
 import { table, tableOf } from './table.ts';
 
@@ -16,8 +17,8 @@ const runtime = table({
 
 const registry = table({
   /** `host[:port]` that really serves this registry; empty: its name. */
-  server: text(''),
-  mirrors: listOf(text(''), []),
+  server: registryHost(''),
+  mirrors: listOf(registryHost(), []),
   /** Plain HTTP. */
   insecure: flag(false),
   ca: path(''),
@@ -36,7 +37,7 @@ export const schema = table({
   defaultRuntime: text('crun'),
   cri: table({ socket: path(''), mode: mode(0o660), group: text('') }),
   streaming: table({
-    address: text('127.0.0.1:0'),
+    address: address('127.0.0.1:0'),
     /** Both empty: plain HTTP. */
     tlsCert: path(''),
     tlsKey: path(''),
@@ -44,15 +45,15 @@ export const schema = table({
     idleTimeout: duration(4 * 3_600_000),
     creationTimeout: duration(30_000),
   }),
-  metrics: table({ listen: text('127.0.0.1:9464') }),
+  metrics: table({ listen: addressOrSocket('127.0.0.1:9464') }),
   log: table({ level: oneOf('info', ['trace', 'debug', 'info', 'warn', 'error']), format: oneOf('json', ['json', 'text']) }),
   agent: table({ path: path(''), pausePath: path('') }),
   shim: table({ path: path('') }),
-  runtimes: tableOf(runtime, { crun: { runtime: '/usr/bin/crun' }, runc: { runtime: '/usr/bin/runc' } }),
+  runtimes: tableOf(runtime, { defaults: { crun: { runtime: '/usr/bin/crun' }, runc: { runtime: '/usr/bin/runc' } } }),
   cni: table({ confDir: path('/etc/cni/net.d'), binDirs: listOf(path('/'), ['/opt/cni/bin', '/usr/lib/cni']) }),
   cgroup: table({ driver: oneOf('auto', ['auto', 'cgroupfs', 'systemd']), parent: text('') }),
   images: table({
-    defaultRegistry: text('docker.io/library'),
+    defaultRegistry: registryPrefix('docker.io/library'),
     certsDirs: listOf(path('/'), ['/etc/berth/certs.d', '/etc/containerd/certs.d']),
     maxConcurrentDownloads: integer(4, { min: 1, max: 64 }),
     maxConcurrentPulls: integer(8, { min: 1, max: 256 }),
@@ -61,7 +62,7 @@ export const schema = table({
     discardUnpackedLayers: flag(false),
     pinned: listOf(text(''), []),
   }),
-  registries: tableOf(registry),
+  registries: tableOf(registry, { name: registryName }),
   snapshotter: table({ volatile: flag(true) }),
   containers: table({
     maxLogLineBytes: integer(16_384, { min: 256, max: 1 << 20 }),
@@ -73,7 +74,7 @@ export const schema = table({
     deviceOwnershipFromSecurityContext: flag(false),
   }),
   nri: table({ enable: flag(true), socket: path(''), registrationTimeout: duration(5000), requestTimeout: duration(2000) }),
-  tracing: table({ endpoint: text(''), sampling: fraction(1) }),
+  tracing: table({ endpoint: collector(''), sampling: fraction(1) }),
   limits: table({ startConcurrency: integer(0, { min: 0, max: 1024 }), drainTimeout: duration(30_000) }),
 });
 

@@ -1,7 +1,8 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createNetwork } from '../cni/network.ts';
 import type { Network } from '../cni/port.ts';
+import { cgroupDriver } from '../config/cgroup-driver.ts';
+import { groupId } from '../config/group-id.ts';
 import type { Config } from '../config/schema.ts';
 import { ReadyGate } from '../cri/ready-gate.ts';
 import { CriServer } from '../cri/server.ts';
@@ -12,6 +13,7 @@ import { openImageService, type ImageStore } from '../images/image-service.ts';
 import { migrations } from './migrations.ts';
 import { systemClock as clock } from '../lib/clock.ts';
 import { readHostFacts } from '../lib/host-facts.ts';
+import { makeDirectory } from '../lib/make-directory.ts';
 import { collectFrom } from '../metrics/collect.ts';
 import { MetricsServer } from '../metrics/metrics-server.ts';
 import { collectProcess } from '../metrics/process-metrics.ts';
@@ -31,10 +33,9 @@ import { StreamingServer } from '../remotecommand/streaming-server.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { startTracing } from '../telemetry/start-tracing.ts';
 import { daemonInfo } from './daemon-info.ts';
-import { groupId } from './group-id.ts';
 import { findPrograms, type Programs } from './programs.ts';
 import { scrapeSource } from './scrape-source.ts';
-import { cgroupDriver, engineSettings, imageSettings, nriSettings, runtimeHandlers, streamingSettings } from './settings.ts';
+import { engineSettings, imageSettings, nriSettings, runtimeHandlers, streamingSettings } from './settings.ts';
 import type { Shutdown } from './shutdown.ts';
 import { packageVersion } from './version.ts';
 
@@ -71,6 +72,7 @@ export interface Composition {
 export async function compose(config: Config, log: Logger, shutdown: Shutdown): Promise<Composition> {
   const programs = findPrograms(config);
   claimRoots(config, shutdown);
+  makeSocketDirectories(config);
   const metrics = createMetrics();
   shutdown.add('tracing', await startTracing(config.tracing, metrics.spansLost));
   const base: Base = { config, log, shutdown, programs, metrics };
@@ -88,14 +90,20 @@ export async function compose(config: Config, log: Logger, shutdown: Shutdown): 
 
 /** Two daemons on one root would undo each other's work, so both roots are locked before anything in them is touched. */
 function claimRoots({ stateRoot, runRoot }: Config, shutdown: Shutdown): void {
-  for (const root of [stateRoot, runRoot]) {
+  for (const [key, root] of Object.entries({ state_root: stateRoot, run_root: runRoot })) {
     // Not 0700: containers in user namespaces must get through to their files.
-    mkdirSync(root, { recursive: true, mode: 0o711 });
+    makeDirectory(root, 0o711, key);
     const lock = lockRoot(root);
     shutdown.add(`lock of ${root}`, () => {
       lock.release();
     });
   }
+}
+
+/** Sockets may be anywhere. The directories are for their clients, too, and each socket has a mode of its own. */
+function makeSocketDirectories({ cri, metrics }: Config): void {
+  makeDirectory(dirname(cri.socket), 0o755, '[cri] socket');
+  if (metrics.listen.startsWith('/')) makeDirectory(dirname(metrics.listen), 0o755, '[metrics] listen');
 }
 
 async function openDrivers({ config, log, shutdown, programs, metrics }: Base): Promise<Drivers> {

@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
-import { defaultConfigPath, loadConfig } from '../config/load-config.ts';
+import { defaultConfigPath, loadConfig, reloadConfig } from '../config/load-config.ts';
+import { requireUsable } from '../config/require-usable.ts';
+import type { Config } from '../config/schema.ts';
 import { BerthError, messageOf } from '../lib/errors.ts';
 import { createLogger, type Logger } from '../telemetry/log.ts';
 import type { Daemon } from './lifecycle.ts';
@@ -54,9 +56,19 @@ async function main(): Promise<void> {
 /** Reads the settings again; with ones that cannot be used, berthd goes on as it is. */
 function reloadFrom(file: string, daemon: Daemon, log: Logger): void {
   try {
-    daemon.reload(loadConfig(file));
+    const next = reloadConfig(file);
+    daemon.reload(next);
+    warnOfNextStart(next, file, log);
   } catch (err) {
     log.error({ err }, 'the configuration cannot be used; berthd goes on with the one it has');
+  }
+}
+
+function warnOfNextStart(next: Config, file: string, log: Logger): void {
+  try {
+    requireUsable(next, file);
+  } catch (err) {
+    log.warn({ err }, 'berthd would not start again with this configuration');
   }
 }
 

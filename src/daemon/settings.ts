@@ -1,20 +1,13 @@
-import { existsSync } from 'node:fs';
 import { availableParallelism, release } from 'node:os';
 import { join } from 'node:path';
+import { cgroupDriver } from '../config/cgroup-driver.ts';
 import type { Config } from '../config/schema.ts';
 import type { EngineConfig } from '../engine/config.ts';
 import type { ImagesConfig } from '../images/config.ts';
-import { BerthError } from '../lib/errors.ts';
-import { type CgroupDriver, parentProblem } from '../oci/runtime-spec/cgroups-path.ts';
+import type { CgroupDriver } from '../oci/runtime-spec/cgroups-path.ts';
 import type { NriSettings } from '../nri/nri-plugins.ts';
 import type { RuntimeHandler } from '../shim/port.ts';
 import type { StreamingConfig } from '../remotecommand/streaming-server.ts';
-
-/** The configured cgroup driver; auto means systemd where systemd is the init of this machine, as sd_booted(3) tells. */
-export function cgroupDriver({ cgroup }: Config): CgroupDriver {
-  if (cgroup.driver !== 'auto') return cgroup.driver;
-  return existsSync('/run/systemd/system') ? 'systemd' : 'cgroupfs';
-}
 
 /** The runtime handlers with everything that a setting leaves to another one. */
 export function runtimeHandlers(config: Config, shimPath: string): readonly RuntimeHandler[] {
@@ -50,14 +43,6 @@ export function nriSettings({ nri }: Config, version: string): NriSettings {
   return { socket: nri.enable ? nri.socket : '', version, registrationTimeoutMs: nri.registrationTimeout, requestTimeoutMs: nri.requestTimeout };
 }
 
-/** Where pods that name no cgroup parent go. @throws BerthError `invalid` for one in the other driver's spelling. */
-function podParent({ cgroup }: Config, driver: CgroupDriver): string {
-  if (cgroup.parent === '') return defaultParent[driver];
-  const problem = parentProblem(driver, cgroup.parent);
-  if (problem !== undefined) throw new BerthError('invalid', `[cgroup] parent "${cgroup.parent}" cannot be used: ${problem}`, { hint: 'set [cgroup] driver and parent to what belongs together' });
-  return cgroup.parent;
-}
-
 export function engineSettings(config: Config, host: EngineConfig['host']): EngineConfig {
   const driver = cgroupDriver(config);
   const { shmSize, ...containers } = config.containers;
@@ -67,7 +52,7 @@ export function engineSettings(config: Config, host: EngineConfig['host']): Engi
     defaultHandler: config.defaultRuntime,
     snapshotters: Object.fromEntries(Object.entries(config.runtimes).map(([name, { snapshotter }]) => [name, snapshotter])),
     cgroupDriver: driver,
-    defaultCgroupParent: podParent(config, driver),
+    defaultCgroupParent: config.cgroup.parent === '' ? defaultParent[driver] : config.cgroup.parent,
     ...containers,
     shmSizeBytes: shmSize,
     startConcurrency: config.limits.startConcurrency === 0 ? 2 * availableParallelism() : config.limits.startConcurrency,

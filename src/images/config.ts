@@ -24,7 +24,7 @@ export interface RegistryHostConfig {
 export interface ImagesConfig {
   /** `host[/namespace]` for names without a host; empty refuses them. Docker Hub's `library` needs no writing. */
   readonly defaultRegistry: string;
-  /** By host as references spell it; the settings' `registries` tables. */
+  /** By host in lower case; the settings' `registries` tables. */
   readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
   /** Directories laid out as containerd's certs.d; the first that knows a registry counts. */
   readonly certsDirs: readonly string[];

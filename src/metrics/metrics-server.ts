@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import { BerthError, messageOf } from '../lib/errors.ts';
+import { parseHostPort, type HostPort } from '../lib/host-port.ts';
 import { listen } from '../lib/listen.ts';
 
 export interface MetricsServerInit {
@@ -66,10 +67,9 @@ export class MetricsServer {
   }
 }
 
-/** Splits `host:port`; a host may be an IPv6 address in brackets. */
-function address(place: string): { readonly path: string } | { readonly host: string; readonly port: number } {
+function address(place: string): { readonly path: string } | HostPort {
   if (place.startsWith('/')) return { path: place };
-  const match = /^\[?([^\]]*?)\]?:(\d+)$/.exec(place);
-  if (match === null) throw new BerthError('invalid', `[metrics] listen "${place}" is neither host:port nor an absolute path`);
-  return { host: match[1] ?? '', port: Number(match[2]) };
+  const found = parseHostPort(place);
+  if (found === undefined) throw new BerthError('invalid', `[metrics] listen "${place}" is neither host:port nor an absolute path`);
+  return found;
 }

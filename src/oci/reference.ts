@@ -20,6 +20,9 @@ const maxNameLength = 255;
 /** How an image's id is written; the field's tools refuse it as a name, too. */
 const idPattern = /^(?:sha256:)?[0-9a-f]{64}$/;
 
+/** Whether this is `host[:port]` as references spell it. */
+export const isRegistryHost = (host: string): boolean => hostPattern.test(host);
+
 const invalid = (text: string, detail: string, hint?: string): BerthError =>
   new BerthError('invalid', `image reference "${text.slice(0, 300)}" ${detail}`, hint === undefined ? {} : { hint });
 

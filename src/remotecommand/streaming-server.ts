@@ -1,10 +1,9 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
-import { readFileSync } from 'node:fs';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { readStreamingTls, type StreamingTls } from '../config/streaming-tls.ts';
 import type { Clock } from '../lib/clock.ts';
 import { BerthError, messageOf } from '../lib/errors.ts';
 import { listen } from '../lib/listen.ts';
@@ -19,14 +18,9 @@ import type { AttachTicket, ExecTicket, ForwardTicket, StreamingUrls } from './p
 import type { StreamEngine } from './sessions.ts';
 import { Tickets } from './tickets.ts';
 
-export interface StreamingConfig {
+export interface StreamingConfig extends StreamingTls {
   /** `host:port`; port 0 lets the kernel choose. */
   readonly address: string;
-  /** PEM files; empty: plain HTTP. */
-  readonly tlsCert: string;
-  readonly tlsKey: string;
-  /** PEM file of the authorities whose certificates clients must show; empty: they need none. */
-  readonly clientCa: string;
   readonly idleTimeoutMs: number;
   readonly creationTimeoutMs: number;
 }
@@ -51,27 +45,6 @@ function transportOf({ headers }: IncomingMessage): Arrival['transport'] | undef
   return upgrade.includes('spdy/3.1') ? 'spdy' : undefined;
 }
 
-/** What the certificates' files say now; undefined without TLS. */
-function readTls({ tlsCert, tlsKey, clientCa }: StreamingConfig): SecureContextOptions | undefined {
-  if (tlsCert === '' && tlsKey === '' && clientCa === '') return undefined;
-  // Whoever set one of them counts on TLS.
-  if (tlsCert === '' || tlsKey === '') throw new BerthError('invalid', 'TLS needs both a certificate and its key', { hint: 'set [streaming] tls_cert and tls_key, or neither of them nor client_ca' });
-  const read = (path: string, key: string): Buffer => {
-    try {
-      return readFileSync(path);
-    } catch (cause) {
-      throw new BerthError('invalid', `cannot read ${path}`, { hint: `see [streaming] ${key}`, cause });
-    }
-  };
-  const options: SecureContextOptions = { cert: read(tlsCert, 'tls_cert'), key: read(tlsKey, 'tls_key'), minVersion: 'TLSv1.2', ...(clientCa === '' ? {} : { ca: read(clientCa, 'client_ca') }) };
-  try {
-    createSecureContext(options);
-    return options;
-  } catch (error) {
-    throw new BerthError('invalid', `${tlsCert} and ${tlsKey} are no certificate and key that belong together`, { hint: 'see [streaming] tls_cert and tls_key', cause: error });
-  }
-}
-
 /** The HTTP door at which clients get the streams of exec, attach and port-forward, each with a URL that was made for it. */
 export class StreamingServer implements StreamingUrls {
   readonly #parts: StreamingParts;
@@ -90,7 +63,7 @@ export class StreamingServer implements StreamingUrls {
     this.#parts = parts;
     this.#config = config;
     this.#tickets = new Tickets(parts.clock);
-    const tls = readTls(config);
+    const tls = readStreamingTls(config);
     this.#server = tls === undefined ? createServer() : createTlsServer({ ...tls, requestCert: config.clientCa !== '' });
     this.#server.on('request', (_request, response) => {
       response.writeHead(400, { 'content-type': 'text/plain', connection: 'close' }).end('streams need an upgrade to SPDY/3.1 or websocket\n');
@@ -104,7 +77,7 @@ export class StreamingServer implements StreamingUrls {
 
   /** Reads the certificates' files again, for connections to come. Fails `invalid` and goes on with the old ones when the new ones cannot be used. */
   reload(): void {
-    const tls = readTls(this.#config);
+    const tls = readStreamingTls(this.#config);
     if (tls !== undefined && this.#server instanceof TlsServer) this.#server.setSecureContext(tls);
   }
 

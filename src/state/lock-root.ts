@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { BerthError } from '../lib/errors.ts';
+import { BerthError, messageOf } from '../lib/errors.ts';
 import { asStateError, isBusy } from './sqlite-error.ts';
 
 export interface RootLock {
@@ -15,10 +15,8 @@ export interface RootLock {
  * @throws BerthError `precondition` when another process owns the root.
  */
 export function lockRoot(root: string): RootLock {
-  mkdirSync(root, { recursive: true, mode: 0o700 });
   const path = join(root, 'lock');
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) closeSync(openSync(path, 'a', 0o600));
-  const db = new DatabaseSync(path, { timeout: 0 });
+  const db = openLock(root, path);
   try {
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
@@ -34,8 +32,20 @@ export function lockRoot(root: string): RootLock {
   return { release };
 }
 
+function openLock(root: string, path: string): DatabaseSync {
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) closeSync(openSync(path, 'a', 0o600));
+    return new DatabaseSync(path, { timeout: 0 });
+  } catch (cause) {
+    throw new BerthError('precondition', `cannot make ${path}: ${messageOf(cause)}`, { hint: 'berthd runs as root, on a file system that it may write to', cause });
+  }
+}
+
 function owned(root: string, path: string): BerthError {
   const pid = lockHolder(path);
+  // Two names of one directory, one of them a link.
+  if (pid === process.pid) return new BerthError('invalid', `this berthd (pid ${pid}) owns ${root} already: state_root and run_root are one directory`, { hint: 'one must survive a reboot and the other must not' });
   return new BerthError('precondition', `another berthd (${pid === undefined ? 'its process cannot be seen from here' : `pid ${pid}`}) owns ${root}`, {
     hint: 'stop it first, or give this one a state root of its own',
   });

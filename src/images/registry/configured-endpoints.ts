@@ -65,7 +65,7 @@ export class ConfiguredEndpoints {
   }
 
   #row(host: string): RegistryHostConfig | undefined {
-    const name = registryNames(host).find((each) => Object.hasOwn(this.#hosts, each));
+    const name = registryNames(host.toLowerCase()).find((each) => Object.hasOwn(this.#hosts, each));
     return name === undefined ? undefined : this.#hosts[name];
   }
 }

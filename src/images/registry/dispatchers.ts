@@ -10,7 +10,7 @@ async function readPem(path: string, what: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    throw new BerthError('precondition', `cannot read the ${what} ${path}`, { cause });
+    throw new BerthError('precondition', `cannot read the ${what} ${path}`, { cause, hint: 'correct [registries] or the hosts.toml that names it' });
   }
 }
 

@@ -44,14 +44,23 @@ function describeCause(cause: unknown): string {
 const certificateCodes = new Set(['CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_TLS_CERT_ALTNAME_INVALID']);
 
 function codeOf(cause: unknown): string {
+  if (cause instanceof AggregateError && cause.errors.length > 0) return codeOf(cause.errors[0]);
   return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
 }
 
 /** What to do about errors that no further try will mend. */
 function hintFor(code: string, host: string): string | undefined {
-  if (certificateCodes.has(code)) return `set "ca" in [registries."${host}"] if its certificate is private`;
+  if (certificateCodes.has(code)) return `set "ca" in [registries."${host}"] if its certificate is private, or add its authority to the node's own and restart berthd`;
   return code.startsWith('ERR_SSL_') ? `set "insecure" in [registries."${host}"] if it speaks plain HTTP` : undefined;
 }
+
+/** What to look at where the next try may go well. */
+function adviceFor(code: string, host: string): { readonly hint?: string } {
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return { hint: `check the registry's name and the node's DNS; [registries."${host}"] may name another server or a mirror` };
+  return unreached.has(code) ? { hint: `check that ${host} is up and can be reached from this node; a proxy is set by HTTPS_PROXY of berthd` } : {};
+}
+
+const unreached = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT']);
 
 /** No answer came, or the answer broke off. `doing` reads as in "cannot <doing>". */
 export function unreachable(doing: string, host: string, cause: unknown): BerthError {
@@ -59,7 +68,7 @@ export function unreachable(doing: string, host: string, cause: unknown): BerthE
   const text = `cannot ${doing}: ${host}: ${describeCause(cause)}`;
   const hint = cause instanceof TooSlow ? cause.hint : hintFor(codeOf(cause), host);
   if (hint !== undefined) return new BerthError('registry', text, { cause, hint });
-  return new RegistryError(text, { status: 0, cause });
+  return new RegistryError(text, { status: 0, cause, ...adviceFor(codeOf(cause), host) });
 }
 
 /** The same error with a remark behind its message. */
