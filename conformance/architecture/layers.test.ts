@@ -46,6 +46,9 @@ function allowed({ from, to, target }: Import): boolean {
   if (base.has(from)) return to === 'lib' || (from !== 'oci' && to === 'oci');
   // `berth config check` must judge a file exactly as berthd does.
   if (base.has(to)) return !clients.has(from) || to !== 'telemetry';
+  // What all doors share.
+  if (from === 'doors') return drivers.has(to) && isPort(target);
+  if (doors.has(from) && to === 'doors') return true;
   if (drivers.has(from)) return drivers.has(to) && isPort(target);
   if (from === 'engine') return drivers.has(to) && isPort(target);
   // The one step between doors: CRI answers with the URL of a stream.

@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { cleanText } from '../lib/clean-text.ts';
+import type { Protocol } from '../doors/pipeline.ts';
 import { BerthError, type ErrorKind, type ErrorReason } from '../lib/errors.ts';
 
 /** Every kind has its code. UNKNOWN is on purpose where the kubelet looks at the message: it sees it unprefixed only then. */
@@ -40,13 +41,26 @@ export function grpcStatus(error: unknown, method: string): GrpcStatus {
   return { code: status.INTERNAL, details: `${method} failed inside berthd; its log has the cause` };
 }
 
+/** An error as the client is to see it. */
+export class CallFailure extends Error {
+  override readonly name = 'CallFailure';
+  readonly status: GrpcStatus;
+
+  constructor(seen: GrpcStatus) {
+    super(seen.details);
+    this.status = seen;
+  }
+}
+
 /** The codes that OpenTelemetry's conventions take for a failure of the server; what a client did wrong is none. */
 const faults: ReadonlySet<status> = new Set([status.UNKNOWN, status.DEADLINE_EXCEEDED, status.UNIMPLEMENTED, status.INTERNAL, status.UNAVAILABLE, status.DATA_LOSS]);
 
-export function isFault(code: status): boolean {
-  return faults.has(code);
-}
-
-export function codeName(code: status): string {
-  return status[code];
-}
+/** The attributes have the names of OpenTelemetry's conventions for RPC. */
+export const grpcProtocol: Protocol<CallFailure> = {
+  success: { code: status[status.OK], fault: false, attributes: { 'rpc.grpc.status_code': status.OK } },
+  outcomeOf: (error, method) => {
+    const { code } = grpcStatus(error, method);
+    return { code: status[code], fault: faults.has(code), attributes: { 'rpc.grpc.status_code': code } };
+  },
+  failureOf: (error, method) => new CallFailure(grpcStatus(error, method)),
+};

@@ -1,9 +1,9 @@
 import type { Config } from '../config/schema.ts';
 import type { Engine } from '../engine/port.ts';
 import type { StreamingUrls } from '../remotecommand/port.ts';
+import type { CriContract } from './contract.ts';
 
-/** What handlers work with. */
-export interface Door {
+export interface DoorParts {
   readonly engine: Engine;
   readonly config: Config;
   readonly streaming: StreamingUrls;
@@ -11,17 +11,21 @@ export interface Door {
   readonly version: string;
 }
 
-/**
- * One RPC with one answer. Throws BerthErrors; the signal aborts when the client's deadline passes or it leaves. `deadlineMs` is
- * that deadline since the epoch, Infinity where the client set none.
- */
-export type Unary<Request, Response> = (request: Request, signal: AbortSignal, deadlineMs: number) => Promise<Response> | Response;
-
-/** One RPC that answers with a stream, which ends when the iterable does. */
-export type Streaming<Request, Message> = (request: Request, signal: AbortSignal) => AsyncIterable<Message> | Iterable<Message>;
-
-/** Handlers by RPC name. What they take and give is known to the codec of the same name, not to the server. */
-export interface Routes {
-  readonly unary: Readonly<Record<string, Unary<never, object>>>;
-  readonly streaming: Readonly<Record<string, Streaming<never, object>>>;
+/** What handlers work with. */
+export interface Door extends DoorParts {
+  readonly contract: CriContract;
 }
+
+/** Who waits for an answer. */
+export interface Caller {
+  /** Aborts when the client leaves, its deadline passes or the door closes. */
+  readonly signal: AbortSignal;
+  /** The client's deadline since the epoch; Infinity where it set none. */
+  readonly deadlineMs: number;
+}
+
+/**
+ * Handlers by the RPC's name in the contract, which also says whether one gives an answer or an iterable of them. They throw
+ * BerthErrors. What they take and give is known to the codec of the same name, not to the server.
+ */
+export type Routes = Readonly<Record<string, (door: Door, request: never, caller: Caller) => object>>;

@@ -6,14 +6,13 @@ import { credentials, loadPackageDefinition, Metadata, status, type Client, type
 import { loadSync } from '@grpc/proto-loader';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseConfig } from '../config/load-config.ts';
+import { ReadyGate } from '../doors/ready-gate.ts';
 import type { Engine } from '../engine/port.ts';
 import { BerthError, errorKinds } from '../lib/errors.ts';
 import { createLogger } from '../telemetry/log.ts';
 import { CriContract, imageService, runtimeService } from './contract.ts';
-import { codeName, grpcStatus } from './grpc-status.ts';
-import { imageRoutes } from './image-routes.ts';
-import { ReadyGate } from './ready-gate.ts';
-import { runtimeRoutes } from './runtime-routes.ts';
+import { grpcProtocol, grpcStatus } from './grpc-status.ts';
+import { tables } from './rpc/routes.ts';
 import { CriServer } from './server.ts';
 
 const protoPath = join(import.meta.dirname, '../../proto/cri/api.proto');
@@ -148,17 +147,47 @@ test('an empty list is an empty stream', async () => {
   expect(messages).toEqual([]);
 });
 
-test('every RPC of the contract has a route of its kind, and nothing else has', async () => {
+test('every RPC of the contract is in exactly one table, and the streams alone are generators', async () => {
   await serve({});
+  const isGenerator = (handler: object): boolean => handler.constructor.name.endsWith('GeneratorFunction');
+  const rows = tables.flatMap((table) => Object.entries(table).map(([name, handler]) => `${name} ${isGenerator(handler)}`));
   const contract = new CriContract();
-  const door = { engine: {} as Engine, config, streaming: urls, version: '' };
-  const routes = { [runtimeService]: runtimeRoutes(door, contract, new AbortController().signal), [imageService]: imageRoutes(door, contract) };
-  for (const [service, { unary, streaming }] of Object.entries(routes)) {
-    const methods = Object.entries(definition[service] as unknown as Record<string, { responseStream: boolean }>);
-    const named = (responseStream: boolean) => methods.filter(([, method]) => method.responseStream === responseStream).map(([name]) => name).toSorted();
-    expect(Object.keys(unary).toSorted()).toEqual(named(false));
-    expect(Object.keys(streaming).toSorted()).toEqual(named(true));
+  const methods = [runtimeService, imageService].flatMap((service) => contract.methods(service));
+  expect(methods).toHaveLength(43);
+  expect(rows.toSorted()).toEqual(methods.map(({ name, responseStream }) => `${name} ${responseStream}`).toSorted());
+});
+
+test('at a shutdown event streams end at once and well, and work that outlasts the drain hears why it ends', async () => {
+  const seen = Promise.withResolvers<unknown>();
+  const waiting = Promise.withResolvers<void>();
+  await serve({
+    images: { list: () => [] },
+    async *events(signal: AbortSignal) {
+      yield { type: 'created', containerId: 'c', atNs: 1n, pod: undefined, containers: [] };
+      await new Promise((resolve) => { signal.addEventListener('abort', resolve); });
+    },
+    pods: {
+      stop: async (_id: string, signal: AbortSignal) => {
+        signal.addEventListener('abort', () => { seen.resolve(signal.reason); });
+        waiting.resolve();
+        await sleep(60_000, undefined, { signal });
+      },
+    },
+  });
+  gate.open();
+  const stopping = expect(call('StopPodSandbox', { pod_sandbox_id: 'x' })).rejects.toMatchObject({ code: status.CANCELLED });
+  await waiting.promise;
+  const stream = (client as unknown as { GetContainerEvents(request: object): AsyncIterable<{ readonly container_id: string }> }).GetContainerEvents({});
+  const ids: string[] = [];
+  let closed: Promise<void> | undefined;
+  for await (const { container_id: id } of stream) {
+    ids.push(id);
+    closed = server.close(200);
   }
+  expect(ids).toEqual(['c']);
+  await expect(seen.promise).resolves.toMatchObject({ kind: 'unavailable', message: 'berthd is shutting down' });
+  await stopping;
+  await closed;
 });
 
 test('the kubelet can tell a registry failure and a bad signature by the beginning of the message', async () => {
@@ -210,7 +239,7 @@ test('there are no streams of what does not run', async () => {
 
 test('every kind has a code', async () => {
   await serve({});
-  expect(errorKinds.map((kind) => `${kind} ${codeName(grpcStatus(new BerthError(kind, ''), 'X').code)}`)).toEqual([
+  expect(errorKinds.map((kind) => `${kind} ${grpcProtocol.outcomeOf(new BerthError(kind, ''), 'X').code}`)).toEqual([
     'invalid INVALID_ARGUMENT',
     'not-found NOT_FOUND',
     'already-exists ALREADY_EXISTS',

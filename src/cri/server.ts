@@ -1,55 +1,43 @@
-import { rename, chmod, chown, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { BerthError } from '../lib/errors.ts';
+import { OpenCalls } from '../doors/open-calls.ts';
+import type { PipelineParts } from '../doors/pipeline.ts';
+import { placeSocket, type SocketPlace } from '../lib/unix-socket.ts';
 import { CriContract, imageService, runtimeService } from './contract.ts';
-import type { Door } from './handler.ts';
-import type { PipelineParts } from './pipeline.ts';
-import { imageRoutes } from './image-routes.ts';
-import { runtimeRoutes } from './runtime-routes.ts';
-import { buildService } from './service.ts';
+import { grpcProtocol } from './grpc-status.ts';
+import type { DoorParts } from './handler.ts';
+import { endless } from './rpc/routes.ts';
+import { addService } from './service.ts';
 
 /** What clients are built for; theirs is the same. */
 const maxMessageBytes = 16 << 20;
 
-export interface SocketOptions {
-  readonly path: string;
-  readonly mode: number;
-  /** Group id of the socket; -1: as the process has it. */
-  readonly gid: number;
-}
-
 /** The CRI door: both services on one unix socket. */
 export class CriServer {
   readonly #server = new Server({ 'grpc.max_receive_message_length': maxMessageBytes, 'grpc.max_send_message_length': maxMessageBytes });
-  readonly #closing = new AbortController();
-  readonly #socket: SocketOptions;
+  readonly #calls = new OpenCalls();
+  readonly #endless = new OpenCalls();
+  readonly #socket: SocketPlace;
 
-  constructor(door: Door, parts: PipelineParts, socket: SocketOptions) {
+  constructor(parts: DoorParts, pipeline: PipelineParts, socket: SocketPlace) {
     this.#socket = socket;
-    const contract = new CriContract();
-    const runtime = buildService(contract, runtimeService, runtimeRoutes(door, contract, this.#closing.signal), parts);
-    const images = buildService(contract, imageService, imageRoutes(door, contract), parts);
-    this.#server.addService(runtime.definition, runtime.implementation);
-    this.#server.addService(images.definition, images.implementation);
+    const door = { ...parts, contract: new CriContract() };
+    const callsOf = (method: string): OpenCalls => (endless.has(method) ? this.#endless : this.#calls);
+    const serving = { door, pipeline: { ...pipeline, protocol: grpcProtocol }, callsOf };
+    for (const service of [runtimeService, imageService]) addService(this.#server, service, serving);
   }
 
-  /** Takes calls on the socket. It appears under its name only with its final mode, and replaces a stale one. */
+  /** Takes calls on the socket. */
   async listen(): Promise<void> {
-    const { path, mode, gid } = this.#socket;
-    const early = join(dirname(path), '.cri');
-    await rm(early, { force: true });
-    await this.#bind(early);
-    await chmod(early, mode);
-    if (gid >= 0) await chown(early, 0, gid);
-    await rename(early, path);
+    await placeSocket(this.#socket, async (path) => this.#bind(path));
   }
 
   /** Ends event streams, lets other calls finish for so long, then cuts them off. */
   async close(drainMs: number): Promise<void> {
-    this.#closing.abort();
+    this.#endless.close();
     await rm(this.#socket.path, { force: true });
     const timer = setTimeout(() => {
+      this.#calls.close();
       this.#server.forceShutdown();
     }, drainMs);
     await new Promise<void>((resolve) => {
@@ -62,9 +50,9 @@ export class CriServer {
 
   async #bind(path: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (cause) => {
-        if (cause === null) resolve();
-        else reject(new BerthError('internal', `cannot listen on ${path}: ${cause.message}`, { cause }));
+      this.#server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => {
+        if (error === null) resolve();
+        else reject(error);
       });
     });
   }

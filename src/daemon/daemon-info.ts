@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import type { ReadyGate } from '../cri/ready-gate.ts';
+import type { ReadyGate } from '../doors/ready-gate.ts';
 import type { Engine } from '../engine/port.ts';
 
 export interface InfoParts {

@@ -24,6 +24,14 @@ export interface Timestamp {
   readonly nanos: number;
 }
 
+export interface MethodTypes {
+  readonly name: string;
+  readonly request: string;
+  readonly response: string;
+  /** Whether it answers with a stream. */
+  readonly responseStream: boolean;
+}
+
 const objectShape: protobuf.IConversionOptions = { longs: BigInt, defaults: true };
 
 /** The `.proto` files of a directory, read and resolved once. The types that callers name are not checked at run time. */
@@ -48,11 +56,21 @@ export class ProtoFiles {
     };
   }
 
-  /** The types of one method of a service, by its name in the contract. */
-  methodTypes(service: string, method: string): { readonly request: string; readonly response: string } {
-    const found = this.#root.lookupService(service).methods[method];
-    if (!found?.resolvedRequestType || !found.resolvedResponseType) throw new Error(`no method ${method} in ${service}`);
-    return { request: found.resolvedRequestType.fullName.slice(1), response: found.resolvedResponseType.fullName.slice(1) };
+  /** The methods of a service, with the names of their types. */
+  methods(service: string): readonly MethodTypes[] {
+    return this.#root.lookupService(service).methodsArray.map(({ name, resolvedRequestType, resolvedResponseType, responseStream = false }) => ({
+      name,
+      request: resolvedRequestType?.fullName.slice(1) ?? '',
+      response: resolvedResponseType?.fullName.slice(1) ?? '',
+      responseStream,
+    }));
+  }
+
+  /** One method of a service, by its name in the contract. */
+  method(service: string, name: string): MethodTypes {
+    const found = this.methods(service).find((method) => method.name === name);
+    if (found === undefined) throw new Error(`no method ${name} in ${service}`);
+    return found;
   }
 }
 

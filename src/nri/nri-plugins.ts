@@ -1,9 +1,9 @@
-import { chmod, mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { BerthError } from '../lib/errors.ts';
-import { listen } from '../lib/listen.ts';
 import type { Log } from '../lib/log.ts';
+import { listenForRoot } from '../lib/unix-socket.ts';
 import type { OciResources } from '../oci/runtime-spec/types.ts';
 import { mergeOciResources } from '../oci/runtime-spec/merge-resources.ts';
 import { containerMessage, podMessage } from './describe.ts';
@@ -57,12 +57,8 @@ export class NriPlugins implements Nri {
     const { socket } = this.#settings;
     if (socket === '') return;
     await mkdir(dirname(socket), { recursive: true, mode: 0o700 });
-    const early = join(dirname(socket), '.nri');
-    await rm(early, { force: true });
-    await listen(this.#server, { path: early });
-    // Whoever may connect decides what containers are made of.
-    await chmod(early, 0o600);
-    await rename(early, socket);
+    // Who may connect decides what containers are made of.
+    await listenForRoot(this.#server, socket);
   }
 
   /** Tells plugins that it is over and lets go of them. */

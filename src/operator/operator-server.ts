@@ -1,10 +1,10 @@
-import { chmod, rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { dirname, join } from 'node:path';
+import { OpenCalls } from '../doors/open-calls.ts';
 import type { Engine } from '../engine/port.ts';
 import { BerthError } from '../lib/errors.ts';
 import { stringField } from '../lib/json-fields.ts';
-import { listen } from '../lib/listen.ts';
+import { listenForRoot } from '../lib/unix-socket.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { httpFailure } from './http-status.ts';
 import { imageView, streamPull } from './pull.ts';
@@ -18,7 +18,14 @@ export interface OperatorParts {
   readonly info: () => object;
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse, rest: string) => Promise<void>;
+/** What a route's handler gets beside the request: where to answer, the call's signal, and what follows the route's name. */
+interface Asked {
+  readonly response: ServerResponse;
+  readonly signal: AbortSignal;
+  readonly rest: string;
+}
+
+type Handler = (request: IncomingMessage, asked: Asked) => Promise<void>;
 
 const send = (response: ServerResponse, status: number, body: object): void => {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -29,17 +36,18 @@ export class OperatorServer {
   readonly #parts: OperatorParts;
   readonly #path: string;
   readonly #server: Server;
+  readonly #calls = new OpenCalls();
   readonly #routes: readonly (readonly [string, Handler])[];
 
   constructor(parts: OperatorParts, path: string) {
     this.#parts = parts;
     this.#path = path;
     this.#routes = [
-      ['GET /v1/info', async (_request, response) => { send(response, 200, this.#parts.info()); }],
-      ['GET /v1/pulls', async (_request, response) => { send(response, 200, { pulls: this.#parts.engine.images.pulls() }); }],
-      ['GET /v1/trace/', async (_request, response, id) => { send(response, 200, traceOf(this.#parts.engine, id)); }],
-      ['POST /v1/import', async (request, response) => this.#import(request, response)],
-      ['POST /v1/pull', async (request, response) => { await streamPull(this.#parts.engine.images, stringField(await readBody(request), 'reference', 'the request'), response); }],
+      ['GET /v1/info', async (_request, { response }) => { send(response, 200, this.#parts.info()); }],
+      ['GET /v1/pulls', async (_request, { response }) => { send(response, 200, { pulls: this.#parts.engine.images.pulls() }); }],
+      ['GET /v1/trace/', async (_request, { response, rest: id }) => { send(response, 200, traceOf(this.#parts.engine, id)); }],
+      ['POST /v1/import', async (request, { response }) => this.#import(request, response)],
+      ['POST /v1/pull', async (request, asked) => { await streamPull(this.#parts.engine.images, stringField(await readBody(request), 'reference', 'the request'), asked); }],
     ];
     this.#server = createServer((request, response) => {
       void this.#answer(request, response);
@@ -47,15 +55,12 @@ export class OperatorServer {
   }
 
   async listen(): Promise<void> {
-    const early = join(dirname(this.#path), '.dbg');
-    await rm(early, { force: true });
-    await listen(this.#server, { path: early });
-    await chmod(early, 0o600);
-    await rename(early, this.#path);
+    await listenForRoot(this.#server, this.#path);
   }
 
   async close(): Promise<void> {
     await rm(this.#path, { force: true });
+    this.#calls.close();
     this.#server.closeAllConnections();
     await new Promise<void>((resolve) => {
       this.#server.close(() => {
@@ -68,7 +73,8 @@ export class OperatorServer {
     const asked = `${request.method} ${request.url}`;
     try {
       const [route, handler] = this.#route(asked);
-      await handler(request, response, decodeURIComponent(asked.slice(route.length)));
+      const rest = decodeURIComponent(asked.slice(route.length));
+      await this.#calls.run({ deadlineMs: Infinity, onLeft: (listener) => response.once('close', listener) }, async (signal) => handler(request, { response, signal, rest }));
     } catch (err) {
       this.#parts.log.info({ err, request: asked }, 'operator request failed');
       const { status, message } = httpFailure(err);

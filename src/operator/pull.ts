@@ -23,12 +23,8 @@ function throttled(send: (progress: PullProgress) => void): (progress: PullProgr
   };
 }
 
-/** Pulls and tells how it goes as NDJSON: `{progress}` lines, then `{image}` or `{error}`. Ends early when the client leaves. */
-export async function streamPull(images: ImageService, reference: string, response: ServerResponse): Promise<void> {
-  const left = new AbortController();
-  response.once('close', () => {
-    left.abort();
-  });
+/** Pulls and tells how it goes as NDJSON: `{progress}` lines, then `{image}` or `{error}`. Ends early when the signal aborts. */
+export async function streamPull(images: ImageService, reference: string, { response, signal }: { readonly response: ServerResponse; readonly signal: AbortSignal }): Promise<void> {
   const send = (line: object): void => {
     response.write(`${JSON.stringify(line)}\n`);
   };
@@ -38,7 +34,7 @@ export async function streamPull(images: ImageService, reference: string, respon
     send({ progress });
   });
   try {
-    send({ image: imageView(await images.pull({ reference, auth: undefined, onProgress }, left.signal)) });
+    send({ image: imageView(await images.pull({ reference, auth: undefined, onProgress }, signal)) });
   } catch (error) {
     send({ error: httpFailure(error).message });
   }

@@ -10,6 +10,6 @@ export interface Method<Request, Response> {
 
 /** Looks a method up in the contract. The two types are the caller's word; the names are checked here, at start. */
 export function method<Request extends object, Response extends object>(files: ProtoFiles, service: string, name: string): Method<Request, Response> {
-  const types = files.methodTypes(service, name);
+  const types = files.method(service, name);
   return { service, name, request: files.codec<Request>(types.request), response: files.codec<Response>(types.response) };
 }
