@@ -161,7 +161,7 @@ export class AgentClient implements Agent {
   }
 
   async readSnapshotFiles(mounts: readonly FilesystemMount[], paths: readonly string[], signal?: AbortSignal): Promise<readonly (Uint8Array | undefined)[]> {
-    const { files } = await this.#short(this.#methods.readSnapshotFiles, { mounts, paths, offset: 0 }, signal);
+    const { files } = await this.#short(this.#methods.readSnapshotFiles, { mounts, paths, offset: 0n }, signal);
     return Promise.all(
       files.map(({ found, content, size }, index) => {
         const path = paths[index] ?? '';
@@ -175,7 +175,7 @@ export class AgentClient implements Agent {
   async #readRest({ mounts, path, begin, size }: { mounts: readonly FilesystemMount[]; path: string; begin: Uint8Array; size: number }, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const pieces = [begin];
     for (let offset = begin.byteLength; offset < size; ) {
-      const { files: [piece] } = await this.#short(this.#methods.readSnapshotFiles, { mounts, paths: [path], offset }, signal);
+      const { files: [piece] } = await this.#short(this.#methods.readSnapshotFiles, { mounts, paths: [path], offset: BigInt(offset) }, signal);
       if (piece === undefined || piece.content.byteLength === 0) break;
       pieces.push(piece.content);
       offset += piece.content.byteLength;

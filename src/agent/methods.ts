@@ -95,7 +95,7 @@ export interface AgentMethods {
   readonly removeTree: Method<{ readonly path: string }, Empty>;
   readonly diskUsage: Method<{ readonly paths: readonly string[] }, { readonly usage: readonly { readonly bytes: bigint; readonly inodes: bigint }[] }>;
   readonly readSnapshotFiles: Method<
-    SnapshotMessage & { readonly paths: readonly string[]; readonly offset: number },
+    SnapshotMessage & { readonly paths: readonly string[]; readonly offset: bigint },
     { readonly files: readonly { readonly found: boolean; readonly content: Uint8Array; readonly size: bigint }[] }
   >;
   readonly resolveInSnapshot: Method<SnapshotMessage & { readonly paths: readonly string[] }, { readonly paths: readonly string[] }>;

@@ -14,9 +14,6 @@ export interface IdMapping {
   readonly length: number;
 }
 
-/** POD, CONTAINER, NODE, TARGET. */
-export const namespaceMode = { pod: 0, container: 1, node: 2, target: 3 } as const;
-
 export interface UserNamespace {
   readonly mode: number;
   readonly uids: readonly IdMapping[];
@@ -24,6 +21,7 @@ export interface UserNamespace {
 }
 
 export interface NamespaceOption {
+  /** POD, CONTAINER, NODE, TARGET, as of the others. */
   readonly network: number;
   readonly pid: number;
   readonly ipc: number;
