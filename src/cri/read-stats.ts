@@ -6,9 +6,6 @@ import { decodeContainerStatsFilter, decodePodStatsFilter } from './codec/filter
 import { encodeContainerStats, encodePodStats } from './codec/stats.ts';
 import type { ContainerStats, ContainerStatsFilter, PodSandboxStats, PodSandboxStatsFilter } from './messages/stats.ts';
 
-const anyContainer = { id: '', podId: '', state: undefined, labels: {} } as const;
-const anyPod = { id: '', state: undefined, labels: {} } as const;
-
 /** Joins readings with what names them; an object that went away meanwhile is left out. */
 function encodeAll(readings: readonly Readings[], containers: readonly Container[]): readonly ContainerStats[] {
   const byId = new Map(containers.map((container) => [container.id, container]));
@@ -20,16 +17,16 @@ function encodeAll(readings: readonly Readings[], containers: readonly Container
 
 export async function readContainerStats(engine: Engine, filter: ContainerStatsFilter | null, signal: AbortSignal): Promise<readonly ContainerStats[]> {
   const readings = await engine.containers.listStats(decodeContainerStatsFilter(filter), signal);
-  return encodeAll(readings, engine.containers.list(anyContainer));
+  return encodeAll(readings, engine.containers.list());
 }
 
 export function podStatsMessage(engine: Engine, pod: Pod, stats: PodStats): PodSandboxStats {
-  return encodePodStats(stats, pod, encodeAll(stats.containers, engine.containers.list({ ...anyContainer, podId: pod.id })));
+  return encodePodStats(stats, pod, encodeAll(stats.containers, engine.containers.list({ podId: pod.id })));
 }
 
 export async function readPodStats(engine: Engine, filter: PodSandboxStatsFilter | null, signal: AbortSignal): Promise<readonly PodSandboxStats[]> {
   const readings = await engine.pods.listStats(decodePodStatsFilter(filter), signal);
-  const byId = new Map(engine.pods.list(anyPod).map((pod) => [pod.id, pod]));
+  const byId = new Map(engine.pods.list().map((pod) => [pod.id, pod]));
   return readings.flatMap((stats) => {
     const pod = byId.get(stats.id);
     return pod === undefined ? [] : [podStatsMessage(engine, pod, stats)];

@@ -26,8 +26,8 @@ export function daemonInfo({ engine, gate, agent, version, config, cgroupDriver 
     cgroupDriver,
     kernel: engine.status().kernel,
     runtimes: engine.status().handlers.map(({ name, runtime, known }) => Object.assign({ handler: name, runtime }, known)),
-    pods: engine.pods.list({ id: '', state: undefined, labels: {} }).length,
-    containers: engine.containers.list({ id: '', podId: '', state: undefined, labels: {} }).length,
+    pods: engine.pods.list().length,
+    containers: engine.containers.list().length,
     images: engine.images.list().length,
   });
 }

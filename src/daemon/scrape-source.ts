@@ -6,9 +6,6 @@ import type { Snapshotter } from '../snapshotter/port.ts';
 /** A scrape must end, however many shims are stuck. */
 const readTimeoutMs = 3000;
 
-const allPods = { id: '', state: undefined, labels: {} } as const;
-const allContainers = { id: '', podId: '', state: undefined, labels: {} } as const;
-
 export interface ScrapeParts {
   readonly engine: Engine;
   readonly snapshotter: Pick<Snapshotter, 'list'>;
@@ -24,7 +21,7 @@ function countBy(states: readonly string[]): Readonly<Record<string, number>> {
 const sum = (amounts: readonly bigint[]): bigint => amounts.reduce((total, amount) => total + amount, 0n);
 
 function ioOf(engine: Engine, { id, task }: ContainerStats): readonly ContainerIo[] {
-  const [container] = engine.containers.list({ ...allContainers, id });
+  const [container] = engine.containers.list({ id });
   if (container === undefined) return [];
   return [
     {
@@ -40,15 +37,15 @@ function ioOf(engine: Engine, { id, task }: ContainerStats): readonly ContainerI
 /** What metrics read from the daemon on a scrape. */
 export function scrapeSource({ engine, snapshotter, agent }: ScrapeParts): ScrapeSource {
   return {
-    podsByState: () => countBy(engine.pods.list(allPods).map(({ state }) => state)),
-    containersByState: () => countBy(engine.containers.list(allContainers).map(({ state }) => state)),
+    podsByState: () => countBy(engine.pods.list().map(({ state }) => state)),
+    containersByState: () => countBy(engine.containers.list().map(({ state }) => state)),
     agent: () => ({ healthy: agent.healthy, restarts: agent.restarts }),
     pullsUnderWay: () => engine.images.pulls().length,
     images: () => engine.images.list().length,
     runtimes: () => engine.status().handlers.map(({ name, known }) => ({ handler: name, version: known.version, advisories: known.advisories.length })),
     containerIo: async () => {
-      const running = engine.containers.list({ ...allContainers, state: 'running' }).length;
-      const stats = await engine.containers.listStats({ ...allContainers, state: 'running' }, AbortSignal.timeout(readTimeoutMs));
+      const running = engine.containers.list({ state: 'running' }).length;
+      const stats = await engine.containers.listStats({ state: 'running' }, AbortSignal.timeout(readTimeoutMs));
       return { running, answered: stats.flatMap((each) => ioOf(engine, each)) };
     },
     layers: () => snapshotter.list().flatMap(({ key, usage }) => (usage === undefined ? [] : [{ layer: key, bytes: usage.bytes }])),

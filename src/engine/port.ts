@@ -59,7 +59,7 @@ export interface PodService {
   get(id: string): Pod;
   /** By id or unique prefix; throws `not-found`. */
   environment(id: string): PodEnvironment;
-  list(filter: PodFilter): readonly Pod[];
+  list(filter?: PodFilter): readonly Pod[];
   stats(id: string, signal: AbortSignal): Promise<PodStats>;
   /** Ready pods only. */
   listStats(filter: PodFilter, signal: AbortSignal): Promise<readonly PodStats[]>;
@@ -86,7 +86,7 @@ export interface ContainerService {
   get(id: string): Container;
   /** The OCI spec that its program is or was run with, or will be. By id or unique prefix; throws `not-found`. undefined: the node was rebooted since. */
   spec(id: string): Promise<OciSpec | undefined>;
-  list(filter: ContainerFilter): readonly Container[];
+  list(filter?: ContainerFilter): readonly Container[];
   update(id: string, resources: LinuxResources, signal: AbortSignal): Promise<void>;
   reopenLog(id: string, signal: AbortSignal): Promise<void>;
   /** Writes a running container's processes and files into an archive, whole or not at all; it is paused meanwhile and runs on. */

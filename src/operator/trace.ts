@@ -26,6 +26,6 @@ function findPod(engine: Engine, id: string): Pod | undefined {
 export function traceOf(engine: Engine, id: string): TraceView {
   const pod = findPod(engine, id);
   if (pod === undefined) return { waterfalls: [containerView(engine.containers.get(id))] };
-  const containers = engine.containers.list({ id: '', podId: pod.id, state: undefined, labels: {} });
+  const containers = engine.containers.list({ podId: pod.id });
   return { waterfalls: [podView(pod), ...containers.map(containerView)] };
 }

@@ -1,14 +1,8 @@
-import type { Container } from '../../engine/model/container.ts';
+import { shownState, type Container } from '../../engine/model/container.ts';
 import { containerStates, type Container as WireContainer, type ContainerStatus } from '../messages/container.ts';
 import { encodeMount, type ImageIdOf } from './container-config.ts';
 import { encodeResources } from './resources.ts';
 import { encodeStopSignal } from './stop-signal.ts';
-
-/** Clients know four states: a starting container is not running yet, one being removed is as good as exited. */
-export function visibleState(container: Container): (typeof containerStates)[number] {
-  if (container.state === 'starting') return 'created';
-  return container.state === 'removing' ? 'exited' : container.state;
-}
 
 export function encodeContainer(container: Container): WireContainer {
   const { config } = container;
@@ -18,7 +12,7 @@ export function encodeContainer(container: Container): WireContainer {
     metadata: { name: config.name, attempt: config.attempt },
     image: { image: config.image, userSpecifiedImage: config.userSpecifiedImage },
     imageRef: container.imageRef,
-    state: containerStates.indexOf(visibleState(container)),
+    state: containerStates.indexOf(shownState(container.state)),
     createdAt: container.createdAtNs,
     labels: config.labels,
     annotations: config.annotations,

@@ -14,7 +14,7 @@ export function decodePodFilter(filter: PodSandboxFilter | null): PodFilter {
 }
 
 export function decodePodStatsFilter(filter: PodSandboxStatsFilter | null): PodFilter {
-  return { id: filter?.id ?? '', state: undefined, labels: filter?.labelSelector ?? {} };
+  return { id: filter?.id ?? '', labels: filter?.labelSelector ?? {} };
 }
 
 export function decodeContainerFilter(filter: WireContainerFilter | null): ContainerFilter {

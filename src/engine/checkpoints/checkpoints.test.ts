@@ -160,7 +160,7 @@ function extractionGate(): PromiseWithResolvers<void> {
   return gate;
 }
 
-const created = (of: RunningEngine): readonly string[] => of.containers.list({ id: '', podId: '', state: 'created', labels: {} }).map(({ id }) => id);
+const created = (of: RunningEngine): readonly string[] => of.containers.list({ state: 'created' }).map(({ id }) => id);
 
 test('no container starts before its whole pod is restored', async () => {
   await Promise.all([lab.running('one'), lab.running('two')]);
@@ -201,9 +201,9 @@ test('a half-restored pod that cannot be removed yet starts nothing', async () =
   vi.spyOn(lab.world.snapshotter, 'remove').mockRejectedValueOnce(new BerthError('unavailable', 'busy'));
   lab.engine = lab.world.engine();
   await lab.engine.recover();
-  const half = lab.engine.pods.list({ id: '', state: undefined, labels: {} }).find(({ config }) => config.title === 'again');
+  const half = lab.engine.pods.list().find(({ config }) => config.title === 'again');
   expect(half).toMatchObject({ state: 'notready', restoring: true });
-  await vi.waitFor(() => { expect(lab.engine.pods.list({ id: half?.id ?? '-', state: undefined, labels: {} })).toEqual([]); }, 3000);
+  await vi.waitFor(() => { expect(lab.engine.pods.list({ id: half?.id ?? '-' })).toEqual([]); }, 3000);
 });
 
 test('a container that a lost checkpoint left paused runs on after a restart of berthd', async () => {

@@ -106,10 +106,21 @@ export interface Container {
   readonly waterfall: readonly Phase[];
 }
 
+/** What clients know of a state. */
+export type ShownState = 'created' | 'running' | 'exited' | 'unknown';
+
+/** A starting container is not running yet, one being removed is as good as exited. */
+export function shownState(state: ContainerState): ShownState {
+  if (state === 'starting') return 'created';
+  return state === 'removing' ? 'exited' : state;
+}
+
+/** What is not given, or is empty, leaves out nothing. */
 export interface ContainerFilter {
-  /** Id or unique prefix; empty: any. */
-  readonly id: string;
-  readonly podId: string;
-  readonly state: 'created' | 'running' | 'exited' | 'unknown' | undefined;
-  readonly labels: Readonly<Record<string, string>>;
+  /** Id or prefix. */
+  readonly id?: string;
+  /** Id or prefix of its pod's. */
+  readonly podId?: string;
+  readonly state?: ShownState | undefined;
+  readonly labels?: Readonly<Record<string, string>>;
 }

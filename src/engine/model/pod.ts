@@ -96,9 +96,10 @@ export interface PodEnvironment {
   readonly sysctls: Readonly<Record<string, string>>;
 }
 
+/** What is not given, or is empty, leaves out nothing. */
 export interface PodFilter {
-  /** Id or unique prefix; empty: any. */
-  readonly id: string;
-  readonly state: 'ready' | 'notready' | undefined;
-  readonly labels: Readonly<Record<string, string>>;
+  /** Id or prefix. */
+  readonly id?: string;
+  readonly state?: 'ready' | 'notready' | undefined;
+  readonly labels?: Readonly<Record<string, string>>;
 }

@@ -4,16 +4,11 @@ import type { OciResources, OciSpec } from '../../oci/runtime-spec/types.ts';
 import { cgroupParent } from '../cgroup-parent.ts';
 import { readSpecNow } from '../spec/bundle.ts';
 import { handlerOf } from '../spec/handler-of.ts';
-import type { Container, ContainerState } from '../model/container.ts';
+import { shownState, type Container } from '../model/container.ts';
 import type { PluginIdentity, Pod } from '../model/pod.ts';
 import type { LinuxResources } from '../model/resources.ts';
 import type { EngineParts } from '../parts.ts';
 import { podNamespaces } from '../spec/pod-environment.ts';
-
-/** As clients know it; see ContainerStore. */
-const shownStates: Readonly<Record<ContainerState, NriContainer['state']>> = {
-  created: 'created', starting: 'created', running: 'running', exited: 'exited', removing: 'exited', unknown: 'unknown',
-};
 
 /** A pod that plugins hear of. */
 export type HeardPod = Pod & { readonly config: { readonly plugins: PluginIdentity } };
@@ -58,7 +53,7 @@ export function describeContainer(parts: EngineParts, container: Container, spec
     id,
     podId,
     name: config.name,
-    state: shownStates[state],
+    state: shownState(state),
     labels: config.labels,
     annotations: config.annotations,
     pid: state === 'running' ? (task?.pid ?? 0) : 0,

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { anyContainer, restartFixture, signal } from '../testing/restart-fixture.ts';
+import { restartFixture, signal } from '../testing/restart-fixture.ts';
 
 const fixture = restartFixture();
 const { running, restart } = fixture;
@@ -19,7 +19,7 @@ test('a shim that does not answer makes its container unknown, holds up no other
   const engine = await restart();
   expect(engine.containers.get(frozen).state).toBe('unknown');
   expect(engine.containers.get(fine).state).toBe('running');
-  expect(engine.containers.list({ ...anyContainer, state: 'unknown' })).toHaveLength(1);
+  expect(engine.containers.list({ state: 'unknown' })).toHaveLength(1);
   await engine.containers.remove(frozen, signal());
   expect(fixture.world.shims.buried).toEqual([frozen]);
 });

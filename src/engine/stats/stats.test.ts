@@ -8,7 +8,6 @@ import { World } from '../testing/world.ts';
 import { CpuRates } from './cpu-rates.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
-const all = { id: '', podId: '', state: undefined, labels: {} } as const;
 const second = 1_000_000_000n;
 
 let world: World;
@@ -59,10 +58,10 @@ test('a layer that takes long to measure delays no statistics; the last known us
 test('a layer that cannot be measured costs nobody the statistics; the last known usage stands in, with one warning', async () => {
   const [id, other] = [await running('app'), await running('other')];
   const warned = (): number => world.warnings.filter((text) => text.startsWith('what a container has written')).length;
-  await engine.containers.listStats(all, signal());
+  await engine.containers.listStats({}, signal());
   world.snapshotter.snapshots.delete(id as SnapshotKey);
   for (let poll = 0; poll < 3; poll += 1) {
-    const stats = await engine.containers.listStats(all, signal());
+    const stats = await engine.containers.listStats({}, signal());
     expect(stats.map((each) => [each.id, each.writableLayer.bytes]).toSorted()).toEqual([[id, 4096], [other, 4096]].toSorted());
   }
   expect(warned()).toBe(1);
@@ -92,7 +91,7 @@ test('our own containers are read from their cgroups, and their shims are left i
   const id = await running('app');
   countedByKernel(id, second);
   world.shims.get(id).frozen = true;
-  const [stats] = await engine.containers.listStats(all, signal());
+  const [stats] = await engine.containers.listStats({}, signal());
   expect(stats).toMatchObject({ id, cgroupPath: `/berth/${id}`, task: { cpu: { usageNs: second } } });
   expect(world.shims.get(id).statsAsked).toBe(0);
 });
@@ -110,7 +109,7 @@ test('a foreign shim is asked itself, whatever its cgroup counts', async () => {
 test('callers that poll a frozen shim wait for one answer together', async () => {
   const frozen = await running('frozen');
   world.shims.get(frozen).frozen = true;
-  const polls = await Promise.all(Array.from({ length: 50 }, async () => engine.containers.listStats(all, signal())));
+  const polls = await Promise.all(Array.from({ length: 50 }, async () => engine.containers.listStats({}, signal())));
   expect(polls.flat()).toEqual([]);
   expect(world.shims.get(frozen).statsAsked).toBe(1);
   await expect(engine.containers.stats(frozen, signal())).rejects.toMatchObject({ kind: 'unavailable' });
@@ -128,7 +127,7 @@ test('a pod whose cgroup no other pod shares is counted there; else its containe
 test('a pod whose network cannot be read keeps its other statistics', async () => {
   await running('app');
   vi.spyOn(world.agent, 'networkStats').mockRejectedValue(new Error('no namespace'));
-  await expect(engine.pods.listStats({ id: '', state: undefined, labels: {} }, signal())).resolves.toMatchObject([{ id: pod.id, interfaces: [], processCount: 2n }]);
+  await expect(engine.pods.listStats({}, signal())).resolves.toMatchObject([{ id: pod.id, interfaces: [], processCount: 2n }]);
   expect(world.warnings).toContain("a pod's network is left out of its statistics");
 });
 
@@ -145,7 +144,7 @@ test('a list has the running containers; one that hangs is left out and costs it
   await engine.containers.create(pod.id, containerConfig('created'), signal());
   world.shims.get(frozen).frozen = true;
   const startMs = performance.now();
-  const stats = await engine.containers.listStats(all, signal());
+  const stats = await engine.containers.listStats({}, signal());
   expect(stats.map(({ id }) => id)).toEqual([fine]);
   expect(performance.now() - startMs).toBeLessThan(3000);
 });
@@ -153,8 +152,8 @@ test('a list has the running containers; one that hangs is left out and costs it
 test('a list of containers or pods never asks a shim', async () => {
   const id = await running('frozen');
   world.shims.get(id).frozen = true;
-  expect(engine.containers.list(all)).toHaveLength(1);
-  expect(engine.pods.list({ id: '', state: 'ready', labels: {} })).toHaveLength(1);
+  expect(engine.containers.list()).toHaveLength(1);
+  expect(engine.pods.list({ state: 'ready' })).toHaveLength(1);
 });
 
 test('a pod sums its containers and reads its interfaces', async () => {
@@ -163,9 +162,9 @@ test('a pod sums its containers and reads its interfaces', async () => {
   const stats = await engine.pods.stats(pod.id, signal());
   expect(stats).toMatchObject({ id: pod.id, memoryWorkingSetBytes: 16n, memoryPageFaults: 10n, processCount: 4n, interfaces: [{ name: 'eth0', rxBytes: 7n }] });
   expect(stats.containers).toHaveLength(2);
-  await expect(engine.pods.listStats({ id: '', state: undefined, labels: {} }, signal())).resolves.toHaveLength(1);
+  await expect(engine.pods.listStats({}, signal())).resolves.toHaveLength(1);
   await engine.pods.stop(pod.id, signal());
-  await expect(engine.pods.listStats({ id: '', state: undefined, labels: {} }, signal())).resolves.toEqual([]);
+  await expect(engine.pods.listStats({}, signal())).resolves.toEqual([]);
 });
 
 test('a container that does not run has no statistics', async () => {

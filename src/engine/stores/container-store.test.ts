@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { all, containersFixture } from '../testing/containers-fixture.ts';
+import { containersFixture } from '../testing/containers-fixture.ts';
 
 const fixture = containersFixture();
 const { create, running } = fixture;
@@ -7,7 +7,7 @@ const { create, running } = fixture;
 test('lists filter by pod, state, labels and id prefix', async () => {
   const a = await running({ name: 'a' });
   const b = await create({ name: 'b', labels: { role: 'b' } });
-  const ids = (filter: Partial<Parameters<typeof fixture.engine.containers.list>[0]>) => fixture.engine.containers.list({ ...all, ...filter }).map(({ id }) => id);
+  const ids = (filter: Parameters<typeof fixture.engine.containers.list>[0]) => fixture.engine.containers.list(filter).map(({ id }) => id);
   expect(ids({ podId: fixture.pod.id })).toEqual([a, b.id]);
   expect(ids({ podId: 'feed' })).toEqual([]);
   expect(ids({ state: 'running' })).toEqual([a]);

@@ -1,7 +1,7 @@
 import { BerthError } from '../../lib/errors.ts';
 import type { ContainerId, PodId } from '../../lib/ids.ts';
 import type { StateStore } from '../../state/port.ts';
-import type { Container, ContainerFilter, ContainerState } from '../model/container.ts';
+import { shownState, type Container, type ContainerFilter, type ContainerState } from '../model/container.ts';
 import type { Owner } from '../model/owner.ts';
 import { matchesLabels } from './matches-labels.ts';
 import { RecordStore } from './record-store.ts';
@@ -21,12 +21,6 @@ export type ContainerChange = Partial<Omit<Container, 'id' | 'podId' | 'state'>>
 /** The key under which no two containers live at the same time. */
 export function containerName(podId: PodId, config: { readonly name: string; readonly attempt: number }): string {
   return `${podId}/${config.name}/${config.attempt}`;
-}
-
-/** What clients know: a starting container is not running yet, one being removed is as good as exited. */
-function shownState(state: ContainerState): ContainerFilter['state'] {
-  if (state === 'starting') return 'created';
-  return state === 'removing' ? 'exited' : state;
 }
 
 /** All containers. What is found, got and listed is one owner's through of(), and everyone's without. */
@@ -111,7 +105,7 @@ export class ContainerStore {
     return [...(this.#byPod.get(podId) ?? [])].flatMap((id) => this.#records.peek(id) ?? []);
   }
 
-  list({ id, podId, state, labels }: ContainerFilter): readonly Container[] {
+  list({ id = '', podId = '', state, labels = {} }: ContainerFilter = {}): readonly Container[] {
     const wanted = (container: Container): boolean =>
       this.#shows(container) &&
       container.id.startsWith(id) &&

@@ -83,7 +83,7 @@ export class PodStore {
     return pod;
   }
 
-  list({ id, state, labels }: PodFilter): readonly Pod[] {
+  list({ id = '', state, labels = {} }: PodFilter = {}): readonly Pod[] {
     const wanted = (pod: Pod): boolean =>
       this.#shows(pod) && pod.id.startsWith(id) && (state === undefined || pod.state === state) && matchesLabels(pod.config.labels, labels);
     return [...this.#records.values()].filter(wanted);

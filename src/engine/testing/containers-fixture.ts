@@ -12,7 +12,6 @@ import { World } from './world.ts';
 
 export const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 /** The filter that every container passes. */
-export const all = { id: '', podId: '', state: undefined, labels: {} } as const;
 /** To be completed with what is mounted. */
 export const mount: ContainerMount = {
   containerPath: '/data', hostPath: '', readonly: false, recursiveReadOnly: false, selinuxRelabel: false, propagation: 'private', uidMappings: [], gidMappings: [], image: '', imageSubPath: '',

@@ -6,7 +6,6 @@ import { World } from './world.ts';
 
 export const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 /** The filter that every container passes. */
-export const anyContainer = { id: '', podId: '', state: undefined, labels: {} } as const;
 
 /** The pod `web` and its containers, made by a berthd that another one follows. */
 class RestartFixture {
