@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts';
 import type { Engine } from '../engine/port.ts';
 import type { StreamingUrls } from '../remotecommand/port.ts';
 import type { CriContract } from './contract.ts';
+import type { EventHub } from './events/event-hub.ts';
 
 export interface DoorParts {
   readonly engine: Engine;
@@ -13,6 +14,7 @@ export interface DoorParts {
 
 /** What handlers work with. */
 export interface Door extends DoorParts {
+  readonly events: EventHub;
   readonly contract: CriContract;
 }
 

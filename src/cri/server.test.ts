@@ -35,7 +35,7 @@ const urls = { exec: (ticket: object) => JSON.stringify(ticket), attach: (ticket
 
 async function serve(engine: object): Promise<void> {
   const parts = { gate, metrics: { rpcEnded: (method: string, code: string) => { measured.push(`${method} ${code}`); } }, log: createLogger({ level: 'info', format: 'json' }, (line) => { logged.push(line); }) };
-  server = new CriServer({ engine: engine as Engine, config, streaming: urls, version: '1.2.3' }, parts, { path: join(scratch, 's.sock'), mode: 0o660, gid: -1 });
+  server = new CriServer({ engine: { onFact: () => undefined, ...engine } as unknown as Engine, config, streaming: urls, version: '1.2.3' }, parts, { path: join(scratch, 's.sock'), mode: 0o660, gid: -1 });
   await server.listen();
   client = new services.RuntimeService(`unix:${scratch}/s.sock`, credentials.createInsecure());
 }
@@ -108,18 +108,25 @@ test('a failure shows its message and hint', async () => {
 });
 
 test('a reader of events that was cut off is told so', async () => {
+  let tell: (fact: object) => void = () => undefined;
   await serve({
     images: { list: () => [] },
-    events: async function* events() {
-      yield { type: 'created', containerId: 'c', atNs: 1n, pod: undefined, containers: [] };
-      throw new BerthError('exhausted', 'this reader lags');
-    },
+    onFact: (listener: typeof tell) => { tell = listener; },
+    containers: { list: () => [] },
+    pods: { find: () => undefined },
   });
   gate.open();
+  const fact = { action: 'created', id: 'c', atNs: 1n, attributes: {} };
+  tell(fact);
   const stream = (client as unknown as { GetContainerEvents(request: object): AsyncIterable<{ readonly container_id: string }> }).GetContainerEvents({});
   const seen: string[] = [];
-  const reading = (async () => { for await (const { container_id: id } of stream) seen.push(id); })();
-  await expect(reading).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED, details: 'this reader lags' });
+  const reading = (async () => {
+    for await (const { container_id: id } of stream) {
+      seen.push(id);
+      for (let more = 0; more <= 1000; more += 1) tell(fact);
+    }
+  })();
+  await expect(reading).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED, details: expect.stringContaining('lags too far behind') });
   expect(seen).toEqual(['c']);
 });
 
@@ -160,13 +167,13 @@ test('every RPC of the contract is in exactly one table, and the streams alone a
 test('at a shutdown event streams end at once and well, and work that outlasts the drain hears why it ends', async () => {
   const seen = Promise.withResolvers<unknown>();
   const waiting = Promise.withResolvers<void>();
+  const tell = Promise.withResolvers<(fact: object) => void>();
   await serve({
     images: { list: () => [] },
-    async *events(signal: AbortSignal) {
-      yield { type: 'created', containerId: 'c', atNs: 1n, pod: undefined, containers: [] };
-      await new Promise((resolve) => { signal.addEventListener('abort', resolve); });
-    },
+    onFact: (listener: (fact: object) => void) => { tell.resolve(listener); },
+    containers: { list: () => [] },
     pods: {
+      find: () => undefined,
       stop: async (_id: string, signal: AbortSignal) => {
         signal.addEventListener('abort', () => { seen.resolve(signal.reason); });
         waiting.resolve();
@@ -177,6 +184,7 @@ test('at a shutdown event streams end at once and well, and work that outlasts t
   gate.open();
   const stopping = expect(call('StopPodSandbox', { pod_sandbox_id: 'x' })).rejects.toMatchObject({ code: status.CANCELLED });
   await waiting.promise;
+  (await tell.promise)({ action: 'removed', id: 'c', atNs: 1n, attributes: {} });
   const stream = (client as unknown as { GetContainerEvents(request: object): AsyncIterable<{ readonly container_id: string }> }).GetContainerEvents({});
   const ids: string[] = [];
   let closed: Promise<void> | undefined;

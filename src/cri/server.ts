@@ -4,6 +4,7 @@ import { OpenCalls } from '../doors/open-calls.ts';
 import type { PipelineParts } from '../doors/pipeline.ts';
 import { placeSocket, type SocketPlace } from '../lib/unix-socket.ts';
 import { CriContract, imageService, runtimeService } from './contract.ts';
+import { podEvents } from './events/pod-events.ts';
 import { grpcProtocol } from './grpc-status.ts';
 import type { DoorParts } from './handler.ts';
 import { endless } from './rpc/routes.ts';
@@ -21,7 +22,7 @@ export class CriServer {
 
   constructor(parts: DoorParts, pipeline: PipelineParts, socket: SocketPlace) {
     this.#socket = socket;
-    const door = { ...parts, contract: new CriContract() };
+    const door = { ...parts, contract: new CriContract(), events: podEvents(parts.engine) };
     const callsOf = (method: string): OpenCalls => (endless.has(method) ? this.#endless : this.#calls);
     const serving = { door, pipeline: { ...pipeline, protocol: grpcProtocol }, callsOf };
     for (const service of [runtimeService, imageService]) addService(this.#server, service, serving);

@@ -44,6 +44,7 @@ function podService(parts: EngineParts): PodService {
     run: (config, signal) => runPod(parts, config, signal),
     stop: (id, signal) => stopPod(parts, id, signal),
     remove: (id, signal) => removePod(parts, id, signal),
+    find: (id) => parts.pods.find(id),
     get: (id) => parts.pods.get(id),
     environment: (id) => podEnvironment(parts, id),
     list: (filter) => parts.pods.list(filter),
@@ -77,13 +78,16 @@ function containerService(parts: EngineParts): ContainerService {
   };
 }
 
-function engineOver(parts: EngineParts): Engine {
+/** @param owner whose facts are told; undefined: everyone's. The stores among the parts show what the owner finds. */
+function engineOver(parts: EngineParts, owner: Owner | undefined): Engine {
   return {
     pods: podService(parts),
     containers: containerService(parts),
     images: parts.images,
     status: () => engineStatus(parts),
-    events: (signal) => parts.events.subscribe(signal),
+    onFact: (listener) => {
+      parts.facts.listen(listener, owner);
+    },
   };
 }
 
@@ -91,8 +95,8 @@ function engineOver(parts: EngineParts): Engine {
 export function createEngine(components: EngineComponents, config: EngineConfig): RunningEngine {
   const parts = createParts(components, config);
   return {
-    ...engineOver(parts),
-    of: (owner) => engineOver({ ...parts, pods: parts.pods.of(owner), containers: parts.containers.of(owner) }),
+    ...engineOver(parts, undefined),
+    of: (owner) => engineOver({ ...parts, pods: parts.pods.of(owner), containers: parts.containers.of(owner) }, owner),
     recover: async () => {
       await recover(parts);
       await parts.nri.open(pluginHost(parts));

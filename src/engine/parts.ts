@@ -9,7 +9,7 @@ import type { EngineConfig } from './config.ts';
 import { AccountCache } from './spec/account-cache.ts';
 import { ContainerStore } from './stores/container-store.ts';
 import { TaskTable } from './stores/task-table.ts';
-import { EventHub } from './events/event-hub.ts';
+import { FactHub } from './facts/fact-hub.ts';
 import { ImageCollector } from './gc/image-collector.ts';
 import { FeatureTable } from './handlers/feature-table.ts';
 import type { RestoredPod } from './model/checkpoint.ts';
@@ -33,7 +33,7 @@ export interface EngineParts extends EngineComponents {
   readonly pods: PodStore;
   readonly containers: ContainerStore;
   readonly tasks: TaskTable;
-  readonly events: EventHub;
+  readonly facts: FactHub;
   readonly accounts: AccountCache;
   readonly apparmor: Apparmor;
   readonly selinux: Selinux;
@@ -71,7 +71,7 @@ export function createParts(components: EngineComponents, config: EngineConfig):
     pods: PodStore.open(components.state),
     containers: ContainerStore.open(components.state),
     tasks: new TaskTable(),
-    events: new EventHub(),
+    facts: new FactHub(components.log),
     accounts: new AccountCache(),
     apparmor: new Apparmor(config.host.apparmor),
     selinux: new Selinux(config.host.selinux),

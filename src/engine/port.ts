@@ -3,7 +3,7 @@ import type { NetworkStatus } from '../cni/port.ts';
 import type { ExecOutcome, RuntimeHandler } from '../shim/port.ts';
 import type { CheckpointRequest, PodCheckpointRequest, RestoredPod, RestoreRequest } from './model/checkpoint.ts';
 import type { Container, ContainerConfig, ContainerFilter } from './model/container.ts';
-import type { EngineEvent } from './model/event.ts';
+import type { Fact } from './model/fact.ts';
 import type { Pod, PodConfig, PodEnvironment, PodFilter } from './model/pod.ts';
 import type { OciSpec } from '../oci/runtime-spec/types.ts';
 import type { LinuxResources } from './model/resources.ts';
@@ -55,6 +55,8 @@ export interface PodService {
   stop(id: string, signal: AbortSignal): Promise<void>;
   /** Idempotent; unknown ids are success. */
   remove(id: string, signal: AbortSignal): Promise<void>;
+  /** By id or unique prefix; undefined where there is none. */
+  find(id: string): Pod | undefined;
   /** By id or unique prefix; throws `not-found`. */
   get(id: string): Pod;
   /** By id or unique prefix; throws `not-found`. */
@@ -101,15 +103,12 @@ export interface ContainerService {
   listStats(filter: ContainerFilter, signal: AbortSignal): Promise<readonly ContainerStats[]>;
 }
 
-/** What doors see of the engine. Nothing here assumes CRI. */
+/** What a door sees of the engine: with its own pods and containers, see RunningEngine.of(). */
 export interface Engine {
   readonly pods: PodService;
   readonly containers: ContainerService;
   readonly images: ImageService;
   status(): EngineStatus;
-  /**
-   * Every event from now on until the signal aborts; the only reader first gets what nobody heard in the last five minutes.
-   * A reader that lags too far behind is cut off: the iteration fails `exhausted`.
-   */
-  events(signal: AbortSignal): AsyncIterable<EngineEvent>;
+  /** Tells every fact from now on, at once, to a listener that waits for nobody and does not throw. */
+  onFact(listener: (fact: Fact) => void): void;
 }

@@ -1,10 +1,10 @@
-import type { EngineEvent } from '../../engine/model/event.ts';
+import type { PodEvent } from '../events/pod-event.ts';
 import { containerEventTypes, type ContainerEventResponse } from '../messages/sandbox.ts';
 import type { ImageIdOf } from './container-config.ts';
 import { encodeContainerStatus } from './container.ts';
 import { encodePodStatus } from './pod.ts';
 
-export function encodeEvent(event: EngineEvent, imageIdOf: ImageIdOf): ContainerEventResponse {
+export function encodeEvent(event: PodEvent, imageIdOf: ImageIdOf): ContainerEventResponse {
   return {
     containerId: event.containerId,
     containerEventType: containerEventTypes.indexOf(event.type),

@@ -28,7 +28,7 @@ export const runtimeRoutes = {
   },
 
   /** Runs until the client leaves or berthd shuts down. */
-  async *GetContainerEvents({ engine }: Door, _request: Empty, { signal }: Caller): AsyncIterable<ContainerEventResponse> {
-    for await (const event of engine.events(signal)) yield encodeEvent(event, imageIdIn(engine.images));
+  async *GetContainerEvents({ engine, events }: Door, _request: Empty, { signal }: Caller): AsyncIterable<ContainerEventResponse> {
+    for await (const event of events.subscribe(signal)) yield encodeEvent(event, imageIdIn(engine.images));
   },
 } satisfies Routes;

@@ -3,7 +3,7 @@ import { BerthError } from '../../lib/errors.ts';
 import { newContainerId, type ContainerId, type SnapshotKey } from '../../lib/ids.ts';
 import { Waterfall } from '../../lib/waterfall.ts';
 import { cleanUpSignal } from '../clean-up-signal.ts';
-import { publishContainer } from '../events/publish.ts';
+import { publishContainer } from '../facts/publish.ts';
 import type { Container, ContainerConfig } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import { containerCreated, containerFailed, containerMade } from '../plugins/container-hooks.ts';

@@ -1,6 +1,6 @@
 import type { ContainerId } from '../../lib/ids.ts';
 import type { TaskExit } from '../../shim/port.ts';
-import { publishContainer } from '../events/publish.ts';
+import { publishContainer } from '../facts/publish.ts';
 import type { ContainerExit, ExitReason } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
 import { containerEnded } from '../plugins/container-hooks.ts';

@@ -1,6 +1,6 @@
 import { isKind } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
-import { publishContainer } from '../events/publish.ts';
+import { publishContainer } from '../facts/publish.ts';
 import type { Container } from '../model/container.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
@@ -31,7 +31,7 @@ async function remove(parts: EngineParts, id: ContainerId, signal: AbortSignal):
       parts.containers.delete(id);
       parts.cpuRates.forget(id);
       parts.layerUsages.forget(id);
-      publishContainer(parts, 'deleted', container);
+      publishContainer(parts, 'removed', container);
       parts.collector.request();
     },
     signal,

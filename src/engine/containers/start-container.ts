@@ -7,7 +7,7 @@ import type { Task, TaskSpec } from '../../shim/port.ts';
 import { containerFiles } from '../spec/checkpoint-files.ts';
 import { dropRestored } from './drop-restored.ts';
 import { cleanUpSignal } from '../clean-up-signal.ts';
-import { publishContainer } from '../events/publish.ts';
+import { publishContainer } from '../facts/publish.ts';
 import type { Container, ContainerExit } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import { observed, observePhases } from '../observed.ts';

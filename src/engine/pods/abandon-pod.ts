@@ -1,6 +1,6 @@
 import type { PodId } from '../../lib/ids.ts';
 import { cleanUpSignal } from '../clean-up-signal.ts';
-import { publishPod } from '../events/publish.ts';
+import { publishPod } from '../facts/publish.ts';
 import type { EngineParts } from '../parts.ts';
 import { releasePod } from './release-pod.ts';
 
@@ -18,8 +18,7 @@ export async function abandonPod(parts: EngineParts, id: PodId): Promise<void> {
 
 function show(parts: EngineParts, id: PodId): void {
   try {
-    parts.pods.transition(id, 'notready');
-    publishPod(parts, 'stopped', id);
+    publishPod(parts, 'stopped', parts.pods.transition(id, 'notready'));
   } catch (error) {
     // The disk is full, perhaps the reason for all of this; the retry goes on regardless.
     parts.log.error({ pod: id, err: error }, 'a pod that failed to start could not even be recorded as notready');
@@ -31,10 +30,11 @@ function releaseAbandoned(parts: EngineParts, id: PodId, signal: AbortSignal): P
   return parts.podLocks.run(
     id,
     async () => {
-      if (parts.pods.peek(id) === undefined) return;
+      const pod = parts.pods.peek(id);
+      if (pod === undefined) return;
       await releasePod(parts, id, signal);
       parts.pods.delete(id);
-      publishPod(parts, 'deleted', id);
+      publishPod(parts, 'removed', pod);
     },
     signal,
   );

@@ -1,5 +1,5 @@
 import { removeContainer } from '../containers/remove-container.ts';
-import { publishPod } from '../events/publish.ts';
+import { publishPod } from '../facts/publish.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { podGoes } from '../plugins/pod-hooks.ts';
@@ -19,10 +19,11 @@ export async function removePod(parts: EngineParts, idOrPrefix: string, signal: 
 }
 
 async function removeRecord(parts: EngineParts, id: Parameters<typeof releasePod>[1], signal: AbortSignal): Promise<void> {
-  if (parts.pods.peek(id) === undefined) return;
+  const pod = parts.pods.peek(id);
+  if (pod === undefined) return;
   await releasePod(parts, id, signal);
   await podGoes(parts, id);
   parts.pods.delete(id);
   parts.cpuRates.forget(id);
-  publishPod(parts, 'deleted', id);
+  publishPod(parts, 'removed', pod);
 }

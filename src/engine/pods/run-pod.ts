@@ -1,7 +1,7 @@
 import { BerthError } from '../../lib/errors.ts';
 import { newPodId, type PodId } from '../../lib/ids.ts';
 import { Waterfall } from '../../lib/waterfall.ts';
-import { publishPod } from '../events/publish.ts';
+import { publishPod } from '../facts/publish.ts';
 import { inParallel } from '../in-parallel.ts';
 import type { Pod, PodConfig } from '../model/pod.ts';
 import { observed, observePhases } from '../observed.ts';
@@ -39,8 +39,8 @@ async function makePod(parts: EngineParts, config: PodConfig, signal: AbortSigna
     const pod = parts.pods.transition(id, 'ready', { waterfall: waterfall.phases() });
     parts.ledger.pods.delete(id);
     observePhases(parts, 'run-pod', waterfall);
-    publishPod(parts, 'created', id);
-    publishPod(parts, 'started', id);
+    publishPod(parts, 'created', pod);
+    publishPod(parts, 'started', pod);
     return pod;
   } catch (error) {
     await podFailed(parts, id);

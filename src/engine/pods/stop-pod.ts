@@ -1,4 +1,4 @@
-import { publishPod } from '../events/publish.ts';
+import { publishPod } from '../facts/publish.ts';
 import type { Pod } from '../model/pod.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
@@ -13,7 +13,8 @@ export async function stopPod(parts: EngineParts, id: string, signal: AbortSigna
   await observed(parts, 'stop-pod', () => stopFoundPod(parts, pod, signal));
 }
 
-async function stopFoundPod(parts: EngineParts, { id }: Pod, signal: AbortSignal): Promise<void> {
+async function stopFoundPod(parts: EngineParts, pod: Pod, signal: AbortSignal): Promise<void> {
+  const { id } = pod;
   // First of all, so that no container starts in it any more.
   const first = parts.pods.peek(id)?.state === 'ready';
   if (first) {
@@ -24,7 +25,7 @@ async function stopFoundPod(parts: EngineParts, { id }: Pod, signal: AbortSignal
     await Promise.all(parts.containers.ofPod(id).map((container) => stopContainer(parts, container.id, 0, signal)));
   } finally {
     // After the ends of its containers are told; also after a failure, since a later call is not the first.
-    if (first) publishPod(parts, 'stopped', id);
+    if (first) publishPod(parts, 'stopped', pod);
   }
   await parts.podLocks.run(
     id,

@@ -2,7 +2,7 @@ import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PodId } from '../../lib/ids.ts';
 import { abandonRestored } from '../checkpoints/abandon-restored.ts';
-import { publishPod } from '../events/publish.ts';
+import { publishPod } from '../facts/publish.ts';
 import type { Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
 import { abandonPod } from '../pods/abandon-pod.ts';
@@ -36,8 +36,7 @@ function isAlive({ state, paths }: EngineParts, { id, pausePid, config }: Pod): 
 /** The network's addresses are given back now; if that fails, again later or when the client stops the pod. */
 async function retire(parts: EngineParts, id: PodId): Promise<void> {
   parts.log.info({ pod: id }, 'a pod did not survive and is notready now');
-  parts.pods.transition(id, 'notready', parts.state.rebooted ? { pausePid: 0 } : {});
-  publishPod(parts, 'stopped', id);
+  publishPod(parts, 'stopped', parts.pods.transition(id, 'notready', parts.state.rebooted ? { pausePid: 0 } : {}));
   // No plugin is there yet; one that joins hears of the pod as of all others, and of its stop when a client stops it.
   parts.ledger.stopsOwed.add(id);
   // After a reboot the pins are plain files that name nothing, and plugins must not be sent there.

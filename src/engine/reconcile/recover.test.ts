@@ -5,6 +5,7 @@ import { BerthError } from '../../lib/errors.ts';
 import type { TaskExit } from '../../shim/port.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { RunningEngine } from '../engine.ts';
+import type { Fact } from '../model/fact.ts';
 import { containerConfig, kubeNamespaces, podConfig, security } from '../testing/configs.ts';
 import { restartFixture, signal } from '../testing/restart-fixture.ts';
 
@@ -89,9 +90,11 @@ test('after a reboot with a run directory that stayed, the end that a shim recor
 test('of a pod that did not survive clients hear at once, and plugins when it is stopped', async () => {
   await fixture.first.close();
   fixture.world.reboot();
-  const engine = await restart();
-  const { value } = await engine.events(signal())[Symbol.asyncIterator]().next();
-  expect(value).toMatchObject({ type: 'stopped', containerId: fixture.pod.id, pod: { state: 'notready' } });
+  const facts: Fact[] = [];
+  const engine = await restart((early) => {
+    early.onFact((fact) => facts.push(fact));
+  });
+  expect(facts).toMatchObject([{ owner: 'cri', kind: 'sandbox', action: 'stopped', id: fixture.pod.id }]);
   fixture.world.nri.active = true;
   await engine.pods.stop(fixture.pod.id, signal());
   await engine.pods.stop(fixture.pod.id, signal());

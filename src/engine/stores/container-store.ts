@@ -112,7 +112,8 @@ export class ContainerStore {
       container.podId.startsWith(podId) &&
       (state === undefined || shownState(container.state) === state) &&
       matchesLabels(container.config.labels, labels);
-    return [...this.#records.values()].filter(wanted);
+    // Clients ask for the containers of one pod again and again.
+    return (this.#byPod.has(podId as PodId) ? this.ofPod(podId as PodId) : [...this.#records.values()]).filter(wanted);
   }
 
   all(): readonly Container[] {

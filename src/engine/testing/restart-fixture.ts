@@ -22,10 +22,11 @@ class RestartFixture {
     return id;
   };
 
-  /** berthd goes, as in a restart or a crash, and comes again. */
-  readonly restart = async (): Promise<RunningEngine> => {
+  /** berthd goes, as in a restart or a crash, and comes again; `early` gets it before it recovers. */
+  readonly restart = async (early: (engine: RunningEngine) => void = () => undefined): Promise<RunningEngine> => {
     await this.first.close();
     const engine = this.world.engine();
+    early(engine);
     await engine.recover();
     return engine;
   };

@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { RunningEngine } from '../engine.ts';
-import type { EngineEvent } from '../model/event.ts';
-import { containerConfig, podConfig } from '../testing/configs.ts';
-import { World } from '../testing/world.ts';
+import type { RunningEngine } from '../../engine/engine.ts';
+import type { PodEvent } from './pod-event.ts';
+import { containerConfig, podConfig } from '../../engine/testing/configs.ts';
+import { World } from '../../engine/testing/world.ts';
 import { EventHub } from './event-hub.ts';
+import { podEvents } from './pod-events.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
-const numbered = (atNs: bigint): EngineEvent => ({ type: 'created', containerId: 'c', atNs, pod: undefined, containers: [] });
+const numbered = (atNs: bigint): PodEvent => ({ type: 'created', containerId: 'c', atNs, pod: undefined, containers: [] });
 
 let world: World;
 let engine: RunningEngine;
@@ -23,7 +24,7 @@ afterEach(async () => {
 test('a life in events, each told after the store shows it; subscribing is at once', async () => {
   const abort = new AbortController();
   const seen: string[] = [];
-  const subscription = engine.events(abort.signal);
+  const subscription = podEvents(engine.of('cri')).subscribe(abort.signal);
   const reading = (async () => {
     for await (const { type, containerId, pod, containers } of subscription) {
       const container = containers.find(({ id }) => id === containerId);

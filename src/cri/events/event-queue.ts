@@ -1,9 +1,9 @@
 import { BerthError } from '../../lib/errors.ts';
-import type { EngineEvent } from '../model/event.ts';
+import type { PodEvent } from './pod-event.ts';
 import { EventBacklog, type BacklogLimits } from './event-backlog.ts';
 
 /** One reader's events. A reader that lags too far behind is cut off, so that it knows to look at everything anew. */
-export class EventQueue implements AsyncIterableIterator<EngineEvent> {
+export class EventQueue implements AsyncIterableIterator<PodEvent> {
   readonly #backlog: EventBacklog;
   readonly #onEnd: () => void;
   #ended = false;
@@ -15,7 +15,7 @@ export class EventQueue implements AsyncIterableIterator<EngineEvent> {
     this.#onEnd = onEnd;
   }
 
-  push(event: EngineEvent, atMs: number): void {
+  push(event: PodEvent, atMs: number): void {
     this.#backlog.push(event, atMs);
     if (this.#backlog.overfull) this.#cutOff();
     this.#wake();
@@ -28,7 +28,7 @@ export class EventQueue implements AsyncIterableIterator<EngineEvent> {
     this.#wake();
   }
 
-  async next(): Promise<IteratorResult<EngineEvent, undefined>> {
+  async next(): Promise<IteratorResult<PodEvent, undefined>> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#ended) return { done: true, value: undefined };
@@ -39,7 +39,7 @@ export class EventQueue implements AsyncIterableIterator<EngineEvent> {
     }
   }
 
-  async return(): Promise<IteratorResult<EngineEvent, undefined>> {
+  async return(): Promise<IteratorResult<PodEvent, undefined>> {
     this.end();
     return { done: true, value: undefined };
   }

@@ -1,10 +1,10 @@
-import type { Container } from './container.ts';
-import type { Pod } from './pod.ts';
+import type { Container } from '../../engine/model/container.ts';
+import type { Pod } from '../../engine/model/pod.ts';
 
 export type EventType = 'created' | 'started' | 'stopped' | 'deleted';
 
-/** Told after the store shows the new state. For pod events `containerId` is the pod's id. */
-export interface EngineEvent {
+/** What the kubelet is told: the whole pod, as it is after what happened. For pod events `containerId` is the pod's id. */
+export interface PodEvent {
   readonly type: EventType;
   readonly containerId: string;
   readonly atNs: bigint;

@@ -1,4 +1,4 @@
-import type { EngineEvent } from '../model/event.ts';
+import type { PodEvent } from './pod-event.ts';
 import { EventBacklog, type BacklogLimits } from './event-backlog.ts';
 import { EventQueue } from './event-queue.ts';
 
@@ -11,7 +11,7 @@ const keptMs = 5 * 60_000;
  * limits is cut off with an error.
  *
  * While nobody reads, events are kept for five minutes, within the same limits, the oldest going first. The first reader
- * that comes gets them before any other event, and then they are gone: a client that was restarted, or whose connection
+ * that comes gets them before any other event, and then they are gone: a kubelet that was restarted, or whose connection
  * broke, hears what it missed, and a second reader no old news. Nothing is kept over a restart of berthd.
  */
 export class EventHub {
@@ -32,7 +32,7 @@ export class EventHub {
     return this.#queues.size;
   }
 
-  publish(event: EngineEvent): void {
+  publish(event: PodEvent): void {
     const nowMs = this.#nowMs();
     for (const queue of this.#queues) queue.push(event, nowMs);
     if (this.#queues.size > 0) return;
@@ -41,7 +41,7 @@ export class EventHub {
   }
 
   /** What was kept, and every event from this call on, until the signal aborts. */
-  subscribe(signal: AbortSignal): AsyncIterable<EngineEvent> {
+  subscribe(signal: AbortSignal): AsyncIterable<PodEvent> {
     const end = (): void => {
       queue.end();
     };

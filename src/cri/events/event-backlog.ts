@@ -1,4 +1,4 @@
-import type { EngineEvent } from '../model/event.ts';
+import type { PodEvent } from './pod-event.ts';
 
 export interface BacklogLimits {
   readonly events: number;
@@ -6,7 +6,7 @@ export interface BacklogLimits {
 }
 
 interface Entry {
-  readonly event: EngineEvent;
+  readonly event: PodEvent;
   readonly bytes: number;
   readonly atMs: number;
 }
@@ -29,14 +29,14 @@ export class EventBacklog {
     return this.#entries.length > 1 && (this.#entries.length > this.#limits.events || this.#bytes > this.#limits.bytes);
   }
 
-  push(event: EngineEvent, atMs: number): void {
+  push(event: PodEvent, atMs: number): void {
     const bytes = eventBytes(event);
     this.#entries.push({ event, bytes, atMs });
     this.#bytes += bytes;
   }
 
   /** The oldest event, which waits no longer. */
-  shift(): EngineEvent | undefined {
+  shift(): PodEvent | undefined {
     const entry = this.#entries.shift();
     this.#bytes -= entry?.bytes ?? 0;
     return entry?.event;
@@ -54,7 +54,7 @@ export class EventBacklog {
 }
 
 /** An estimate of the memory that an event keeps from being freed: the texts of configurations, which clients choose, can be long. */
-function eventBytes({ pod, containers }: EngineEvent): number {
+function eventBytes({ pod, containers }: PodEvent): number {
   const podBytes = pod === undefined ? 0 : objectBytes + textBytes(pod.config.labels) + textBytes(pod.config.annotations);
   return containers.reduce((sum, { config }) => sum + objectBytes + textBytes(config.labels) + textBytes(config.annotations), objectBytes + podBytes);
 }
