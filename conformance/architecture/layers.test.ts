@@ -47,7 +47,7 @@ function allowed({ from, to, target }: Import): boolean {
   // `berth config check` must judge a file exactly as berthd does.
   if (base.has(to)) return !clients.has(from) || to !== 'telemetry';
   // What all doors share.
-  if (from === 'doors') return drivers.has(to) && isPort(target);
+  if (from === 'doors') return (drivers.has(to) || to === 'engine') && isPort(target);
   if (doors.has(from) && to === 'doors') return true;
   if (drivers.has(from)) return drivers.has(to) && isPort(target);
   if (from === 'engine') return drivers.has(to) && isPort(target);
