@@ -8,3 +8,12 @@ export async function listen(server: Server, where: ListenOptions): Promise<void
   server.listen(where, resolve);
   await promise;
 }
+
+/** Stops listening; resolves once the last connection has ended. */
+export async function stopListening(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => {
+    resolve();
+  });
+  await promise;
+}

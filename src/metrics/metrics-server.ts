@@ -3,7 +3,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import { BerthError, messageOf } from '../lib/errors.ts';
 import { parseHostPort, type HostPort } from '../lib/host-port.ts';
-import { listen } from '../lib/listen.ts';
+import { listen, stopListening } from '../lib/listen.ts';
 
 export interface MetricsServerInit {
   /** `host:port` or an absolute path of a unix socket. */
@@ -38,11 +38,7 @@ export class MetricsServer {
 
   async close(): Promise<void> {
     this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => {
-        resolve();
-      });
-    });
+    await stopListening(this.#server);
   }
 
   async #answer(url: string, response: ServerResponse): Promise<void> {

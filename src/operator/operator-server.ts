@@ -4,6 +4,7 @@ import { OpenCalls } from '../doors/open-calls.ts';
 import type { Engine } from '../engine/port.ts';
 import { BerthError } from '../lib/errors.ts';
 import { stringField } from '../lib/json-fields.ts';
+import { stopListening } from '../lib/listen.ts';
 import { listenForRoot } from '../lib/unix-socket.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { httpFailure } from './http-status.ts';
@@ -62,11 +63,7 @@ export class OperatorServer {
     await rm(this.#path, { force: true });
     this.#calls.close();
     this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => {
-        resolve();
-      });
-    });
+    await stopListening(this.#server);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

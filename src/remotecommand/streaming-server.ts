@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readStreamingTls, type StreamingTls } from '../config/streaming-tls.ts';
 import type { Clock } from '../lib/clock.ts';
 import { BerthError, messageOf } from '../lib/errors.ts';
-import { listen } from '../lib/listen.ts';
+import { listen, stopListening } from '../lib/listen.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { exitStatus, success } from './command/status.ts';
 import { planCommand } from './command/plan.ts';
@@ -110,7 +110,7 @@ export class StreamingServer implements StreamingUrls {
   /** Takes no more clients, gives those that are there so long to finish, and tells the others that it is over. */
   async close(drainMs: number): Promise<void> {
     this.#closing = true;
-    const closed = new Promise<void>((resolve) => { this.#server.close(() => { resolve(); }); });
+    const closed = stopListening(this.#server);
     await this.#settle(drainMs);
     this.#interrupt.abort(new BerthError('unavailable', 'berthd is shutting down', { hint: 'connect again when it is back' }));
     await this.#settle(farewellMs);
