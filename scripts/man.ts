@@ -1,16 +1,19 @@
 /** Prints berth(1), made from the commands as they are; berthd(8) is written by hand. */
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import { program } from '../src/cli/program.ts';
-import { packageVersion } from '../src/daemon/version.ts';
+import { packageVersion } from '../src/lib/version.ts';
 
 /** Text as roff takes it: a backslash and a minus are its own, and so is a dot or a quote that begins a line. */
 const roff = (text: string): string => text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll(/^(?=[.'])/gm, '\\&');
 
-const usage = (command: Command): string => command.usage().replace('[options] ', '');
+const optionsOf = (command: Command): readonly Option[] => command.createHelp().visibleOptions(command).filter(({ long }) => long !== '--help');
+
+/** Commander writes [options] also where --help is the only one. */
+const usage = (command: Command): string => command.usage().replace(/^\[options\] ?/, optionsOf(command).length > 0 ? '[options] ' : '').trim();
 
 function entries(command: Command): readonly string[] {
   const help = command.createHelp();
-  const options = help.visibleOptions(command).filter(({ long }) => long !== '--help');
+  const options = optionsOf(command);
   return [
     ...help.visibleArguments(command).map((argument) => `.TP\n${roff(help.argumentTerm(argument))}\n${roff(help.argumentDescription(argument))}`),
     ...options.map((option) => `.TP\n.B ${roff(help.optionTerm(option))}\n${roff(help.optionDescription(option))}`),
@@ -30,7 +33,7 @@ const page = [
   `berth \\- ${roff(program.description().replace(/^./, (first) => first.toLowerCase()))}`,
   '.SH SYNOPSIS',
   '.B berth',
-  roff(program.usage()),
+  roff(usage(program)),
   '.SH OPTIONS',
   ...entries(program),
   '.SH COMMANDS',
@@ -40,7 +43,7 @@ const page = [
   '.I /run/berth/berth.sock',
   'the CRI socket of berthd; the debug socket lies beside it',
   '.SH EXIT STATUS',
-  '0 when all was done, 1 when not; \\fBexec\\fP ends with the exit code of the program that it ran.',
+  '0 when all was done, 1 when not or when the command line is wrong; \\fBexec\\fP ends with the exit code of the program that it ran.',
   '.SH SEE ALSO',
   '.BR berthd (8)',
 ];

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { CriSuite, waiting, type SuitePod } from '../cri/suite.ts';
+import { startBerth } from '../fixtures/daemon.ts';
 
 const program = join(import.meta.dirname, '../../bin/berth');
 const run = promisify(execFile);
@@ -63,6 +64,22 @@ test('logs keep both streams apart; a name finds its container', async () => {
   expect([stdout, stderr]).toEqual(['out\n', 'err\n']);
 });
 
+test('with --json a log is an object a line', async () => {
+  const entries = (await berth('logs', 'main', '--json')).stdout.trim().split('\n').map((line) => JSON.parse(line) as object);
+  expect(entries).toContainEqual({ time: expect.stringMatching(/^\d{4}-/), stream: 'stdout', partial: false, content: 'out' });
+  expect(entries).toContainEqual(expect.objectContaining({ stream: 'stderr', content: 'err' }));
+});
+
+test('options of all commands are taken before and after the command, and keys are spelt one way', async () => {
+  const documents = await Promise.all(['images', 'pods', 'ps', 'info', 'trace main'].map(async (line) => (await berth(...line.split(' '), '--json')).stdout));
+  for (const text of documents) {
+    expect(text).toMatch(/"[a-z]+_[a-z_]+":/);
+    expect(text).not.toMatch(/"[a-z]+[A-Z]\w*":/);
+  }
+  expect((await run(program, ['pods', '--quiet', '-e', `unix://${suite.node.socket}`])).stdout).toBe(`${pod.id}\n`);
+  expect((await run(program, ['--version'])).stdout).toMatch(/^berth \d+\.\d+\.\d+\n$/);
+});
+
 test('logs --follow ends with the container', async () => {
   const id = await suite.run(pod, ['sh', '-c', 'for i in 1 2 3; do echo $i; sleep 0.2; done'], { metadata: { name: 'counting' }, log_path: 'counting.log' });
   expect((await berth('logs', '--follow', id)).stdout).toBe('1\n2\n3\n');
@@ -73,6 +90,17 @@ test('exec hands on output and exit code', async () => {
   expect((await berth('exec', container, 'echo', '-n', 'hi')).stdout).toBe('hi');
   expect(await failure('exec', container, 'sh', '-c', 'echo no >&2; exit 3')).toMatchObject({ code: 3, stderr: 'no\n' });
   expect((await failure('exec', container, 'absent')).code).not.toBe(0);
+  expect((await berth('exec', 'main', '--', 'echo', '--', 'hi')).stdout).toBe('-- hi\n');
+  expect((await failure('exec', '-it', 'main', 'sh')).stderr).toContain('crictl exec -it');
+  for (const timeout of ['x', '1s', '-1', '']) expect((await failure('exec', `--timeout=${timeout}`, 'main', 'true')).stderr).toMatch(/^berth: option '--timeout <seconds>'.*whole seconds/);
+});
+
+test('a name means the container that runs', async () => {
+  const { id } = await suite.finish(pod, ['true'], { metadata: { name: 'twice' } });
+  const running = await suite.run(pod, waiting, { metadata: { name: 'twice', attempt: 1 } });
+  expect((await berth('exec', 'twice', 'echo', 'hi')).stdout).toBe('hi\n');
+  await suite.cri.stopContainer(running, 0);
+  for (const each of [id, running]) await suite.cri.removeContainer(each);
 });
 
 test('pull shows its phases and names the image', async () => {
@@ -80,6 +108,9 @@ test('pull shows its phases and names the image', async () => {
   const { stdout, stderr } = await berth('pull', reference);
   expect(stdout).toMatch(/^sha256:[0-9a-f]{64} {2}/);
   expect(stderr).toContain('downloading');
+  const other = await suite.registry.push('cli/aaa', '1', suite.images.busybox('cli-pulled'));
+  expect((await berth('pull', other)).stdout).toMatch(new RegExp(`^sha256:[0-9a-f]{64} {2}${other}\\n$`));
+  expect(await json('pull', reference)).toMatchObject({ repo_tags: expect.arrayContaining([reference, other]) });
   expect((await failure('pull', `${suite.registry.host}/cli/absent:1`)).stderr).toContain('cli/absent:1');
 });
 
@@ -87,7 +118,8 @@ test('trace draws the waterfall of a start', async () => {
   const text = (await berth('trace', pod.id.slice(0, 13))).stdout;
   for (const phase of ['namespaces', 'cni', 'snapshot', 'shim', 'oci-start']) expect(text).toMatch(new RegExp(`^ {2}${phase} +\\d+\\.\\d ms +█`, 'm'));
   expect(await json('trace', container)).toMatchObject({ waterfalls: [{ kind: 'container', id: container }] });
-  expect((await failure('trace', 'nothing')).stderr).toContain('nothing');
+  expect(await json('trace', 'main')).toMatchObject({ waterfalls: [{ kind: 'container', id: container }] });
+  expect((await failure('trace', 'nothing')).stderr).toBe('berth: no pod or container has the id or name "nothing"; see: berth pods and berth ps --all\n');
 });
 
 test('info tells versions, conditions and the health of the agent', async () => {
@@ -110,6 +142,8 @@ test('config check says what is wrong and where', async () => {
   expect(stderr).toContain('state_root');
   const good = join(suite.node.scratch.dir, 'config.toml');
   expect((await berth('config', 'check', good)).stdout).toContain('good');
+  expect(await json('config', 'check', good)).toEqual({ file: good, good: true });
+  expect(JSON.parse(((await failure('--json', 'config', 'check', file)) as unknown as { stdout: string }).stdout)).toMatchObject({ file, good: false, error: expect.stringContaining('state_rot') });
 });
 
 test.each(['bash', 'zsh', 'fish'])('the %s completion names every command', async (shell) => {
@@ -121,16 +155,29 @@ test('bash takes its completion', async () => {
   const script = (await berth('completion', 'bash')).stdout;
   const complete = `${script}\nCOMP_WORDS=(berth tr); COMP_CWORD=1; _berth; echo "\${COMPREPLY[@]}"`;
   expect((await run('bash', ['-c', complete])).stdout).toBe('trace\n');
+  const words = async (...typed: readonly string[]): Promise<string> => {
+    const line = `${script}\nberth() { '${program}' --endpoint '${suite.node.socket}' "$@"; }; COMP_WORDS=(berth ${typed.join(' ')} ''); COMP_CWORD=${typed.length + 1}; _berth; echo "\${COMPREPLY[@]}"`;
+    return (await run('bash', ['-c', line])).stdout.trim();
+  };
+  expect([await words('config'), await words('completion'), await words('images')]).toEqual(['check', 'bash zsh fish', '']);
+  expect((await words('trace')).split(' ').toSorted()).toEqual([pod.id, container].toSorted());
 });
 
-test('without a daemon it says so', async () => {
-  await expect(run(program, ['--endpoint', '/nonexistent/berth.sock', 'trace', 'x'])).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('/nonexistent') });
+test.each(['trace x', 'ps', 'pods', 'images', 'info', 'stop --all', 'logs x', 'exec x true', 'pull x'])('without a daemon berth %s says so', async (line) => {
+  const said = expect.stringMatching(/^berth: cannot reach berthd at \/nonexistent\/\w+\.sock: connect ENOENT \/nonexistent\/\w+\.sock; is berthd running, /);
+  await expect(run(program, ['--endpoint', '/nonexistent/berth.sock', ...line.split(' ')])).rejects.toMatchObject({ code: 1, stderr: said });
+});
+
+test('a daemon without pods answers with nothing, or with an empty list', async () => {
+  await using node = await startBerth();
+  const ask = async (...args: readonly string[]): Promise<string> => (await run(program, ['-e', node.socket, ...args])).stdout;
+  expect([await ask('pods', '-q'), await ask('ps', '-aq'), await ask('stop', '--all'), await ask('stop', '--all', '--json')]).toEqual(['', '', '', '[]\n']);
 });
 
 test('stop ends the containers of a pod by their signal first; --all and names exclude each other', async () => {
-  const other = await suite.pod();
+  const other = await suite.pod({ metadata: { name: 'other', namespace: 'default', uid: 'u', attempt: 0 } });
   const stopped = await suite.trap(other, ['exit 7', 'TERM']);
-  expect((await berth('stop', other.id.slice(0, 13))).stdout).toBe(`${other.id}\n`);
+  expect((await berth('stop', 'default/other')).stdout).toBe(`${other.id}\n`);
   expect(await suite.cri.containerStatus(stopped)).toMatchObject({ state: 'CONTAINER_EXITED', exit_code: 7 });
   expect((await suite.cri.podStatus(other.id)).state).toBe('SANDBOX_NOTREADY');
   expect((await suite.cri.podStatus(pod.id)).state).toBe('SANDBOX_READY');

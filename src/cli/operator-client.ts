@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { unreachable } from './unreachable.ts';
 
 /** Berth's own local API, JSON over HTTP on a unix socket beside the CRI one. */
 export class OperatorClient {
@@ -39,7 +40,7 @@ export class OperatorClient {
         incoming.on('error', reject);
       });
       outgoing.on('error', (cause) => {
-        reject(new Error(`cannot reach berthd at ${this.#socketPath}: ${cause.message}; is it running, and are you root?`, { cause }));
+        reject(unreachable(this.#socketPath, cause));
       });
       outgoing.end(body);
     });

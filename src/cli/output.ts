@@ -29,3 +29,10 @@ export function age(atNs: string | undefined, nowMs: number = Date.now()): strin
 export function shortId(id: unknown): string {
   return String(id).replace(/^sha256:/, '').slice(0, 13);
 }
+
+/** An answer of berthd's own API with its keys as CRI spells them, so that all that `berth` prints is spelt one way. */
+export function snakeKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(snakeKeys);
+  if (typeof value !== 'object' || value === null ) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), snakeKeys(inner)]));
+}

@@ -37,7 +37,7 @@ import { findPrograms, type Programs } from './programs.ts';
 import { scrapeSource } from './scrape-source.ts';
 import { engineSettings, imageSettings, nriSettings, runtimeHandlers, streamingSettings } from './settings.ts';
 import type { Shutdown } from './shutdown.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from '../lib/version.ts';
 
 /** What every step of the composition needs. */
 interface Base {

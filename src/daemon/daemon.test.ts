@@ -11,7 +11,7 @@ import { notifySystemd } from './notify.ts';
 import { findPrograms } from './programs.ts';
 import { engineSettings, imageSettings, runtimeHandlers } from './settings.ts';
 import { Shutdown } from './shutdown.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from '../lib/version.ts';
 
 const root = join(import.meta.dirname, '../..');
 const config = (source: string) => parseConfig(source, '/c.toml', () => ({ mode: 0o600, uid: 0 }));

@@ -5,7 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { BerthError, messageOf } from '../lib/errors.ts';
 import { createLogger, type Logger } from '../telemetry/log.ts';
 import type { Daemon } from './lifecycle.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from '../lib/version.ts';
 
 const usage = `usage: berthd [--config FILE]
        berthd --version

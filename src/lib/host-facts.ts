@@ -43,7 +43,7 @@ const parser = '/sbin/apparmor_parser';
  * AppArmor switched on where nothing can load a profile, and within somebody's container its profiles are not ours to set.
  */
 export function apparmorLack(root = '/', env: NodeJS.ProcessEnv = process.env): string | undefined {
-  if (read(join(root, kernelSwitch)) !== 'Y') return 'the kernel has it not, or switched off';
+  if (read(join(root, kernelSwitch)) !== 'Y') return 'the kernel has no AppArmor, or has it switched off';
   if ((env['container'] ?? '') !== '') return 'berthd itself runs in a container';
   const missing = [kernelFiles, parser].find((path) => !existsSync(join(root, path)));
   return missing === undefined ? undefined : `${missing} is missing${missing === parser ? '; install the package apparmor' : ''}`;

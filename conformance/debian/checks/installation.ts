@@ -14,8 +14,8 @@ export function installation(node: () => DebianNode): void {
   });
 
   test('the unit is enabled, has come up at its first try and follows systemd', async () => {
-    const told = await node().run("systemctl show berthd -p ActiveState -p UnitFileState -p NRestarts -p Delegate -p Type && berth --json info | grep -o '\"cgroupDriver\": \"[a-z]*\"'");
-    expect(told.trim().split('\n').toSorted()).toEqual(['"cgroupDriver": "systemd"', 'ActiveState=active', 'Delegate=yes', 'NRestarts=0', 'Type=notify', 'UnitFileState=enabled']);
+    const told = await node().run("systemctl show berthd -p ActiveState -p UnitFileState -p NRestarts -p Delegate -p Type && berth --json info | grep -o '\"cgroup_driver\": \"[a-z]*\"'");
+    expect(told.trim().split('\n').toSorted()).toEqual(['"cgroup_driver": "systemd"', 'ActiveState=active', 'Delegate=yes', 'NRestarts=0', 'Type=notify', 'UnitFileState=enabled']);
   });
 
   test('manuals and completions are where Debian looks for them, and settings are for root alone', async () => {

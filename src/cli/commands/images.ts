@@ -1,4 +1,5 @@
-import { items, strings, type Context } from '../context.ts';
+import type { Context } from '../context.ts';
+import { items, strings } from '../message-fields.ts';
 import { bytes, shortId, table } from '../output.ts';
 
 /** `berth images`: what the node holds, a line a tag. */

@@ -1,9 +1,10 @@
-import { nested, items, field, type Context } from '../context.ts';
-import { table } from '../output.ts';
+import type { Context } from '../context.ts';
+import { field, items, nested } from '../message-fields.ts';
+import { snakeKeys, table } from '../output.ts';
 
 /** `berth info`: versions, conditions, runtime handlers and the health of the agent. */
 export async function showInfo(context: Context): Promise<void> {
-  const [version, status, debug] = await Promise.all([context.cri.call('Version'), context.cri.call('Status'), context.operator.get('/v1/info')]);
+  const [version, status, debug] = await Promise.all([context.cri.call('Version'), context.cri.call('Status'), context.operator.get('/v1/info').then(snakeKeys)]);
   context.print({ version, status, daemon: debug }, () => {
     const conditions = items(nested(status, 'status'), 'conditions').map((c) => [field(c, 'type'), c['status'] === true ? 'yes' : 'no', field(c, 'message')]);
     const handlers = items(status, 'runtime_handlers').map((h) => field(h, 'name') || '(default)');

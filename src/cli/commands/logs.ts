@@ -1,12 +1,14 @@
 import { constants, watch } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { findContainer, nested, field, type Context } from '../context.ts';
+import { printJson, type Context } from '../context.ts';
+import { findContainer } from '../find.ts';
 import { parseLogLine } from '../log-line.ts';
+import { field, nested } from '../message-fields.ts';
 
 const chunkBytes = 256 << 10;
 
-/** Prints whole lines from where the last call stopped; returns the new position and the unfinished rest. */
-async function drain(file: FileHandle, from: number, rest: string): Promise<{ position: number; rest: string }> {
+/** Hands on whole lines from where the last call stopped; returns the new position and the unfinished rest. */
+async function drain(file: FileHandle, from: number, rest: string, print: (line: string) => void): Promise<{ position: number; rest: string }> {
   const buffer = Buffer.alloc(chunkBytes);
   let position = from;
   let pending = rest;
@@ -20,9 +22,14 @@ async function drain(file: FileHandle, from: number, rest: string): Promise<{ po
   }
 }
 
-function print(line: string): void {
+/** One entry as the program wrote it, or as JSON on a line of its own. */
+function printEntry(line: string, json: boolean): void {
   const entry = parseLogLine(line);
   if (entry === undefined) return;
+  if (json) {
+    printJson(entry, 0);
+    return;
+  }
   const stream = entry.stream === 'stderr' ? process.stderr : process.stdout;
   stream.write(entry.partial ? entry.content : `${entry.content}\n`);
 }
@@ -40,11 +47,12 @@ async function openLog(path: string): Promise<FileHandle> {
 
 /** `berth logs`: the container's CRI log file as the program wrote it, stdout and stderr apart. */
 export async function showLogs(context: Context, container: string, options: { readonly follow?: boolean }): Promise<void> {
-  const id = field(await findContainer(context, container), 'id');
+  const id = await findContainer(context, container);
+  const show = (line: string): void => { printEntry(line, context.json); };
   const path = field(nested(await context.cri.call('ContainerStatus', { container_id: id }), 'status'), 'log_path');
   if (path === '') throw new Error(`container ${id.slice(0, 13)} keeps no log: its pod has no log directory`);
   await using file = await openLog(path);
-  let state = await drain(file, 0, '');
+  let state = await drain(file, 0, '', show);
   if (options.follow !== true) return;
   const changes = watch(path);
   for (let running = true; running; ) {
@@ -57,7 +65,7 @@ export async function showLogs(context: Context, container: string, options: { r
     });
     const status = nested(await context.cri.call('ContainerStatus', { container_id: id }), 'status');
     running = field(status, 'state') === 'CONTAINER_RUNNING';
-    state = await drain(file, state.position, state.rest);
+    state = await drain(file, state.position, state.rest, show);
   }
   changes.close();
 }

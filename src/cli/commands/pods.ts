@@ -1,5 +1,6 @@
-import { items, nested, field, type Context } from '../context.ts';
+import type { Context } from '../context.ts';
 import type { Message } from '../cri-client.ts';
+import { field, items, nested } from '../message-fields.ts';
 import { age, shortId, table } from '../output.ts';
 
 const word = (state: string): string => state.replace(/^SANDBOX_|^CONTAINER_/, '').toLowerCase();

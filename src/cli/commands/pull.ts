@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { printable } from '../../lib/clean-text.ts';
 import type { Context } from '../context.ts';
-import { bytes, shortId } from '../output.ts';
+import { bytes, shortId, snakeKeys } from '../output.ts';
 
 interface Progress {
   readonly phase: string;
@@ -47,11 +47,11 @@ export async function pullImage(context: Context, reference: string): Promise<vo
     if (progress !== undefined && !context.json) show(progress);
   })) as PullLine;
   if (last.error !== undefined) throw new Error(last.error);
-  context.print(last.image, (image) => `${image?.id ?? ''}  ${image?.repoTags.at(0) ?? image?.repoDigests.at(0) ?? reference}`);
+  context.print(snakeKeys(last.image), () => `${last.image?.id ?? ''}  ${reference}`);
 }
 
 /** `berth import`: loads an OCI layout or docker-archive tar. */
 export async function importImage(context: Context, path: string, options: { readonly reference?: string }): Promise<void> {
   const reply = (await context.operator.post('/v1/import', { path: resolve(path), ...options })) as { readonly images: readonly { id: string; repoTags: readonly string[] }[] };
-  context.print(reply.images, (images) => images.map((image) => `${image.id}  ${image.repoTags.join(' ')}`).join('\n'));
+  context.print(snakeKeys(reply.images), () => reply.images.map((image) => `${image.id}  ${image.repoTags.join(' ')}`).join('\n'));
 }
