@@ -21,7 +21,7 @@ import { Places } from '../lib/places.ts';
 import { PluginLedger } from './plugins/plugin-ledger.ts';
 import { PodStore } from './stores/pod-store.ts';
 import { Selinux } from './selinux/selinux.ts';
-import { SharedAttempts } from './shared-attempts.ts';
+import { SingleFlight } from '../lib/single-flight.ts';
 import { CpuRates } from './stats/cpu-rates.ts';
 import { LayerUsages } from './stats/layer-usages.ts';
 import { writtenUsage } from './stats/written-usage.ts';
@@ -48,17 +48,17 @@ export interface EngineParts extends EngineComponents {
   /** Held while a container starts, changes or goes. Never over a grace period or an exit. */
   readonly containerLocks: KeyedMutex<ContainerId>;
   /** Held while a container starts whose PID namespace others are in, by that namespace. */
-  readonly pidSpaces: KeyedMutex<ContainerId | PodId>;
+  readonly pidSpaceLocks: KeyedMutex<ContainerId | PodId>;
   readonly ledger: PluginLedger;
   /** Held while a container's processes are written down. */
-  readonly checkpoints: KeyedMutex<ContainerId>;
-  readonly restores: SharedAttempts<RestoredPod>;
-  readonly podRuns: SharedAttempts<Pod>;
-  readonly creations: SharedAttempts<Container>;
-  readonly removals: SharedAttempts<void>;
-  readonly starts: Places;
+  readonly checkpointLocks: KeyedMutex<ContainerId>;
+  readonly restoreFlights: SingleFlight<RestoredPod>;
+  readonly podFlights: SingleFlight<Pod>;
+  readonly creationFlights: SingleFlight<Container>;
+  readonly removalFlights: SingleFlight<void>;
+  readonly startPlaces: Places;
   /** Statistics that foreign shims are asked for. */
-  readonly shimReads: SharedAttempts<CgroupStats>;
+  readonly shimReadFlights: SingleFlight<CgroupStats>;
 }
 
 export function createParts(components: EngineComponents, config: EngineConfig): EngineParts {
@@ -83,14 +83,14 @@ export function createParts(components: EngineComponents, config: EngineConfig):
     layerUsages: new LayerUsages((id, signal) => writtenUsage(components, paths, id, signal), background, components.log),
     podLocks: new KeyedMutex(),
     containerLocks: new KeyedMutex(),
-    pidSpaces: new KeyedMutex(),
+    pidSpaceLocks: new KeyedMutex(),
     ledger: new PluginLedger(),
-    checkpoints: new KeyedMutex(),
-    restores: new SharedAttempts(),
-    podRuns: new SharedAttempts(),
-    creations: new SharedAttempts(),
-    removals: new SharedAttempts(),
-    starts: new Places(config.startConcurrency),
-    shimReads: new SharedAttempts(),
+    checkpointLocks: new KeyedMutex(),
+    restoreFlights: new SingleFlight(),
+    podFlights: new SingleFlight(),
+    creationFlights: new SingleFlight(),
+    removalFlights: new SingleFlight(),
+    startPlaces: new Places(config.startConcurrency),
+    shimReadFlights: new SingleFlight(),
   };
 }

@@ -4,7 +4,7 @@ import { BerthError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Agent } from '../../agent/port.ts';
 import type { ApparmorHost } from '../../oci/runtime-spec/apparmor.ts';
-import { SharedAttempts } from '../shared-attempts.ts';
+import { SingleFlight } from '../../lib/single-flight.ts';
 import { defaultProfile, defaultProfileName } from './default-profile.ts';
 
 const profilesFile = '/sys/kernel/security/apparmor/profiles';
@@ -23,7 +23,7 @@ interface Loading {
 export class Apparmor implements ApparmorHost {
   readonly enabled: boolean;
   readonly #profiles: string;
-  readonly #loads = new SharedAttempts<void>();
+  readonly #loads = new SingleFlight<void>();
   #default: string | undefined;
   #restsUntilMs = 0;
 

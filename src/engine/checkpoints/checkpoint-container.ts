@@ -21,7 +21,7 @@ export async function checkpointContainer(parts: EngineParts, { containerId, loc
     checkLocation(location);
     checkSupported(parts, parts.pods.required(podId));
     await withTimeLimit(signal, timeoutMs, `the checkpoint of container ${id}`, async (limited) => {
-      const attempt = parts.checkpoints.run(id, () => checkpoint(parts, target, { location, notes }, limited), limited);
+      const attempt = parts.checkpointLocks.run(id, () => checkpoint(parts, target, { location, notes }, limited), limited);
       // A caller who leaves does not wait until a dump is over, which nothing can cut short.
       await abortable(attempt, limited);
     });

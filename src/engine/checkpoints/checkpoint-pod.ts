@@ -59,7 +59,7 @@ function openOutput(directory: string): Output {
 /** Holds the locks of all containers, taken in one order everywhere. */
 async function inTurn<Result>(parts: EngineParts, [first, ...others]: readonly ContainerId[], work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
   if (first === undefined) return work();
-  return parts.checkpoints.run(first, () => inTurn(parts, others, work, signal), signal);
+  return parts.checkpointLocks.run(first, () => inTurn(parts, others, work, signal), signal);
 }
 
 interface PodDump {

@@ -17,7 +17,7 @@ export function restorePod(parts: EngineParts, request: RestoreRequest, signal: 
   return observed(parts, 'restore-pod', async () => {
     checkNames(request);
     checkSupported(parts, request);
-    return parts.restores.run(podName(request.config), (attempt) => restore(parts, request, attempt), signal);
+    return parts.restoreFlights.run(podName(request.config), (attempt) => restore(parts, request, attempt), signal);
   });
 }
 

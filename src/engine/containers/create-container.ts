@@ -27,7 +27,7 @@ export function createContainer(parts: EngineParts, podId: string, config: Conta
   return observed(parts, 'create-container', async () => {
     const pod = parts.pods.get(podId);
     const name = containerName(pod.id, config);
-    return parts.creations.run(name, (attempt) => makeContainer(parts, pod, config, attempt), signal);
+    return parts.creationFlights.run(name, (attempt) => makeContainer(parts, pod, config, attempt), signal);
   });
 }
 

@@ -26,7 +26,7 @@ export async function freezeTracers(parts: EngineParts, container: Container, du
   const space = pidSpace(parts, container);
   if (space === undefined || space === container.id) return signal;
   // One that is starting cannot be frozen, and traces as soon as it runs.
-  during.defer(await parts.pidSpaces.hold(space, signal));
+  during.defer(await parts.pidSpaceLocks.hold(space, signal));
   const neighbours = parts.containers.ofPod(container.podId).filter((other) => other.id !== container.id && pidSpace(parts, other) === space);
   checkSettled(parts, container, neighbours);
   const tracers = neighbours.filter((other) => mayTrace(parts, other));
@@ -71,7 +71,7 @@ interface Freeze {
 
 async function freezeAll(parts: EngineParts, { starter, ids }: Freeze, during: AsyncDisposableStack, signal: AbortSignal): Promise<AbortSignal> {
   // A checkpoint that is being written would let its container run again. In the order of all who take several of these.
-  for (const id of ids) during.defer(await parts.checkpoints.hold(id, signal));
+  for (const id of ids) during.defer(await parts.checkpointLocks.hold(id, signal));
   const limit = new AbortController();
   const timer = setTimeout(() => {
     limit.abort(

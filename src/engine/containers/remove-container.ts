@@ -14,7 +14,7 @@ export async function removeContainer(parts: EngineParts, idOrPrefix: string, si
   const container = parts.containers.find(idOrPrefix);
   if (container === undefined) return;
   const { id } = container;
-  await observed(parts, 'remove-container', () => parts.removals.run(id, (attempt) => remove(parts, id, attempt), signal));
+  await observed(parts, 'remove-container', () => parts.removalFlights.run(id, (attempt) => remove(parts, id, attempt), signal));
 }
 
 async function remove(parts: EngineParts, id: ContainerId, signal: AbortSignal): Promise<void> {

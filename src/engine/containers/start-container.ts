@@ -40,7 +40,7 @@ export function startContainer(parts: EngineParts, idOrPrefix: string, signal: A
 
 async function startInTurn(parts: EngineParts, id: ContainerId, waterfall: Waterfall, signal: AbortSignal): Promise<void> {
   checkStartable(parts, id);
-  await parts.starts.run(async (giveUp) => {
+  await parts.startPlaces.run(async (giveUp) => {
     waterfall.add('queue', waterfall.elapsedMs());
     // Its pod may have been stopped while it waited in line.
     checkStartable(parts, id);

@@ -21,7 +21,7 @@ import { interfaceSysctls } from '../spec/sysctls.ts';
 export function runPod(parts: EngineParts, config: PodConfig, signal: AbortSignal): Promise<Pod> {
   return observed(parts, 'run-pod', async () => {
     checkPodConfig(parts, config);
-    return parts.podRuns.run(podName(config), (attempt) => makePod(parts, config, attempt), signal);
+    return parts.podFlights.run(podName(config), (attempt) => makePod(parts, config, attempt), signal);
   });
 }
 

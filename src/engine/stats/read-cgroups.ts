@@ -65,7 +65,7 @@ async function askShim(parts: EngineParts, id: ContainerId, signal: AbortSignal)
   const task = parts.tasks.get(id)?.task;
   if (task === undefined) return undefined;
   try {
-    const stats = await parts.shimReads.run(id, async (attempt) => task.stats(attempt), signal);
+    const stats = await parts.shimReadFlights.run(id, async (attempt) => task.stats(attempt), signal);
     return [id, { path: '', stats }];
   } catch (error) {
     if (parts.containers.peek(id)?.state === 'running' && !isKind(error, 'canceled')) parts.log.warn({ container: id, err: error }, 'a container is left out of the statistics');

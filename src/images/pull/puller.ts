@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError, isKind } from '../../lib/errors.ts';
 import { Places } from '../../lib/places.ts';
+import { SingleFlight } from '../../lib/single-flight.ts';
 import { chainIds } from '../../oci/digest.ts';
 import { formatReference, parseReference, repositoryOf, type Reference } from '../../oci/reference.ts';
 import type { SnapshotterName } from '../../snapshotter/port.ts';
@@ -17,7 +18,6 @@ import { installImage } from './install-image.ts';
 import { ProgressTracker } from './progress.ts';
 import { PullPlaces } from './pull-places.ts';
 import { resolveImage } from './resolve-image.ts';
-import { SharedWork } from './shared-work.ts';
 
 export interface PullerParts {
   readonly components: ImageComponents;
@@ -38,7 +38,7 @@ const shutdownMs = 2000;
 export class Puller {
   readonly #parts: PullerParts;
   readonly #places: PullPlaces;
-  readonly #shared = new SharedWork<Image>();
+  readonly #flights = new SingleFlight<Image>();
   readonly #running = new Map<string, RunningPull>();
 
   constructor(parts: PullerParts) {
@@ -54,7 +54,7 @@ export class Puller {
     const tracker = this.#running.get(key)?.tracker ?? new ProgressTracker(this.#parts.components.clock);
     const stopListening = onProgress === undefined ? undefined : tracker.listen(onProgress);
     try {
-      return await this.#shared.join(key, (abort) => this.#tracked(key, { reference, auth, snapshotter, tracker }, abort), signal);
+      return await this.#flights.run(key, (abort) => this.#tracked(key, { reference, auth, snapshotter, tracker }, abort), signal);
     } finally {
       stopListening?.();
     }
@@ -62,7 +62,7 @@ export class Puller {
 
   /** Ends all pulls, whose parts stay for the next daemon. Does not wait for the longest of unpacks. */
   async close(): Promise<void> {
-    const ended = this.#shared.close(new BerthError('unavailable', 'berthd is shutting down', { hint: 'pull again' }));
+    const ended = this.#flights.close(new BerthError('unavailable', 'berthd is shutting down', { hint: 'pull again' }));
     await Promise.race([ended, sleep(shutdownMs, undefined, { ref: false })]);
   }
 
