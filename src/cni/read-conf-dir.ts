@@ -26,7 +26,7 @@ export function readConfDir(dir: string): Configured {
   } catch (error) {
     return { list: undefined, path, reason: `the network config cannot be used: ${messageOf(error)}` };
   }
-  return { list: undefined, path: undefined, reason: `there is no network config in ${dir}; install a network add-on or write one` };
+  return { list: undefined, path: undefined, reason: `there is no network config in ${dir}; install the cluster's network add-on, or copy the bridge that comes with berth there, /usr/share/berth/10-berth.conflist` };
 }
 
 /** Paths of the directory's config files, in the order of their names. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Config } from '../config/schema.ts';
 import type { ReadyGate } from '../doors/ready-gate.ts';
 import type { Engine } from '../engine/port.ts';
@@ -25,7 +26,7 @@ export function daemonInfo({ engine, gate, agent, version, config, cgroupDriver 
     runRoot: config.runRoot,
     cgroupDriver,
     kernel: engine.status().kernel,
-    runtimes: engine.status().handlers.map(({ name, runtime, known }) => Object.assign({ handler: name, runtime }, known)),
+    runtimes: engine.status().handlers.map(({ name, runtime, known }) => Object.assign({ handler: name, runtime, missing: runtime !== '' && !existsSync(runtime) }, known)),
     pods: engine.pods.list().length,
     containers: engine.containers.list().length,
     images: engine.images.list().length,

@@ -24,6 +24,19 @@ test.each(['', ':tag', 'App', 'a/B', 'a//b', '/a', 'a/', '-a', 'a..b', 'a___b', 
   expect(() => parseReference(text, 'registry.example')).toThrow(expect.objectContaining({ kind: 'invalid' }));
 });
 
+test.each([
+  ['https://docker.io/alpine', 'leave out https://, as in docker.io/alpine'],
+  ['docker://alpine', 'leave out docker://, as in alpine'],
+  ['alpine:', 'write a tag'],
+  ['Alpine', 'lower case'],
+  ['a//b', 'references are written as'],
+  ['', 'references are written as'],
+  ['host_.example/a', 'references are written as'],
+  ['f'.repeat(64), '@sha256:'],
+])('what to do about "%s"', (text, hint) => {
+  expect(() => parseReference(text, 'docker.io/library')).toThrow(expect.objectContaining({ kind: 'invalid', hint: expect.stringContaining(hint) }));
+});
+
 describe('a default registry with a namespace', () => {
   test.each([
     ['app', 'registry.example/library/app:latest'],

@@ -23,8 +23,8 @@ const idPattern = /^(?:sha256:)?[0-9a-f]{64}$/;
 /** Whether this is `host[:port]` as references spell it. */
 export const isRegistryHost = (host: string): boolean => hostPattern.test(host);
 
-const invalid = (text: string, detail: string, hint?: string): BerthError =>
-  new BerthError('invalid', `image reference "${text.slice(0, 300)}" ${detail}`, hint === undefined ? {} : { hint });
+const invalid = (text: string, detail: string, hint: string): BerthError => new BerthError('invalid', `image reference "${text.slice(0, 300)}" ${detail}`, { hint });
+const shape = 'references are written as [host[:port]/]name[:tag][@digest], such as registry.example:5000/team/app:1';
 
 /** Splits `name[:tag][@digest]`; a colon before the last slash belongs to the port. */
 function splitSuffixes(text: string): { name: string; tag: string | undefined; digest: string | undefined } {
@@ -67,15 +67,17 @@ function completeName(text: string, name: string, defaultRegistry: string): { ho
  */
 export function parseReference(text: string, defaultRegistry: string): Reference {
   const { name, tag, digest } = splitSuffixes(text);
-  if (name === '') throw invalid(text, 'has no name');
-  if (idPattern.test(text)) throw invalid(text, "is an image's id and no name to pull it by");
+  const scheme = /^[a-z]+:\/\//i.exec(text)?.[0];
+  if (scheme !== undefined) throw invalid(text, 'is an address', `leave out ${scheme}, as in ${text.slice(scheme.length, 300) || 'registry.example/name:tag'}`);
+  if (name === '') throw invalid(text, 'has no name', shape);
+  if (idPattern.test(text)) throw invalid(text, "is an image's id and no name to pull it by", 'name it as it is in its registry, with @sha256:… behind it for one image and no other');
   const { host, path } = completeName(text, name, defaultRegistry);
-  if (!hostPattern.test(host)) throw invalid(text, 'has a malformed host');
+  if (!hostPattern.test(host)) throw invalid(text, 'has a malformed host', shape);
   if (!pathPattern.test(path)) {
-    throw invalid(text, 'has a malformed name', path === path.toLowerCase() ? undefined : 'names are lower case');
+    throw invalid(text, 'has a malformed name', path === path.toLowerCase() ? shape : 'names are lower case');
   }
-  if (host.length + path.length + 1 > maxNameLength) throw invalid(text, `has a name of more than ${String(maxNameLength)} characters`);
-  if (tag !== undefined && !tagPattern.test(tag)) throw invalid(text, 'has a malformed tag');
+  if (host.length + path.length + 1 > maxNameLength) throw invalid(text, `has a name of more than ${String(maxNameLength)} characters`, 'shorten it');
+  if (tag !== undefined && !tagPattern.test(tag)) throw invalid(text, tag === '' ? 'has a colon and no tag behind it' : 'has a malformed tag', 'write a tag behind the colon, or neither for "latest"');
   if (digest !== undefined) return { host, path, tag: undefined, digest: parseDigest(digest, `digest of "${name}"`) };
   return { host, path, tag: tag ?? 'latest', digest: undefined };
 }

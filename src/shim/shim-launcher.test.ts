@@ -2,6 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { BerthError, isKind } from '../lib/errors.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { RuntimeHandler } from './port.ts';
+import { TtrpcShimLauncher } from './shim-launcher.ts';
 import { failing } from './testing/fake-shim.ts';
 import { failure, launcherFixture, methods } from './testing/launcher-fixture.ts';
 
@@ -41,6 +44,14 @@ test('a create that fails deletes the task and ends the shim; the first error is
   expect(shim.names()).toEqual(['create', 'delete', 'shutdown']);
   expect(fixture.commands.execs.map(({ argv }) => argv.at(-1))).toEqual(['start', 'delete']);
   await expect.poll(() => shim.connections).toBe(0);
+});
+
+test('a handler whose OCI runtime is not installed says so before anything starts', async () => {
+  const [berth] = fixture.launcher.handlers();
+  const missing = { ...(berth as RuntimeHandler), name: 'missing', runtime: '/nonexistent/runtime' };
+  const launcher = new TtrpcShimLauncher({ agent: fixture.commands.agent, clock: systemClock }, { handlers: [missing], runRoot: fixture.directory, berthShim: '/opt/berth-shim' });
+  expect(await failure(launcher.launch('missing', {} as never))).toMatchObject({ kind: 'precondition', message: 'runtime handler "missing" has no OCI runtime: /nonexistent/runtime does not exist', hint: 'install runtime, or set [runtimes.missing] runtime and restart berthd' });
+  expect(fixture.commands.execs).toEqual([]);
 });
 
 test('a launch that is aborted is undone before it fails', async () => {

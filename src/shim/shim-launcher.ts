@@ -1,5 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { asBerthError, BerthError, isKind } from '../lib/errors.ts';
 import type { Agent } from '../agent/port.ts';
@@ -72,6 +72,7 @@ export class TtrpcShimLauncher implements ShimLauncher {
 
   async launch(handlerName: string, spec: TaskSpec, signal?: AbortSignal): Promise<Task> {
     const handler = this.#handler(handlerName);
+    requireRuntime(handler);
     const { id, bundle } = spec;
     // The file that a foreign shim logs to, which containerd would have made.
     if (handler.protocol === 'containerd') writeFileSync(join(bundle, 'log'), '', { mode: 0o600 });
@@ -128,4 +129,10 @@ export class TtrpcShimLauncher implements ShimLauncher {
       throw new BerthError(first.kind, `${first.message}; undoing that failed, too: ${asBerthError(error, 'clean up').message}`, { cause: failure });
     }
   }
+}
+
+/** The shim would tell of a missing file alone, and not whose it is. */
+function requireRuntime({ name, runtime }: RuntimeHandler): void {
+  if (runtime === '' || existsSync(runtime)) return;
+  throw new BerthError('precondition', `runtime handler "${name}" has no OCI runtime: ${runtime} does not exist`, { hint: `install ${basename(runtime)}, or set [runtimes.${name}] runtime and restart berthd` });
 }
