@@ -7,14 +7,20 @@ import type { Type } from 'typescript/unstable/sync';
 import { afterAll, expect, test } from 'vitest';
 import { agentMethods } from '../../src/agent/methods.ts';
 import { CriContract, imageService, runtimeService } from '../../src/cri/contract.ts';
-import { containerStates } from '../../src/cri/messages/container.ts';
+import { stopSignals } from '../../src/cri/codec/stop-signal.ts';
+import { groupPolicies, namespaceModes, profileTypes } from '../../src/cri/messages/common.ts';
+import { containerStates, propagations } from '../../src/cri/messages/container.ts';
 import { metricTypes } from '../../src/cri/messages/metrics.ts';
 import { cgroupDrivers } from '../../src/cri/messages/runtime.ts';
-import { containerEventTypes, sandboxNotReady, sandboxReady } from '../../src/cri/messages/sandbox.ts';
+import { containerEventTypes, protocols, sandboxStates } from '../../src/cri/messages/sandbox.ts';
+import { profileTypes as nriProfileTypes, states } from '../../src/nri/describe.ts';
 import { event } from '../../src/nri/events.ts';
 import { nriMethods } from '../../src/nri/methods.ts';
+import { fields } from '../../src/nri/owners.ts';
+import { ioClasses, memoryFlags, memoryModes, policies, schedulerFlags } from '../../src/nri/words.ts';
 import { shimMethods } from '../../src/shim/methods.ts';
 import { leftOutOfAgent, leftOutOfCri, leftOutOfNri, leftOutOfShims } from './left-out.ts';
+import { statuses } from '../../src/shim/shim-task.ts';
 import { descriptors, loaderSpelling, Mirror, ownSpelling, type Pair } from './mirror.ts';
 import { Sources } from './typescript.ts';
 
@@ -116,17 +122,37 @@ test("the suites' own types", () => {
 });
 
 const numbered = (words: readonly string[]): Readonly<Record<string, number>> => Object.fromEntries(words.map((word, index) => [word, index]));
-const plain = (word: string): string => word.replaceAll('_', '').toLowerCase();
+const plain = (word: string): string => word.replaceAll(/[^a-z0-9]/gi, '').toLowerCase();
 
+/** Numbers that berth spells, with the parts of the enum's words that berth's leave out. */
 test.each([
   ['runtime.v1.ContainerState', 'CONTAINER_', numbered(containerStates)],
   ['runtime.v1.ContainerEventType', /^CONTAINER_|_EVENT$/g, numbered(containerEventTypes)],
-  ['runtime.v1.PodSandboxState', 'SANDBOX_', { ready: sandboxReady, notready: sandboxNotReady }],
+  ['runtime.v1.PodSandboxState', 'SANDBOX_', numbered(sandboxStates)],
+  ['runtime.v1.NamespaceMode', '', numbered(namespaceModes)],
+  ['runtime.v1.SecurityProfile.ProfileType', '', numbered(profileTypes)],
+  ['runtime.v1.SupplementalGroupsPolicy', '', numbered(groupPolicies)],
+  ['runtime.v1.MountPropagation', 'PROPAGATION_', numbered(propagations)],
+  ['runtime.v1.Protocol', '', numbered(protocols)],
+  ['runtime.v1.Signal', /^SIGNAL_(RUNTIME_DEFAULT)?|PLUS|MINUS/g, numbered(stopSignals)],
   ['runtime.v1.MetricType', '', metricTypes],
   ['runtime.v1.CgroupDriver', '', cgroupDrivers],
   ['nri.pkg.api.v1alpha1.Event', /_SANDBOX|_CONTAINER_ADJUSTMENT/, { unknown: 0, ...event, last: event.validate + 1 }],
+  ['nri.pkg.api.v1alpha1.ContainerState', /CONTAINER_/, { unknown: states.unknown, created: states.created, paused: 2, running: states.running, stopped: states.exited }],
+  ['nri.pkg.api.v1alpha1.SecurityProfile.ProfileType', '', nriProfileTypes],
+  ['nri.pkg.api.v1alpha1.IOPrioClass', 'IOPRIO_CLASS_NONE', numbered(ioClasses)],
+  ['nri.pkg.api.v1alpha1.LinuxSchedulerPolicy', 'SCHED_NONE', numbered(policies)],
+  ['nri.pkg.api.v1alpha1.LinuxSchedulerFlag', '', numbered(schedulerFlags)],
+  ['nri.pkg.api.v1alpha1.MpolMode', '', numbered(memoryModes)],
+  ['nri.pkg.api.v1alpha1.MpolFlag', '', numbered(memoryFlags)],
+  ['containerd.v1.types.Status', '', numbered([...statuses.slice(0, 5), 'pausing'])],
 ])('the numbers of %s', (name, affix, numbers) => {
   const { values } = descriptors().lookupEnum(name);
   const words = (from: Readonly<Record<string, number>>) => Object.fromEntries(Object.entries(from).map(([word, number]) => [plain(word.replace(affix, '')), number]));
   expect(words(numbers)).toEqual(words(values));
+});
+
+test('what a plugin can own is as many as NRI knows', () => {
+  const { values } = descriptors().lookupEnum('nri.pkg.api.v1alpha1.Field');
+  expect(Object.values(values)).toEqual([0, ...fields.map((_field, index) => index + 1)]);
 });

@@ -6,8 +6,8 @@ import { seccompMessage } from './seccomp.ts';
 import { ioPriorityMessage, schedulerMessage } from './words.ts';
 
 /** proto's ContainerState and SecurityProfile.ProfileType. */
-const states = { unknown: 0, created: 1, running: 3, exited: 4 } as const;
-const profileTypes = { 'runtime-default': 0, unconfined: 1, localhost: 2 } as const;
+export const states = { unknown: 0, created: 1, running: 3, exited: 4 } as const;
+export const profileTypes = { 'runtime-default': 0, unconfined: 1, localhost: 2 } as const;
 
 const maybe = (resources: OciResources | undefined): ResourcesMessage | null => (resources === undefined ? null : resourcesMessage(resources));
 const namespaceMessages = (namespaces: OciSpec['linux']['namespaces']): NamespaceMessage[] => namespaces.map(({ type, path = '' }) => ({ type, path }));

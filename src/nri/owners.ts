@@ -2,7 +2,7 @@ import { BerthError } from '../lib/errors.ts';
 import type { CpuMessage, MemoryMessage, OwnersMessage, ResourcesMessage } from './messages.ts';
 
 /** proto's Field, which names what can belong to one plugin, in order from 1. */
-const fields = [
+export const fields = [
   'annotation', 'mount', 'OCI hooks', 'device', 'CDI device', 'environment variable', 'args',
   'memory limit', 'memory reservation', 'memory swap limit', 'kernel memory limit', 'TCP memory limit', 'memory swappiness', 'disabling of the OOM killer', 'memory hierarchy',
   'CPU shares', 'CPU quota', 'CPU period', 'CPU realtime runtime', 'CPU realtime period', 'cpuset CPUs', 'cpuset memory nodes',

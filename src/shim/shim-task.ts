@@ -22,7 +22,7 @@ const killedBySignal9 = 128 + sigkill;
 const oomGraceMs = 200;
 
 /** By containerd.v1.types.Status. */
-const statuses: readonly TaskStatus[] = ['unknown', 'created', 'running', 'stopped', 'paused', 'paused'];
+export const statuses: readonly TaskStatus[] = ['unknown', 'created', 'running', 'stopped', 'paused', 'paused'];
 
 type AttachPaths = Parameters<ContainerMethods['attach']['request']['encode']>[0];
 

@@ -1,13 +1,11 @@
-import type { ContainerConfig, ContainerMount, Propagation } from '../../engine/model/container.ts';
+import type { ContainerConfig, ContainerMount } from '../../engine/model/container.ts';
 import { BerthError } from '../../lib/errors.ts';
-import type * as wire from '../messages/container.ts';
+import * as wire from '../messages/container.ts';
 import { decodeCdiDevices } from './cdi-devices.ts';
 import { nonEmpty, pick, required } from './pick.ts';
 import { decodeResources, encodeResources } from './resources.ts';
 import { decodeContainerSecurity, encodeContainerSecurity } from './security.ts';
 import { decodeStopSignal, encodeStopSignal } from './stop-signal.ts';
-
-const propagations: readonly Propagation[] = ['private', 'host-to-container', 'bidirectional'];
 
 function decodeMount(mount: wire.Mount): ContainerMount {
   return {
@@ -16,7 +14,7 @@ function decodeMount(mount: wire.Mount): ContainerMount {
     readonly: mount.readonly,
     recursiveReadOnly: mount.recursiveReadOnly,
     selinuxRelabel: mount.selinuxRelabel,
-    propagation: pick(propagations, mount.propagation, 'mounts.propagation'),
+    propagation: pick(wire.propagations, mount.propagation, 'mounts.propagation'),
     uidMappings: mount.uidMappings,
     gidMappings: mount.gidMappings,
     image: mount.image?.image ?? '',
@@ -34,7 +32,7 @@ export function encodeMount(mount: ContainerMount, imageIdOf: ImageIdOf): wire.M
   return {
     ...rest,
     mountOptions: mount.mountOptions ?? [],
-    propagation: propagations.indexOf(propagation),
+    propagation: wire.propagations.indexOf(propagation),
     image: image === '' ? null : { image, annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: imageIdOf(image) },
   };
 }

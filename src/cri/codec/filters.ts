@@ -1,16 +1,14 @@
 import type { ContainerFilter } from '../../engine/model/container.ts';
 import type { PodFilter } from '../../engine/model/pod.ts';
 import { containerStates, type ContainerFilter as WireContainerFilter } from '../messages/container.ts';
-import type { PodSandboxFilter } from '../messages/sandbox.ts';
+import { sandboxStates, type PodSandboxFilter } from '../messages/sandbox.ts';
 import type { ContainerStatsFilter, PodSandboxStatsFilter } from '../messages/stats.ts';
 import { pick } from './pick.ts';
-
-const podStates = ['ready', 'notready'] as const;
 
 /** A state is wrapped in a message, since its zero would mean READY and not "any". */
 export function decodePodFilter(filter: PodSandboxFilter | null): PodFilter {
   const state = filter?.state ?? null;
-  return { id: filter?.id ?? '', state: state === null ? undefined : pick(podStates, state.state, 'filter.state'), labels: filter?.labelSelector ?? {} };
+  return { id: filter?.id ?? '', state: state === null ? undefined : pick(sandboxStates, state.state, 'filter.state'), labels: filter?.labelSelector ?? {} };
 }
 
 export function decodePodStatsFilter(filter: PodSandboxStatsFilter | null): PodFilter {

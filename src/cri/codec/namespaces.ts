@@ -1,15 +1,13 @@
-import type { NamespaceMode, NamespaceOptions, UserNamespace } from '../../engine/model/security.ts';
-import type * as wire from '../messages/common.ts';
+import type { NamespaceOptions, UserNamespace } from '../../engine/model/security.ts';
+import * as wire from '../messages/common.ts';
 import { pick } from './pick.ts';
-
-const modes: readonly NamespaceMode[] = ['pod', 'container', 'node', 'target'];
 
 /** Absent options mean POD for each namespace, the zero of the enum. */
 export function decodeNamespaces(options: wire.NamespaceOption | null): NamespaceOptions {
   return {
-    network: pick(modes, options?.network ?? 0, 'namespace_options.network'),
-    pid: pick(modes, options?.pid ?? 0, 'namespace_options.pid'),
-    ipc: pick(modes, options?.ipc ?? 0, 'namespace_options.ipc'),
+    network: pick(wire.namespaceModes, options?.network ?? 0, 'namespace_options.network'),
+    pid: pick(wire.namespaceModes, options?.pid ?? 0, 'namespace_options.pid'),
+    ipc: pick(wire.namespaceModes, options?.ipc ?? 0, 'namespace_options.ipc'),
     targetId: options?.targetId ?? '',
     user: decodeUser(options?.usernsOptions ?? null),
   };
@@ -17,16 +15,16 @@ export function decodeNamespaces(options: wire.NamespaceOption | null): Namespac
 
 function decodeUser(user: wire.UserNamespace | null): UserNamespace | undefined {
   if (user === null) return undefined;
-  return { mode: pick(modes, user.mode, 'userns_options.mode'), uidMappings: user.uids, gidMappings: user.gids };
+  return { mode: pick(wire.namespaceModes, user.mode, 'userns_options.mode'), uidMappings: user.uids, gidMappings: user.gids };
 }
 
 /** What was asked, for a status. */
 export function encodeNamespaces(options: NamespaceOptions): wire.NamespaceOption {
   return {
-    network: modes.indexOf(options.network),
-    pid: modes.indexOf(options.pid),
-    ipc: modes.indexOf(options.ipc),
+    network: wire.namespaceModes.indexOf(options.network),
+    pid: wire.namespaceModes.indexOf(options.pid),
+    ipc: wire.namespaceModes.indexOf(options.ipc),
     targetId: options.targetId,
-    usernsOptions: options.user === undefined ? null : { mode: modes.indexOf(options.user.mode), uids: options.user.uidMappings, gids: options.user.gidMappings },
+    usernsOptions: options.user === undefined ? null : { mode: wire.namespaceModes.indexOf(options.user.mode), uids: options.user.uidMappings, gids: options.user.gidMappings },
   };
 }

@@ -1,13 +1,11 @@
 import type { CniPortMapping } from '../../cni/port.ts';
 import type { PodConfig } from '../../engine/model/pod.ts';
-import type { PodSandboxConfig, PortMapping } from '../messages/sandbox.ts';
+import { protocols, type PodSandboxConfig, type PortMapping } from '../messages/sandbox.ts';
 import { networkHints } from './network-hints.ts';
 import { nonEmpty, pick, required } from './pick.ts';
 import { identityOf, metadataOf } from './pod-metadata.ts';
 import { decodeOptionalResources, encodeOptionalResources } from './resources.ts';
 import { decodeSandboxSecurity, encodeSandboxSecurity } from './security.ts';
-
-const protocols: readonly CniPortMapping['protocol'][] = ['tcp', 'udp', 'sctp'];
 
 function decodePort(mapping: PortMapping): CniPortMapping {
   return { hostPort: mapping.hostPort, containerPort: mapping.containerPort, protocol: pick(protocols, mapping.protocol, 'port_mappings.protocol'), hostIp: mapping.hostIp };

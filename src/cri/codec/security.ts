@@ -1,18 +1,15 @@
 import { BerthError } from '../../lib/errors.ts';
-import type { ProfileType, SecurityContext, SecurityProfile } from '../../engine/model/security.ts';
-import type * as wire from '../messages/common.ts';
+import type { SecurityContext, SecurityProfile } from '../../engine/model/security.ts';
+import * as wire from '../messages/common.ts';
 import type { LinuxContainerSecurityContext } from '../messages/container.ts';
 import type { LinuxSandboxSecurityContext } from '../messages/sandbox.ts';
 import { decodeNamespaces, encodeNamespaces } from './namespaces.ts';
 import { pick, userId } from './pick.ts';
 
-const profileTypes: readonly ProfileType[] = ['runtime-default', 'unconfined', 'localhost'];
-const groupPolicies = ['merge', 'strict'] as const;
-
 /** An absent profile stays absent: it means unconfined for seccomp and the default for AppArmor, which the engine knows. */
 function decodeProfile(profile: wire.SecurityProfile | null, deprecated: string, field: string): SecurityProfile | undefined {
   if (profile === null) return decodeDeprecated(deprecated, field);
-  const type = pick(profileTypes, profile.profileType, field);
+  const type = pick(wire.profileTypes, profile.profileType, field);
   if (type !== 'localhost' && profile.localhostRef !== '') {
     throw new BerthError('invalid', `${field}.localhost_ref is only for profile type Localhost`);
   }
@@ -38,7 +35,7 @@ function decodeShared(context: Shared): Omit<SecurityContext, 'seccomp' | 'appar
     runAsUser: context.runAsUser === null ? undefined : userId(context.runAsUser.value, 'run_as_user'),
     runAsGroup: context.runAsGroup === null ? undefined : userId(context.runAsGroup.value, 'run_as_group'),
     supplementalGroups: context.supplementalGroups.map((group) => userId(group, 'supplemental_groups')),
-    supplementalGroupsPolicy: pick(groupPolicies, context.supplementalGroupsPolicy, 'supplemental_groups_policy'),
+    supplementalGroupsPolicy: pick(wire.groupPolicies, context.supplementalGroupsPolicy, 'supplemental_groups_policy'),
     selinux: context.selinuxOptions ?? undefined,
   };
 }
@@ -89,7 +86,7 @@ export function decodeContainerSecurity(context: LinuxContainerSecurityContext |
 }
 
 const encodeProfile = (profile: SecurityProfile | undefined): wire.SecurityProfile | null =>
-  profile === undefined ? null : { profileType: profileTypes.indexOf(profile.type), localhostRef: profile.localhostRef };
+  profile === undefined ? null : { profileType: wire.profileTypes.indexOf(profile.type), localhostRef: profile.localhostRef };
 
 const encodeId = (id: number | undefined): wire.Int64Value | null => (id === undefined ? null : { value: BigInt(id) });
 
@@ -103,7 +100,7 @@ function encodeShared(security: SecurityContext): SharedFields {
     runAsGroup: encodeId(security.runAsGroup),
     readonlyRootfs: security.readonlyRootfs,
     supplementalGroups: security.supplementalGroups.map(BigInt),
-    supplementalGroupsPolicy: groupPolicies.indexOf(security.supplementalGroupsPolicy),
+    supplementalGroupsPolicy: wire.groupPolicies.indexOf(security.supplementalGroupsPolicy),
     privileged: security.privileged,
     seccomp: encodeProfile(security.seccomp),
     apparmor: encodeProfile(security.apparmor),

@@ -6,13 +6,13 @@ const aboveMin = Array.from({ length: 15 }, (_, index) => `RTMIN+${index + 1}`);
 const belowMax = Array.from({ length: 14 }, (_, index) => `RTMAX-${14 - index}`);
 
 /** Signal names at their number in the contract's enum; 0 leaves the choice to the image. */
-const names: readonly string[] = ['', ...[...plain, ...aboveMin, ...belowMax, 'RTMAX'].map((name) => `SIG${name}`)];
+export const stopSignals: readonly string[] = ['', ...[...plain, ...aboveMin, ...belowMax, 'RTMAX'].map((name) => `SIG${name}`)];
 
 export function decodeStopSignal(number: number): string {
-  return pick(names, number, 'stop_signal');
+  return pick(stopSignals, number, 'stop_signal');
 }
 
 /** 0 for a signal that the contract has no number for, such as one an image spells as a bare number. */
 export function encodeStopSignal(name: string): number {
-  return Math.max(0, names.indexOf(name));
+  return Math.max(0, stopSignals.indexOf(name));
 }

@@ -14,6 +14,9 @@ export interface IdMapping {
   readonly length: number;
 }
 
+/** Numbered as the enum of the contract. */
+export const namespaceModes = ['pod', 'container', 'node', 'target'] as const;
+
 export interface UserNamespace {
   readonly mode: number;
   readonly uids: readonly IdMapping[];
@@ -21,7 +24,6 @@ export interface UserNamespace {
 }
 
 export interface NamespaceOption {
-  /** POD, CONTAINER, NODE, TARGET, as of the others. */
   readonly network: number;
   readonly pid: number;
   readonly ipc: number;
@@ -29,11 +31,16 @@ export interface NamespaceOption {
   readonly usernsOptions: UserNamespace | null;
 }
 
+/** Numbered as the enum of the contract. */
+export const profileTypes = ['runtime-default', 'unconfined', 'localhost'] as const;
+
 export interface SecurityProfile {
-  /** RuntimeDefault, Unconfined, Localhost. */
   readonly profileType: number;
   readonly localhostRef: string;
 }
+
+/** Numbered as the enum of the contract. */
+export const groupPolicies = ['merge', 'strict'] as const;
 
 export interface SELinuxOption {
   readonly user: string;

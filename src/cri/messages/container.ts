@@ -1,6 +1,9 @@
 import type { IdMapping, ImageSpec, Int64Value, LinuxContainerResources, NamespaceOption, SecurityProfile, SELinuxOption, StringMap } from './common.ts';
 import type { PodSandboxConfig } from './sandbox.ts';
 
+/** Numbered as the enum of the contract. */
+export const propagations = ['private', 'host-to-container', 'bidirectional'] as const;
+
 export interface Mount {
   readonly containerPath: string;
   readonly hostPath: string;

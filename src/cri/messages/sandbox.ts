@@ -8,8 +8,10 @@ export interface PodSandboxMetadata {
   readonly attempt: number;
 }
 
+/** Numbered as the enum of the contract. */
+export const protocols = ['tcp', 'udp', 'sctp'] as const;
+
 export interface PortMapping {
-  /** TCP, UDP, SCTP. */
   readonly protocol: number;
   readonly containerPort: number;
   readonly hostPort: number;
@@ -67,8 +69,8 @@ export interface PodSandboxStatusRequest extends PodSandboxIdRequest {
   readonly verbose: boolean;
 }
 
-export const sandboxReady = 0;
-export const sandboxNotReady = 1;
+/** Numbered as the enum of the contract. */
+export const sandboxStates = ['ready', 'notready'] as const;
 
 export interface PodSandboxStatus {
   readonly id: string;
