@@ -54,7 +54,14 @@ bin/berth completion bash >"$share/bash-completion/completions/berth"
 bin/berth completion zsh >"$share/zsh/vendor-completions/_berth"
 bin/berth completion fish >"$share/fish/vendor_completions.d/berth.fish"
 install -m 0644 deploy/systemd/10-berth.conflist "$share/berth/"
-install -m 0644 deploy/systemd/INSTALL.md README.md CHANGELOG.md "$share/doc/berth/"
+# Side by side, so links between them lose the directories that they have in a checkout.
+install -d "$share/doc/berth/grafana"
+for text in README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md docs/security.md deploy/systemd/INSTALL.md; do
+  sed -E 's#\]\((docs|deploy|deploy/systemd)/#](#g' "$text" >"$share/doc/berth/${text##*/}"
+  chmod 0644 "$share/doc/berth/${text##*/}"
+done
+install -m 0644 LICENSE deploy/systemd/config.toml "$share/doc/berth/"
+install -m 0644 deploy/grafana/* "$share/doc/berth/grafana/"
 install -d "$root$prefix/lib/systemd/system"
 sed "s|/usr/lib/berth|$prefix/lib/berth|g" deploy/systemd/berthd.service >"$root$prefix/lib/systemd/system/berthd.service"
 

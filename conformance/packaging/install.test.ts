@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -44,6 +44,15 @@ describe('make install', () => {
     for (const name of ['vitest', 'typescript', 'oxlint']) expect(globSync(`opt/berth/lib/berth/node_modules/${name}`, { cwd: destination })).toEqual([]);
   });
 
+  test('documents come with it, and each link between them leads somewhere', () => {
+    const documents = globSync('opt/berth/share/doc/berth/*.md', { cwd: destination });
+    expect(documents.map((path) => path.split('/').at(-1)).toSorted()).toEqual(['ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'INSTALL.md', 'README.md', 'security.md']);
+    const links = documents.flatMap((path) => [...readFileSync(installed(path), 'utf8').matchAll(/\]\(([^)#:]+)\)/g)].map((match) => join(installed(path), '..', match[1] ?? '')));
+    expect(links.length).toBeGreaterThan(5);
+    expect(links.filter((link) => !existsSync(link))).toEqual([]);
+    expect(readFileSync(installed('opt/berth/share/doc/berth/LICENSE'), 'utf8')).toContain('Apache License');
+  });
+
   test('the unit starts what was installed', () => {
     expect(readFileSync(installed('opt/berth/lib/systemd/system/berthd.service'), 'utf8')).toContain('ExecStart=/opt/berth/lib/berth/bin/berthd --config /etc/berth/config.toml');
   });
@@ -52,6 +61,9 @@ describe('make install', () => {
     const page = run('gzip', '-dc', installed('opt/berth/share/man/man1/berth.1.gz'));
     for (const command of ['images', 'pods', 'ps', 'logs', 'exec', 'stop', 'pull', 'import', 'trace', 'info', 'config check', 'completion']) expect(page).toMatch(new RegExp(`^\\.SS berth ${command}`, 'm'));
     expect(page).toMatch(/^\.B \\-a, \\-\\-all$/m);
+    // Commander shows [options] where --help is the only one.
+    expect(page).toMatch(/^\.SS berth logs \[options\] <container>$/m);
+    expect(page).toMatch(/^\.SS berth images$/m);
     // A line that begins with a dot is a request, and these are all that are meant.
     expect([...page.matchAll(/^[.'].*$/gm)].filter(([line]) => !/^\.(TH|SH|SS|TP|B|I|BR)\b/.test(line))).toEqual([]);
   });

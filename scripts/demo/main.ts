@@ -60,14 +60,19 @@ async function main(): Promise<void> {
   say(`starting berthd on the scratch root ${scratch}`);
   const daemon = await startDaemon(scratch);
   const cri = new CriClient(daemon.socket);
+  let isUp = false;
   try {
     await Promise.race([interrupted, waitReady(daemon, scratch, async () => cri.call('Version', {}, 1000))]);
+    isUp = true;
     await Promise.race([interrupted, show(cri, scratch, daemon.socket)]);
   } finally {
     say('removing every trace');
-    await removePods(cri).catch((error: unknown) => {
-      process.stderr.write(`could not remove the pods: ${String(error)}\n`);
-    });
+    // Before it was up nobody could make one.
+    if (isUp) {
+      await removePods(cri).catch((error: unknown) => {
+        process.stderr.write(`could not remove the pods: ${String(error)}\n`);
+      });
+    }
     cri.close();
     await daemon.stop();
     rmSync(scratch, { recursive: true, force: true });

@@ -85,7 +85,7 @@ command(
   .argument('<id>', 'id, id prefix or name of a pod, which shows its containers too, or of a container')
   .action(withContext(showTrace));
 command('info', 'show versions, conditions, runtime handlers and the health of berthd').action(withContext(showInfo));
-command('check', 'read a configuration file as berthd does and say what keeps it from starting', program.command('config').description('work with the configuration'))
+command('check', 'read a configuration file as berthd does and say what keeps it from starting', program.command('config').description('check files of settings'))
   .argument('[file]', 'path', defaultConfigPath)
   .action(async function (this: Command, file: string) {
     await checkConfig(file, globalOptions(this));
