@@ -5,6 +5,7 @@ import type { EngineComponents } from './components.ts';
 import type { EngineConfig } from './config.ts';
 import { specIfAny } from './spec/bundle.ts';
 import { createContainer } from './containers/create-container.ts';
+import { pauseContainer, unpauseContainer } from './containers/pause-container.ts';
 import { removeContainer } from './containers/remove-container.ts';
 import { reopenLog } from './containers/reopen-log.ts';
 import { startContainer } from './containers/start-container.ts';
@@ -63,6 +64,8 @@ function containerService(parts: EngineParts): ContainerService {
     create: (podId, config, signal) => createContainer(parts, podId, config, signal),
     start: (id, signal) => startContainer(parts, id, signal),
     stop: (id, graceMs, signal) => stopContainer(parts, id, graceMs, signal),
+    pause: (id, signal) => pauseContainer(parts, id, signal),
+    unpause: (id, signal) => unpauseContainer(parts, id, signal),
     remove: (id, signal) => removeContainer(parts, id, signal),
     get: (id) => parts.containers.get(id),
     spec: async (id) => specIfAny(parts.paths.bundle(parts.containers.get(id).id)),

@@ -1,7 +1,7 @@
 import type { NriHost } from '../nri/port.ts';
 import { changeResources } from './containers/update-container.ts';
 import { stopContainer } from './containers/stop-container.ts';
-import type { Container } from './model/container.ts';
+import { isLive, type Container } from './model/container.ts';
 import type { EngineParts } from './parts.ts';
 import { concernsPlugins, describeContainer, describePod } from './plugins/describe.ts';
 
@@ -27,5 +27,5 @@ export function pluginHost(parts: EngineParts): NriHost {
 }
 
 function livesForPlugins(parts: EngineParts, { state, podId }: Container): boolean {
-  return (state === 'created' || state === 'starting' || state === 'running') && concernsPlugins(parts.pods.required(podId));
+  return (state === 'created' || state === 'starting' || isLive({ state })) && concernsPlugins(parts.pods.required(podId));
 }

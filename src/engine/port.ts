@@ -82,6 +82,10 @@ export interface ContainerService {
   start(id: string, signal: AbortSignal): Promise<void>;
   /** Stop signal, grace, SIGKILL; resolves when the exit is recorded. Idempotent; unknown ids are success. An aborted caller leads to no later SIGKILL. */
   stop(id: string, graceMs: number, signal: AbortSignal): Promise<void>;
+  /** Freezes its processes until unpause() or its end, restarts of berthd included. Fails `precondition` unless it runs. */
+  pause(id: string, signal: AbortSignal): Promise<void>;
+  /** Fails `precondition` unless it is paused. */
+  unpause(id: string, signal: AbortSignal): Promise<void>;
   /** Idempotent; unknown ids are success. */
   remove(id: string, signal: AbortSignal): Promise<void>;
   /** By id or unique prefix; throws `not-found`. */

@@ -1,4 +1,4 @@
-import type { Container } from '../../engine/model/container.ts';
+import { isLive, type Container } from '../../engine/model/container.ts';
 import type { OciSpec } from '../../oci/runtime-spec/types.ts';
 import { runtimeAnnotations } from '../../shim/port.ts';
 import { encodeContainerConfig } from '../codec/container-config.ts';
@@ -16,7 +16,7 @@ export function containerInfo(container: Container, spec: OciSpec | undefined): 
   return {
     info: infoJson({
       sandboxID: podId,
-      pid: state === 'running' ? (task?.pid ?? 0) : 0,
+      pid: isLive({ state }) ? (task?.pid ?? 0) : 0,
       removing: state === 'removing',
       runtimeType: task?.handler ?? '',
       bundle: task?.bundle ?? '',

@@ -24,10 +24,11 @@ export async function adoptTask(parts: EngineParts, container: Container, signal
   if (task === undefined) return buryLost(parts, id, handle, signal);
   const { status } = await task.state(signal);
   if (startedAtNs === undefined && status === 'created') return dropUnstarted(parts, id, task);
+  const wanted = container.state === 'paused' || container.wasPaused === true ? 'paused' : 'running';
   // Checkpoints pause, and starts of neighbours; the one that did is gone with the berthd that worked on it.
-  if (status === 'paused') await task.resume(signal);
+  if (status === 'paused' && wanted === 'running') await task.resume(signal);
   await endExecs(parts, id, task, signal);
-  if (container.state !== 'running') parts.containers.transition(id, 'running', { startedAtNs: startedAtNs ?? parts.clock.nowNs(), task: task.handle });
+  if (container.state !== wanted) parts.containers.transition(id, wanted, { startedAtNs: startedAtNs ?? parts.clock.nowNs(), task: task.handle, wasPaused: false });
   // Nothing fails from here on: a second try would watch the task twice.
   const live = parts.tasks.add(id, task);
   watchExit(parts, id, live);

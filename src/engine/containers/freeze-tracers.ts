@@ -3,7 +3,7 @@ import { BerthError, isKind } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import { effectiveCapabilities } from '../../oci/runtime-spec/capabilities.ts';
 import { inParallel } from '../in-parallel.ts';
-import type { Container } from '../model/container.ts';
+import { isLive, type Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
 import { deleteTask } from './delete-task.ts';
 import { endTask } from './end-task.ts';
@@ -31,7 +31,7 @@ export async function freezeTracers(parts: EngineParts, container: Container, du
   checkSettled(parts, container, neighbours);
   const tracers = neighbours.filter((other) => mayTrace(parts, other));
   for (const ended of tracers.filter(({ state, task }) => (state === 'exited' || state === 'removing') && task !== undefined)) await endLeft(parts, ended.id, signal);
-  const running = tracers.filter(({ state }) => state === 'running').map(({ id }) => id).toSorted();
+  const running = tracers.filter(isLive).map(({ id }) => id).toSorted();
   return running.length === 0 ? signal : freezeAll(parts, { starter: container.id, ids: running }, during, signal);
 }
 
@@ -84,7 +84,9 @@ async function freezeAll(parts: EngineParts, { starter, ids }: Freeze, during: A
     clearTimeout(timer);
   });
   const limited = AbortSignal.any([signal, limit.signal]);
-  await inParallel(ids.map((id) => () => freeze(parts, { starter, id }, during)), limited);
+  // A paused one stands still already, and is not let run while its lock is held.
+  const moving = ids.filter((id) => parts.containers.peek(id)?.state !== 'paused');
+  await inParallel(moving.map((id) => () => freeze(parts, { starter, id }, during)), limited);
   return limited;
 }
 

@@ -13,6 +13,7 @@ export interface RunningTask {
 export function runningTask(parts: Pick<EngineParts, 'containers' | 'tasks'>, idOrPrefix: string): RunningTask {
   const container = parts.containers.get(idOrPrefix);
   const live = parts.tasks.get(container.id);
+  if (container.state === 'paused') throw new BerthError('precondition', `container ${container.id} is paused`, { hint: 'unpause it first' });
   if (container.state !== 'running' || live === undefined) throw new BerthError('precondition', `container ${container.id} is ${container.state} and not running`);
   return { container, task: live.task };
 }

@@ -2,13 +2,14 @@ import { isKind } from '../../lib/errors.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import { longSleep } from '../../lib/long-sleep.ts';
-import type { Container } from '../model/container.ts';
+import { isLive, type Container } from '../model/container.ts';
 import { cleanUpSignal } from '../clean-up-signal.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { endHeard } from '../plugins/container-hooks.ts';
 import { buryLost } from './bury-lost.ts';
 import { deleteTask } from './delete-task.ts';
+import { unpauseContainer } from './pause-container.ts';
 import { resolveUnknown } from './resolve-unknown.ts';
 import { signalNumber } from '../spec/stop-signal.ts';
 import type { LiveTask } from '../stores/task-table.ts';
@@ -22,7 +23,7 @@ export async function stopContainer(parts: EngineParts, id: string, graceMs: num
   const found = parts.containers.find(id);
   if (found === undefined) return;
   const container = await settledContainer(parts, found, signal);
-  const live = container?.state === 'running' ? parts.tasks.get(container.id) : undefined;
+  const live = container !== undefined && isLive(container) ? parts.tasks.get(container.id) : undefined;
   if (container !== undefined && live !== undefined) await observed(parts, 'stop-container', () => endTask(parts, { container, live }, graceMs, signal));
   await endHeard(parts, found.id);
 }
@@ -93,6 +94,8 @@ async function sendStopSignal(parts: EngineParts, { container, live }: Target, s
   live.stopSignalSent = true;
   try {
     await live.task.kill(signalNumber(container.stopSignal), { all: false }, signal);
+    // It must run to hear it. Waited for by nobody: the grace has begun.
+    if (parts.containers.peek(container.id)?.state === 'paused') parts.background.run('letting a paused container hear its stop signal', { container: container.id }, (closing) => unpauseContainer(parts, container.id, closing));
   } catch (error) {
     live.stopSignalSent = false;
     signal.throwIfAborted();

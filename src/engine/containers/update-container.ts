@@ -5,7 +5,7 @@ import type { HostFacts } from '../../oci/runtime-spec/input.ts';
 import { oomScoreAdj, ociResources, swapFile } from '../../oci/runtime-spec/resources.ts';
 import type { OciResources, OciSpec } from '../../oci/runtime-spec/types.ts';
 import type { ScoreChange, Task } from '../../shim/port.ts';
-import type { Container } from '../model/container.ts';
+import { isLive, type Container } from '../model/container.ts';
 import type { LinuxResources } from '../model/resources.ts';
 import type { EngineParts } from '../parts.ts';
 import { containerChanged, containerChanges } from '../plugins/container-hooks.ts';
@@ -42,7 +42,7 @@ export async function changeResources(parts: EngineParts, id: ContainerId, chang
 }
 
 function checkChangeable({ id, state }: Container): void {
-  if (state !== 'created' && state !== 'running') throw new BerthError('precondition', `container ${id} is ${state}, so its resources cannot change`);
+  if (state !== 'created' && !isLive({ state })) throw new BerthError('precondition', `container ${id} is ${state}, so its resources cannot change`);
 }
 
 async function changeInTurn(parts: EngineParts, id: ContainerId, { resources, asked }: ResourceChange, signal: AbortSignal): Promise<void> {
@@ -58,7 +58,7 @@ async function changeInTurn(parts: EngineParts, id: ContainerId, { resources, as
   // The limits of memory and swap hold together, or the kernel takes neither.
   const change = resources.memory?.limit === undefined ? resources : { ...resources, memory: { ...merged.memory, ...resources.memory } };
   try {
-    if (container.state === 'running') await changeRunning(parts.tasks.get(id)?.task, { resources: change, score }, signal);
+    if (isLive(container)) await changeRunning(parts.tasks.get(id)?.task, { resources: change, score }, signal);
     parts.containers.update(id, { resources: recorded });
   } catch (error) {
     writeBundle(bundle, spec);

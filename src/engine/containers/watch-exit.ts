@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerId } from '../../lib/ids.ts';
 import type { Task, TaskExit } from '../../shim/port.ts';
+import { isLive } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
 import { deleteTask } from './delete-task.ts';
 import { recordTaskExit } from './record-exit.ts';
@@ -33,7 +34,8 @@ async function watch(parts: EngineParts, id: ContainerId, live: LiveTask, signal
 
 /** One that is no longer running has been recorded by whoever buried its shim. */
 function recordOnce(parts: EngineParts, id: ContainerId, exit: TaskExit | undefined): void {
-  if (parts.containers.peek(id)?.state === 'running') recordTaskExit(parts, id, exit);
+  const container = parts.containers.peek(id);
+  if (container !== undefined && isLive(container)) recordTaskExit(parts, id, exit);
 }
 
 interface Step {

@@ -59,12 +59,18 @@ export interface ContainerConfig {
 }
 
 /**
+ *                                      paused ──exit──┐
+ *                                       ▲ ▼           ▼
  *   created ──start──▶ starting ──▶ running ──exit──▶ exited ──remove──▶ removing ──▶ (gone)
- *      │                  └─failure─────────────────────▲  ▲                 ▲
+ *      │                  └─failure─────────────────────▲                    ▲
  *      └──────────────────────── remove ─────────────────────────────────────┘
+ *   `paused`: a client wants its processes frozen. What freezes them for a moment (a checkpoint, a neighbour's start) is no state.
  *   `unknown`: after a restart nobody can tell; remove and stop still work.
  */
-export type ContainerState = 'created' | 'starting' | 'running' | 'exited' | 'removing' | 'unknown';
+export type ContainerState = 'created' | 'starting' | 'running' | 'paused' | 'exited' | 'removing' | 'unknown';
+
+/** Whether its program lives, as far as is known. */
+export const isLive = ({ state }: { readonly state: ContainerState }): boolean => state === 'running' || state === 'paused';
 
 export type ExitReason = 'Completed' | 'Error' | 'OOMKilled' | 'StartError' | 'Unknown' | 'NodeRebooted';
 
@@ -101,6 +107,8 @@ export interface Container {
   /** Absolute, or empty. */
   readonly logPath: string;
   readonly task: TaskHandle | undefined;
+  /** It was paused before its state became unknown. */
+  readonly wasPaused?: boolean;
   /** Directory of the checkpoint that its start goes on from; undefined: its program is run. */
   readonly restoreFrom: string | undefined;
   readonly waterfall: readonly Phase[];
@@ -109,9 +117,10 @@ export interface Container {
 /** What clients know of a state. */
 export type ShownState = 'created' | 'running' | 'exited' | 'unknown';
 
-/** A starting container is not running yet, one being removed is as good as exited. */
+/** A starting container is not running yet, a paused one still is, and one being removed is as good as exited. */
 export function shownState(state: ContainerState): ShownState {
   if (state === 'starting') return 'created';
+  if (state === 'paused') return 'running';
   return state === 'removing' ? 'exited' : state;
 }
 

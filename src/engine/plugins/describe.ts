@@ -4,7 +4,7 @@ import type { OciResources, OciSpec } from '../../oci/runtime-spec/types.ts';
 import { cgroupParent } from '../cgroup-parent.ts';
 import { readSpecNow } from '../spec/bundle.ts';
 import { handlerOf } from '../spec/handler-of.ts';
-import { shownState, type Container } from '../model/container.ts';
+import { isLive, shownState, type Container } from '../model/container.ts';
 import type { PluginIdentity, Pod } from '../model/pod.ts';
 import type { LinuxResources } from '../model/resources.ts';
 import type { EngineParts } from '../parts.ts';
@@ -56,7 +56,7 @@ export function describeContainer(parts: EngineParts, container: Container, spec
     state: shownState(state),
     labels: config.labels,
     annotations: config.annotations,
-    pid: state === 'running' ? (task?.pid ?? 0) : 0,
+    pid: isLive(container) ? (task?.pid ?? 0) : 0,
     createdAtNs,
     startedAtNs: startedAtNs ?? 0n,
     exit,

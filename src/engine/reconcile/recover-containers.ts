@@ -27,6 +27,7 @@ function recoverEach(parts: EngineParts, containers: readonly Container[]): Prom
         return;
       case 'starting':
       case 'running':
+      case 'paused':
       case 'unknown':
         await (parts.state.rebooted ? endWithNode(parts, container) : takeOver(parts, container));
         return;
@@ -62,7 +63,7 @@ function markUnknown(parts: EngineParts, id: ContainerId): void {
   const container = parts.containers.required(id);
   if (container.state === 'unknown') return;
   try {
-    parts.containers.transition(id, 'unknown');
+    parts.containers.transition(id, 'unknown', { wasPaused: container.state === 'paused' });
   } catch (error) {
     parts.log.warn({ container: id, err: error }, 'that the state of a container is unknown could not be recorded');
     // What the disk still says brings the next berthd to the same doubt.

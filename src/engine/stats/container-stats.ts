@@ -2,7 +2,7 @@ import { BerthError } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import type { CgroupReading, Usage } from '../../agent/port.ts';
 import { runningTask } from '../containers/running-task.ts';
-import type { Container, ContainerFilter } from '../model/container.ts';
+import { isLive, type Container, type ContainerFilter } from '../model/container.ts';
 import type { ContainerStats } from '../model/stats.ts';
 import type { EngineParts } from '../parts.ts';
 import { readContainers, type ReadOptions } from './read-cgroups.ts';
@@ -23,7 +23,7 @@ export async function listContainerStats(parts: EngineParts, filter: ContainerFi
 
 /** Of those that run; one that vanishes or hangs is left out. */
 export async function statsOf(parts: EngineParts, containers: readonly Container[], options: ReadOptions, signal: AbortSignal): Promise<readonly ContainerStats[]> {
-  const running = containers.filter(({ state }) => state === 'running');
+  const running = containers.filter(isLive);
   const [readings, layers] = await Promise.all([readContainers(parts, running, options, signal), Promise.all(running.map(async ({ id }) => parts.layerUsages.of(id)))]);
   return running.flatMap(({ id }, index) => {
     const [reading, layer] = [readings.get(id), layers[index]];

@@ -3,7 +3,7 @@ import type { Container } from '../model/container.ts';
 import { checkId, checkWord } from './checks.ts';
 import { fromJson } from './tagged-json.ts';
 
-const states: readonly Container['state'][] = ['created', 'starting', 'running', 'exited', 'removing', 'unknown'];
+const states: readonly Container['state'][] = ['created', 'starting', 'running', 'paused', 'exited', 'removing', 'unknown'];
 
 /** Reads what ContainerStore wrote; fails `invalid` on anything that is not a whole container. */
 export function parseContainer(id: string, value: unknown): Container {

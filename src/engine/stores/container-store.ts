@@ -10,9 +10,10 @@ import { RecordStore } from './record-store.ts';
 const allowed: Readonly<Record<ContainerState, readonly ContainerState[]>> = {
   created: ['starting', 'removing'],
   starting: ['running', 'exited', 'unknown'],
-  running: ['exited', 'unknown'],
+  running: ['paused', 'exited', 'unknown'],
+  paused: ['running', 'exited', 'unknown'],
   exited: ['removing'],
-  unknown: ['running', 'exited'],
+  unknown: ['running', 'paused', 'exited'],
   removing: [],
 };
 

@@ -41,6 +41,9 @@ export class FakeShim {
   /** While set, a dump waits for it. */
   dumpGate: Promise<void> | undefined;
 
+  /** Signals that a paused one has not heard yet. */
+  readonly #pending: number[] = [];
+
   constructor(handle: TaskHandle, spec: TaskSpec, onEnd: () => void) {
     this.handle = handle;
     this.spec = spec;
@@ -63,6 +66,7 @@ export class FakeShim {
   resume(): void {
     if (this.status !== 'paused') throw new BerthError('precondition', `task ${this.handle.id} is ${this.status}`);
     this.status = 'running';
+    for (const signalNumber of this.#pending.splice(0)) this.deliver(signalNumber);
   }
 
   /** Writes what CRIU would: here, the state that it found. */
@@ -74,7 +78,8 @@ export class FakeShim {
 
   deliver(signalNumber: number): void {
     const ends = signalNumber === sigkill || (signalNumber === sigterm && this.obeysTerm);
-    if (ends && this.status === 'running') this.finish(128 + signalNumber);
+    if (this.status === 'paused' && signalNumber !== sigkill) this.#pending.push(signalNumber);
+    else if (ends && (this.status === 'running' || this.status === 'paused')) this.finish(128 + signalNumber);
   }
 
   /** The main process ends. */
