@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { BerthError, messageOf } from '../lib/errors.ts';
 import { parseReference } from '../oci/reference.ts';
 import { parseToml } from './parse-toml.ts';
+import { requireOwnPlaces } from './require-own-places.ts';
 import { requireRegistryFiles, requireUsable } from './require-usable.ts';
 import { schema, type Config } from './schema.ts';
 import { requireWholeTls } from './streaming-tls.ts';
@@ -44,7 +45,9 @@ export function parseConfig(source: string, file: string, stat: () => { readonly
   // The longest name of a socket that berthd itself makes there.
   requireShort(`${config.runRoot}/events.sock`, `run_root in ${file}`);
   requireShort(nriSocket, `[nri] socket in ${file}`);
-  return Object.freeze({ ...config, cri: Object.freeze({ ...config.cri, socket }), nri: Object.freeze({ ...config.nri, socket: nriSocket }) });
+  const whole = Object.freeze({ ...config, cri: Object.freeze({ ...config.cri, socket }), nri: Object.freeze({ ...config.nri, socket: nriSocket }) });
+  requireOwnPlaces(whole, file);
+  return whole;
 }
 
 /** The length of sun_path without its NUL. */

@@ -22,6 +22,7 @@ export function requireUsable(config: Config, file: string): void {
   readStreamingTls(streaming, ` in ${file}`);
   requireParent(config, file);
   for (const [path, key] of [[agent.path, '[agent] path'], [agent.pausePath, '[agent] pause_path'], [shim.path, '[shim] path']] as const) requireProgram(path, `${key} in ${file}`);
+  for (const [path, key] of [[cri.socket, '[cri] socket'], [nri.enable ? nri.socket : '', '[nri] socket'], [metrics.listen, '[metrics] listen']] as const) requireNoDirectory(path, `${key} in ${file}`);
   const directories = { state_root: stateRoot, run_root: runRoot, '[cri] socket': dirname(cri.socket), '[nri] socket': nri.enable ? dirname(nri.socket) : runRoot, '[metrics] listen': metrics.listen.startsWith('/') ? dirname(metrics.listen) : runRoot };
   for (const [key, path] of Object.entries(directories)) requirePlace(path, `${key} in ${file}`);
 }
@@ -44,6 +45,10 @@ function isProgram(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+function requireNoDirectory(path: string, setting: string): void {
+  if (path.startsWith('/') && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) throw new BerthError('invalid', `${setting}: ${path} is a directory`, { hint: 'name a socket in it' });
 }
 
 /** Of statfs(2): file systems in which the kernel alone makes files. mkdir(2) fails there in ways that Node tries again for ever. */

@@ -1,5 +1,6 @@
+import { BerthError } from '../lib/errors.ts';
 import { address, addressOrSocket, collector, registryHost, registryName, registryPrefix } from './addresses.ts';
-import { duration, flag, fraction, integer, listOf, mode, oneOf, optionalFlag, path, secret, text, type ValueOf } from './field.ts';
+import { duration, flag, fraction, integer, listOf, mode, oneOf, optionalFlag, path, secret, text, type Place, type ValueOf } from './field.ts';
 import { table, tableOf } from './table.ts';
 
 const runtime = table({
@@ -14,6 +15,12 @@ const runtime = table({
   protocol: oneOf('berth', ['berth', 'containerd']),
   snapshotter: oneOf('overlay', ['overlay', 'native']),
 });
+
+/** It becomes the name of a directory. */
+function handlerName(written: string, place: Place): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(written)) throw new BerthError('invalid', `${place.key} in ${place.file} must be named with letters, digits, ".", "_" and "-"`);
+  return written;
+}
 
 const registry = table({
   /** `host[:port]` that really serves this registry; empty: its name. */
@@ -49,7 +56,7 @@ export const schema = table({
   log: table({ level: oneOf('info', ['trace', 'debug', 'info', 'warn', 'error']), format: oneOf('json', ['json', 'text']) }),
   agent: table({ path: path(''), pausePath: path('') }),
   shim: table({ path: path('') }),
-  runtimes: tableOf(runtime, { defaults: { crun: { runtime: '/usr/bin/crun' }, runc: { runtime: '/usr/bin/runc' } } }),
+  runtimes: tableOf(runtime, { name: handlerName, defaults: { crun: { runtime: '/usr/bin/crun' }, runc: { runtime: '/usr/bin/runc' } } }),
   cni: table({ confDir: path('/etc/cni/net.d'), binDirs: listOf(path('/'), ['/opt/cni/bin', '/usr/lib/cni']) }),
   cgroup: table({ driver: oneOf('auto', ['auto', 'cgroupfs', 'systemd']), parent: text('') }),
   images: table({
