@@ -18,7 +18,9 @@ import type {
   FilesystemStats,
   ForwardRequest,
   HeldNamespaces,
+  HostPath,
   InterfaceStats,
+  LookRequest,
   NamespaceRequest,
   UnpackRequest,
   UnpackResult,
@@ -111,6 +113,10 @@ export class AgentClient implements Agent {
 
   async statFilesystem(path: string, signal?: AbortSignal): Promise<FilesystemStats> {
     return this.#short(this.#methods.statFilesystem, { path }, signal);
+  }
+
+  async lookAtPath({ path, makeDirectory = false, maxBytes = 0, devices = false }: LookRequest): Promise<HostPath> {
+    return this.#long(this.#methods.lookAtPath, { path, makeDirectory, maxBytes, devices }, undefined);
   }
 
   async forwardPort({ netnsPath, port, socketDir }: ForwardRequest, signal?: AbortSignal): Promise<Duplex> {

@@ -1,6 +1,6 @@
 import { ProtoFiles, protoDirectory } from '../lib/proto.ts';
 import { method, type Method } from '../lib/ttrpc/method.ts';
-import type { ArchiveRequest, CgroupQuery, CgroupStats, ExtractRequest, FilesystemMount, FilesystemStats, HeldNamespaces, InterfaceStats, PressureStats } from './port.ts';
+import type { ArchiveRequest, CgroupQuery, CgroupStats, ExtractRequest, FilesystemMount, FilesystemStats, HeldNamespaces, HostPath, InterfaceStats, LookRequest, PressureStats } from './port.ts';
 
 /** The messages of proto/berth/agent.proto as they go over the wire. */
 interface ExecMessage {
@@ -83,6 +83,7 @@ export interface AgentMethods {
   readonly networkStats: Method<{ readonly netnsPath: string }, { readonly interfaces: readonly InterfaceStats[] }>;
   readonly readCgroups: Method<{ readonly cgroups: readonly CgroupQuery[]; readonly processes: boolean }, { readonly readings: readonly CgroupAnswer[] }>;
   readonly statFilesystem: Method<{ readonly path: string }, FilesystemStats>;
+  readonly lookAtPath: Method<Required<LookRequest>, HostPath>;
   readonly forwardPort: Method<{ readonly netnsPath: string; readonly port: number; readonly socket: string }, Empty>;
   readonly makeFifos: Method<{ readonly dir: string; readonly names: readonly string[] }, Empty>;
   readonly warmCgroups: Method<Empty, Empty>;
@@ -117,6 +118,7 @@ export function agentMethods(): AgentMethods {
     networkStats: of('NetworkStats'),
     readCgroups: of('ReadCgroups'),
     statFilesystem: of('StatFilesystem'),
+    lookAtPath: of('LookAtPath'),
     forwardPort: of('ForwardPort'),
     makeFifos: of('MakeFifos'),
     warmCgroups: of('WarmCgroups'),

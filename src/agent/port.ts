@@ -164,6 +164,39 @@ export interface FilesystemStats {
   readonly inodesFree: bigint;
 }
 
+export interface LookRequest {
+  readonly path: string;
+  /** Directories are made (0755) where there is nothing. */
+  readonly makeDirectory?: boolean;
+  /** Bytes of a regular file's content that are read. */
+  readonly maxBytes?: number;
+  /** Lists the device nodes at the path, or below it when it is a directory. */
+  readonly devices?: boolean;
+}
+
+/** What is at a path of the host. */
+export interface HostPath {
+  /** Free of links, `.` and `..`; empty when nothing is there. */
+  readonly path: string;
+  /** Why the path cannot be followed, made or read; all else is empty then. */
+  readonly problem: string;
+  readonly kind: '' | 'file' | 'directory' | 'device' | 'other';
+  readonly content: Uint8Array;
+  readonly devices: readonly HostDevice[];
+}
+
+export interface HostDevice {
+  /** Below the path that was asked for; empty for itself. */
+  readonly path: string;
+  readonly block: boolean;
+  readonly major: number;
+  readonly minor: number;
+  /** Its permissions. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export interface ForwardRequest {
   /** A pinned network namespace; empty: the host's. */
   readonly netnsPath: string;
@@ -231,6 +264,8 @@ export interface Agent {
   /** One reading for each query, undefined where there is no such cgroup. `processes` looks at every process too. */
   readCgroups(queries: readonly CgroupQuery[], options: { readonly processes: boolean }, signal?: AbortSignal): Promise<readonly (CgroupReading | undefined)[]>;
   statFilesystem(path: string, signal?: AbortSignal): Promise<FilesystemStats>;
+  /** Follows a path of the host. Never settles when its file system does not answer, and then holds one of a few threads: see HostPaths. */
+  lookAtPath(request: LookRequest): Promise<HostPath>;
   /** Connects to a port on the namespace's loopback interface; each side half-closes. Fails `precondition` when nothing listens there. */
   forwardPort(request: ForwardRequest, signal?: AbortSignal): Promise<Duplex>;
   /** Makes a directory that only root may enter, and FIFOs in it. Nothing is left when it fails. */

@@ -10,6 +10,7 @@ import { AccountCache } from './spec/account-cache.ts';
 import { ContainerStore } from './stores/container-store.ts';
 import { TaskTable } from './stores/task-table.ts';
 import { FactHub } from './facts/fact-hub.ts';
+import { HostPaths } from './host-paths.ts';
 import { ImageCollector } from './gc/image-collector.ts';
 import { FeatureTable } from './handlers/feature-table.ts';
 import type { RestoredPod } from './model/checkpoint.ts';
@@ -34,6 +35,7 @@ export interface EngineParts extends EngineComponents {
   readonly containers: ContainerStore;
   readonly tasks: TaskTable;
   readonly facts: FactHub;
+  readonly hostPaths: HostPaths;
   readonly accounts: AccountCache;
   readonly apparmor: Apparmor;
   readonly selinux: Selinux;
@@ -72,6 +74,7 @@ export function createParts(components: EngineComponents, config: EngineConfig):
     containers: ContainerStore.open(components.state),
     tasks: new TaskTable(),
     facts: new FactHub(components.log),
+    hostPaths: new HostPaths(components.agent),
     accounts: new AccountCache(),
     apparmor: new Apparmor(config.host.apparmor),
     selinux: new Selinux(config.host.selinux),

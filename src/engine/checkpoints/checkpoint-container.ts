@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import { abortable } from '../../lib/keyed-mutex.ts';
@@ -18,7 +18,7 @@ export async function checkpointContainer(parts: EngineParts, { containerId, loc
   await observed(parts, 'checkpoint-container', async () => {
     const target = runningTask(parts, containerId);
     const { id, podId } = target.container;
-    checkLocation(location);
+    await checkLocation(parts, location, signal);
     checkSupported(parts, parts.pods.required(podId));
     await withTimeLimit(signal, timeoutMs, `the checkpoint of container ${id}`, async (limited) => {
       const attempt = parts.checkpointLocks.run(id, () => checkpoint(parts, target, { location, notes }, limited), limited);
@@ -28,12 +28,13 @@ export async function checkpointContainer(parts: EngineParts, { containerId, loc
   });
 }
 
-function checkLocation(location: string): void {
+async function checkLocation({ hostPaths }: EngineParts, location: string, signal: AbortSignal): Promise<void> {
   if (!isAbsolute(location)) throw new BerthError('invalid', `location must be an absolute path and is "${location}"`);
-  if (!(statSync(dirname(location), { throwIfNoEntry: false })?.isDirectory() ?? false)) {
+  const [above, there] = await Promise.all([dirname(location), location].map((path) => hostPaths.look({ path }, signal)));
+  if (above?.kind !== 'directory') {
     throw new BerthError('invalid', `the directory of the checkpoint's location ${location} does not exist`, { hint: 'make it first' });
   }
-  if (statSync(location, { throwIfNoEntry: false })?.isDirectory() ?? false) throw new BerthError('invalid', `the checkpoint's location ${location} is a directory`, { hint: 'name a file' });
+  if (there?.kind === 'directory') throw new BerthError('invalid', `the checkpoint's location ${location} is a directory`, { hint: 'name a file' });
 }
 
 async function checkpoint(parts: EngineParts, target: DumpTarget, { location, notes }: Pick<CheckpointRequest, 'location' | 'notes'>, signal: AbortSignal): Promise<void> {

@@ -20,6 +20,7 @@ export async function checkpointPod(parts: EngineParts, { podId, directory, cont
     const pod = parts.pods.get(podId);
     if (pod.state !== 'ready') throw new BerthError('precondition', `pod ${pod.id} is ${pod.state}, and only a ready one can be checkpointed`);
     const targets = chosenTargets(parts, pod, containerIds);
+    await checkOutput(parts, directory, signal);
     checkSupported(parts, pod);
     const ids = targets.map(({ container }) => container.id).toSorted();
     // A caller who leaves does not wait until a dump is over, which nothing can cut short.
@@ -49,8 +50,13 @@ interface Output {
   readonly made: string | undefined;
 }
 
-function openOutput(directory: string): Output {
+/** It is made and read on the thread that everything runs on, so it must answer. */
+async function checkOutput({ hostPaths }: EngineParts, directory: string, signal: AbortSignal): Promise<void> {
   if (!isAbsolute(directory)) throw new BerthError('invalid', `the directory of a checkpoint must be an absolute path and is "${directory}"`);
+  await hostPaths.look({ path: directory }, signal);
+}
+
+function openOutput(directory: string): Output {
   const made = mkdirSync(directory, { recursive: true, mode: 0o700 });
   if (readdirSync(directory).length > 0) throw new BerthError('already-exists', `the directory ${directory} of the checkpoint is not empty`, { hint: 'name a new directory for each checkpoint' });
   return { directory, made };

@@ -39,7 +39,7 @@ export async function dumpContainer(parts: EngineParts, { container, task }: Dum
   signal.throwIfAborted();
   writeJson(directory, containerFiles.config, configDump(parts, container));
   writeJson(directory, containerFiles.spec, await specDump(parts, container, notes));
-  if (container.logPath !== '') await copyLog(prepareLogPlace(parts.pods.required(container.podId), container), join(directory, containerFiles.log));
+  if (container.logPath !== '') await copyLog(await prepareLogPlace(parts, parts.pods.required(container.podId), container, signal), join(directory, containerFiles.log));
 }
 
 /** A log that was put aside is left out, and so is what a container with its log directory mounted put in its place. */

@@ -21,13 +21,16 @@ interface Source {
 export async function restoreContainer(parts: EngineParts, pod: Pod, { directory, config }: Source, signal: AbortSignal): Promise<Container> {
   const container = await createContainer(parts, pod.id, config, signal);
   const archive = join(directory, archiveName(config.name));
+  const { kind } = await parts.hostPaths.look({ path: archive }, signal);
+  // Reading a FIFO or a terminal would never end.
+  if (kind === 'other' || kind === 'device') throw new BerthError('invalid', `the checkpoint ${archive} is no regular file`);
   const restoreFrom = parts.paths.restore(container.id);
   mkdirSync(restoreFrom, { recursive: true, mode: 0o700 });
   await parts.agent.extract({ archive, dir: restoreFrom, parents: [] }, signal);
   checkArchive(restoreFrom, archive, container);
   const { dir, parents } = parts.snapshotter.layerDirs(container.id as string as SnapshotKey);
   await parts.agent.extract({ archive: join(restoreFrom, containerFiles.rootfs), dir, parents }, signal);
-  await restoreLog(restoreFrom, pod, container);
+  await restoreLog(parts, restoreFrom, container, signal);
   return parts.containers.update(container.id, { restoreFrom });
 }
 
@@ -43,10 +46,10 @@ function checkArchive(directory: string, archive: string, { config, imageId }: C
 }
 
 /** The log goes on where it was, unless there is something already, be it a link. */
-async function restoreLog(directory: string, pod: Pod, container: Container): Promise<void> {
+async function restoreLog(parts: EngineParts, directory: string, container: Container, signal: AbortSignal): Promise<void> {
   if (container.logPath === '' || !isFile(directory, containerFiles.log)) return;
   try {
-    using place = openLogPlace(pod, container);
+    using place = await openLogPlace(parts, parts.pods.required(container.podId), container, signal);
     await copyFile(join(directory, containerFiles.log), place.held, constants.COPYFILE_EXCL);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

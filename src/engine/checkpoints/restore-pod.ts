@@ -1,4 +1,4 @@
-import { isAbsolute } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import { stringsField } from '../../lib/json-fields.ts';
 import type { RestoredPod, RestoreRequest } from '../model/checkpoint.ts';
@@ -15,15 +15,21 @@ import { restoreContainer } from './restore-container.ts';
 /** See PodService.restore. */
 export function restorePod(parts: EngineParts, request: RestoreRequest, signal: AbortSignal): Promise<RestoredPod> {
   return observed(parts, 'restore-pod', async () => {
+    await checkAnswers(parts, request.directory, signal);
     checkNames(request);
     checkSupported(parts, request);
     return parts.restoreFlights.run(podName(request.config), (attempt) => restore(parts, request, attempt), signal);
   });
 }
 
+/** What is read on the way must answer: the directory and the file that says what is in it. */
+async function checkAnswers({ hostPaths }: EngineParts, directory: string, signal: AbortSignal): Promise<void> {
+  if (!isAbsolute(directory)) throw new BerthError('invalid', `the directory of a checkpoint must be an absolute path and is "${directory}"`);
+  await hostPaths.look({ path: join(directory, podFiles.options) }, signal);
+}
+
 function checkNames({ directory, containers }: RestoreRequest): void {
   const what = `the checkpoint ${directory}`;
-  if (!isAbsolute(directory)) throw new BerthError('invalid', `the directory of a checkpoint must be an absolute path and is "${directory}"`);
   const saved = stringsField(readJson(directory, podFiles.options, what), 'containers', what).toSorted();
   const asked = containers.map(({ name }) => name).toSorted();
   const unfit = asked.find((name) => !fitsFile(name));

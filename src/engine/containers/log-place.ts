@@ -1,8 +1,9 @@
-import { closeSync, constants, mkdirSync, openSync, realpathSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
 import type { Container } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
+import type { EngineParts } from '../parts.ts';
 
 /** Where a log goes: its path without symbolic links, and the same through its directory held open. */
 export interface LogPlace extends Disposable {
@@ -11,16 +12,25 @@ export interface LogPlace extends Disposable {
   readonly held: string;
 }
 
+type LogParts = Pick<EngineParts, 'hostPaths'>;
+
 /**
  * Makes the directories of a container's log. The pod's log directory may be reached by links: the node is its owner's.
  * What is below it may be the work of a container that has it mounted, so links there are refused, also those that are
  * put there meanwhile: each step is taken from the directory before it and not from its path.
  */
-export function openLogPlace({ config }: Pick<Pod, 'config'>, { logPath }: Pick<Container, 'logPath'>): LogPlace {
-  mkdirSync(config.logDirectory, { recursive: true, mode: 0o755 });
-  const steps = relative(config.logDirectory, logPath).split('/');
+export async function openLogPlace(parts: LogParts, pod: Pick<Pod, 'config'>, { logPath }: Pick<Container, 'logPath'>, signal: AbortSignal): Promise<LogPlace> {
+  const { logDirectory } = pod.config;
+  // The steps below are taken on the thread that everything runs on, so what they lead to must answer.
+  const [found] = await Promise.all([parts.hostPaths.look({ path: logDirectory, makeDirectory: true }, signal), parts.hostPaths.look({ path: dirname(logPath) }, signal)]);
+  if (found.kind !== 'directory') throw new BerthError('precondition', `the log directory ${logDirectory} cannot be used: ${found.problem || 'it is no directory'}`);
+  return descend(found.path, relative(logDirectory, logPath), logPath);
+}
+
+function descend(logDirectory: string, below: string, logPath: string): LogPlace {
+  const steps = below.split('/');
   const name = steps.pop() ?? '';
-  let path = realpathSync(config.logDirectory);
+  let path = logDirectory;
   let directory = openSync(path, constants.O_DIRECTORY);
   for (const step of steps) {
     path = join(path, step);
@@ -35,8 +45,8 @@ export function openLogPlace({ config }: Pick<Pod, 'config'>, { logPath }: Pick<
 }
 
 /** As {@link openLogPlace}, for who opens the path without following links; see there. */
-export function prepareLogPlace(pod: Pick<Pod, 'config'>, container: Pick<Container, 'logPath'>): string {
-  using place = openLogPlace(pod, container);
+export async function prepareLogPlace(parts: LogParts, pod: Pick<Pod, 'config'>, container: Pick<Container, 'logPath'>, signal: AbortSignal): Promise<string> {
+  using place = await openLogPlace(parts, pod, container, signal);
   return place.path;
 }
 

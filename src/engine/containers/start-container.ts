@@ -96,12 +96,12 @@ async function startNow(parts: EngineParts, id: ContainerId, waterfall: Waterfal
   watchStarted(parts, running, task, waterfall);
 }
 
-function launch(parts: EngineParts, container: Container, signal: AbortSignal): Promise<Task> {
+async function launch(parts: EngineParts, container: Container, signal: AbortSignal): Promise<Task> {
   const pod = parts.pods.required(container.podId);
-  return parts.shims.launch(handlerOf(parts, pod), taskSpec(parts, pod, container), signal);
+  return parts.shims.launch(handlerOf(parts, pod), await taskSpec(parts, pod, container, signal), signal);
 }
 
-function taskSpec(parts: EngineParts, pod: Pod, container: Container): TaskSpec {
+async function taskSpec(parts: EngineParts, pod: Pod, container: Container, signal: AbortSignal): Promise<TaskSpec> {
   const { paths, config } = parts;
   const { id } = container;
   const { tty, stdin, stdinOnce } = container.config;
@@ -112,7 +112,7 @@ function taskSpec(parts: EngineParts, pod: Pod, container: Container): TaskSpec 
     terminal: tty,
     stdin,
     stdinOnce,
-    logPath: container.logPath === '' ? undefined : prepareLogPlace(pod, container),
+    logPath: container.logPath === '' ? undefined : await prepareLogPlace(parts, pod, container, signal),
     maxLogLineBytes: config.maxLogLineBytes,
     ...(container.restoreFrom === undefined ? {} : { checkpoint: join(container.restoreFrom, containerFiles.images) }),
   };

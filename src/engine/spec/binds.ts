@@ -1,6 +1,6 @@
-import { mkdir, readFile, realpath } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { BerthError, messageOf } from '../../lib/errors.ts';
+import { BerthError } from '../../lib/errors.ts';
 import type { PodId } from '../../lib/ids.ts';
 import type { BindInput } from '../../oci/runtime-spec/input.ts';
 import type { ContainerMount } from '../model/container.ts';
@@ -10,12 +10,13 @@ import { peersOf } from './mount-peers.ts';
 
 /** The request's mounts with sources that exist. */
 export async function resolveBinds(parts: EngineParts, podId: PodId, mounts: readonly ContainerMount[], signal: AbortSignal): Promise<readonly BindInput[]> {
+  // Before image volumes are mounted: what of the node does not answer leaves none of those behind.
+  const sources = await Promise.all(mounts.map((mount) => (mount.image === '' ? hostSource(parts, mount, signal) : undefined)));
   const binds: BindInput[] = [];
-  for (const mount of mounts) {
-    const source = mount.image === '' ? await hostSource(mount) : await mountImageVolume(parts, podId, mount, signal);
+  for (const [index, mount] of mounts.entries()) {
     binds.push({
       destination: posix.resolve('/', mount.containerPath),
-      source,
+      source: sources[index] ?? (await mountImageVolume(parts, podId, mount, signal)),
       readonly: mount.readonly,
       recursiveReadOnly: mount.recursiveReadOnly,
       propagation: mount.propagation,
@@ -30,23 +31,10 @@ export async function resolveBinds(parts: EngineParts, podId: PodId, mounts: rea
 }
 
 /** Follows links, and makes the directory where there is nothing, as every runtime does and workloads expect. */
-async function hostSource({ hostPath, containerPath }: ContainerMount): Promise<string> {
-  try {
-    return await realpath(hostPath);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unusable(hostPath, containerPath, error);
-  }
-  try {
-    await mkdir(hostPath, { recursive: true, mode: 0o755 });
-    return await realpath(hostPath);
-  } catch (error) {
-    throw unusable(hostPath, containerPath, error);
-  }
-}
-
-function unusable(hostPath: string, containerPath: string, cause: unknown): BerthError {
-  const detail = messageOf(cause);
-  return new BerthError('invalid', `host path ${hostPath} cannot be mounted at ${containerPath}: ${detail}`, { cause });
+async function hostSource({ hostPaths }: EngineParts, { hostPath, containerPath }: ContainerMount, signal: AbortSignal): Promise<string> {
+  const { path, problem } = await hostPaths.look({ path: hostPath, makeDirectory: true }, signal);
+  if (path === '') throw new BerthError('invalid', `host path ${hostPath} cannot be mounted at ${containerPath}: ${problem}`);
+  return path;
 }
 
 /** Events travel only along mounts that have peers on the host; without them the mount would silently be private. */

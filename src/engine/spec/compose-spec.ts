@@ -7,7 +7,7 @@ import { buildSpec } from '../../oci/runtime-spec/build-spec.ts';
 import { effectiveCapabilities } from '../../oci/runtime-spec/capabilities.ts';
 import { cgroupsPath } from '../../oci/runtime-spec/cgroups-path.ts';
 import type { BindInput, NamespaceInput, PodFiles, SpecInput } from '../../oci/runtime-spec/input.ts';
-import { seccompFor } from '../../oci/runtime-spec/seccomp.ts';
+import { maxProfileBytes, seccompFor } from '../../oci/runtime-spec/seccomp.ts';
 import type { OciSpec } from '../../oci/runtime-spec/types.ts';
 import { resolveUser, type ResolvedUser } from '../../oci/runtime-spec/user.ts';
 import { injectDevices } from '../cdi/inject-devices.ts';
@@ -20,7 +20,7 @@ import { relabel } from '../selinux/relabel.ts';
 import { podHostname } from './pod-hostname.ts';
 import { readAccounts } from './accounts.ts';
 import { resolveBinds } from './binds.ts';
-import { deviceOwner, specDevices } from './devices.ts';
+import { specDevices } from './devices.ts';
 import { checkPidTarget } from './pid-target.ts';
 import { copyVolumes } from './volumes.ts';
 
@@ -49,7 +49,7 @@ export async function composeSpec(
   if (selinux !== undefined) await relabel(parts.agent, selinux, filesToRelabel(config, volumes, binds), signal);
   const spec = await waterfall.phase('spec', async () => {
     if (takesDefaultProfile(config.security.apparmor, config.security.privileged)) await parts.apparmor.provideDefault(parts, signal);
-    const plain = buildSpec({ ...specInput(parts, creation, user, [...volumes, ...binds]), selinux });
+    const plain = buildSpec({ ...(await specInput(parts, creation, { user, binds: [...volumes, ...binds] }, signal)), selinux });
     return injectDevices(plain, config.cdiDevices, parts.config.cdiSpecDirs);
   });
   return { spec, user };
@@ -60,7 +60,12 @@ function filesToRelabel({ mounts }: ContainerConfig, volumes: readonly BindInput
   return [...volumes, ...binds.filter((_, index) => mounts[index]?.selinuxRelabel === true && mounts[index].image === '')].map(({ source }) => source);
 }
 
-function specInput(parts: EngineParts, { id, pod, config, image }: Creation, user: ResolvedUser, binds: readonly BindInput[]): Omit<SpecInput, 'selinux'> {
+async function specInput(
+  parts: EngineParts,
+  { id, pod, config, image }: Creation,
+  { user, binds }: { readonly user: ResolvedUser; readonly binds: readonly BindInput[] },
+  signal: AbortSignal,
+): Promise<Omit<SpecInput, 'selinux'>> {
   const { security } = config;
   const capabilities = effectiveCapabilities(security.capabilities, security.privileged, parts.config.host.boundingCapabilities);
   return {
@@ -82,8 +87,8 @@ function specInput(parts: EngineParts, { id, pod, config, image }: Creation, use
     namespaces: namespaceInput(parts, pod, config),
     files: podFiles(parts, pod),
     binds,
-    devices: specDevices(config, parts.config.deviceOwnershipFromSecurityContext ? deviceOwner(security) : undefined),
-    seccomp: seccompFor(security.seccomp, security.privileged, capabilities),
+    devices: await specDevices(parts, config, signal),
+    seccomp: await seccompFor(security.seccomp, security.privileged, capabilities, (path) => parts.hostPaths.look({ path, maxBytes: maxProfileBytes + 1 }, signal)),
     apparmorProfile: apparmorFor(security.apparmor, security.privileged, parts.apparmor),
     annotations: {},
     host: parts.config.host,

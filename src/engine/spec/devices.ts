@@ -1,55 +1,39 @@
-import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { HostDevice } from '../../agent/port.ts';
 import { BerthError } from '../../lib/errors.ts';
-import { readDevice } from '../../lib/host-facts.ts';
 import type { SpecInput } from '../../oci/runtime-spec/input.ts';
-import type { OciDevice } from '../../oci/runtime-spec/types.ts';
 import type { ContainerConfig, ContainerDevice } from '../model/container.ts';
+import type { EngineParts } from '../parts.ts';
 
 type SpecDevices = SpecInput['devices'];
 
-/** What the container gets from mounts of its own, or makes itself, and where LXC (whole kernel file systems) and udev keep things of their own. */
-const notPassed = new Set(['pts', 'shm', 'fd', 'mqueue', 'console', 'ptmx', '.lxc', '.lxd-mounts', '.udev']);
-
-/** The devices of the spec: those asked for, and all of the host's for a privileged container. With an `owner` they are the owner's. */
-export function specDevices({ security, devices }: ContainerConfig, owner: DeviceOwner | undefined): SpecDevices {
-  const asked = devices.flatMap(requested).map(({ device, access }) => ({ device: owned(device, owner), access }));
+/** The devices of the spec: those asked for, and all of the host's for a privileged container; owned as its config says. */
+export async function specDevices(parts: EngineParts, { security, devices }: ContainerConfig, signal: AbortSignal): Promise<SpecDevices> {
+  const found = await Promise.all(devices.map((device) => requested(parts, device, signal)));
+  const owner = parts.config.deviceOwnershipFromSecurityContext ? deviceOwner(security) : {};
+  const asked = found.flat().map(({ device, access }) => ({ device: { ...device, ...owner }, access }));
   if (!security.privileged) return asked;
   const taken = new Set(asked.map(({ device }) => device.path));
-  return [...devicesBelow('/dev', { containerPath: '/dev', access: 'rwm' }).filter(({ device }) => !taken.has(device.path)), ...asked];
+  const all = await parts.hostPaths.look({ path: '/dev', devices: true }, signal);
+  if (all.problem !== '') throw new BerthError('internal', `the devices of the node cannot be listed: ${all.problem}`);
+  return [...all.devices.map((device) => specDevice(device, { containerPath: '/dev', access: 'rwm' })).filter(({ device }) => !taken.has(device.path)), ...asked];
 }
 
-const owned = (device: OciDevice, owner: DeviceOwner | undefined): OciDevice => ({ ...device, ...owner });
-
-/** Who a request says that a container runs as, where its devices are to follow that; what it does not say stays as on the host. */
-export interface DeviceOwner {
-  readonly uid?: number;
-  readonly gid?: number;
-}
-
-export function deviceOwner({ runAsUser, runAsGroup }: ContainerConfig['security']): DeviceOwner {
+/** Who a request says that a container runs as, whose its devices are then; what it does not say stays as on the host. */
+function deviceOwner({ runAsUser, runAsGroup }: ContainerConfig['security']): { readonly uid?: number; readonly gid?: number } {
   return { ...(runAsUser === undefined ? {} : { uid: runAsUser }), ...(runAsGroup === undefined ? {} : { gid: runAsGroup }) };
 }
 
-function requested({ hostPath, containerPath, permissions }: ContainerDevice): SpecDevices {
+async function requested({ hostPaths }: EngineParts, { hostPath, containerPath, permissions }: ContainerDevice, signal: AbortSignal): Promise<SpecDevices> {
   const access = permissions === '' ? 'rwm' : permissions;
   if (!/^[rwm]{1,3}$/.test(access)) throw new BerthError('invalid', `device ${hostPath} asks for the permissions "${permissions}"`, { hint: 'use letters of rwm' });
-  const path = containerPath === '' ? hostPath : containerPath;
-  const stat = statSync(hostPath, { throwIfNoEntry: false });
-  if (stat === undefined) throw new BerthError('invalid', `device ${hostPath} is not on this node`);
-  if (stat.isDirectory()) return devicesBelow(realpathSync(hostPath), { containerPath: path, access });
-  const device = readDevice(hostPath);
-  if (device === undefined) throw new BerthError('invalid', `${hostPath} is not a device`);
-  return [{ device: { ...device, path }, access }];
+  const { path, problem, kind, devices } = await hostPaths.look({ path: hostPath, devices: true }, signal);
+  if (path === '') throw new BerthError('invalid', `device ${hostPath} is not on this node${problem === '' ? '' : `: ${problem}`}`);
+  if (kind !== 'directory' && kind !== 'device') throw new BerthError('invalid', `${hostPath} is not a device`);
+  return devices.map((device) => specDevice(device, { containerPath: containerPath === '' ? hostPath : containerPath, access }));
 }
 
-function devicesBelow(directory: string, as: { readonly containerPath: string; readonly access: string }): SpecDevices {
-  return readdirSync(directory, { withFileTypes: true }).flatMap((entry): SpecDevices => {
-    const hostPath = join(directory, entry.name);
-    const containerPath = join(as.containerPath, entry.name);
-    if (notPassed.has(entry.name)) return [];
-    if (entry.isDirectory()) return devicesBelow(hostPath, { ...as, containerPath });
-    const device = entry.isCharacterDevice() || entry.isBlockDevice() ? readDevice(hostPath) : undefined;
-    return device === undefined ? [] : [{ device: { ...device, path: containerPath }, access: as.access }];
-  });
+function specDevice({ path, block, major, minor, mode, uid, gid }: HostDevice, { containerPath, access }: { readonly containerPath: string; readonly access: string }): SpecDevices[number] {
+  const inside = path === '' ? containerPath : join(containerPath, path);
+  return { device: { path: inside, type: block ? 'b' : 'c', major, minor, fileMode: mode, uid, gid }, access };
 }

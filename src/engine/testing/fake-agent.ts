@@ -1,11 +1,29 @@
-import { cpSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
-import { BerthError } from '../../lib/errors.ts';
-import type { Agent, AgentInfo, ArchiveRequest, CgroupQuery, CgroupReading, ExecRequest, ExecResult, ExtractRequest, FilesystemMount, FilesystemStats, ForwardRequest, HeldNamespaces, InterfaceStats, NamespaceRequest, UnpackResult, Usage } from '../../agent/port.ts';
+import { BerthError, messageOf } from '../../lib/errors.ts';
+import { readDevice } from '../../lib/host-facts.ts';
+import type { Agent, AgentInfo, ArchiveRequest, CgroupQuery, CgroupReading, ExecRequest, ExecResult, ExtractRequest, FilesystemMount, FilesystemStats, ForwardRequest, HeldNamespaces, HostDevice, HostPath, InterfaceStats, LookRequest, NamespaceRequest, UnpackResult, Usage } from '../../agent/port.ts';
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const kinds = ['net', 'ipc', 'uts', 'pid'] as const;
+
+const nothing: HostPath = { path: '', problem: '', kind: '', content: new Uint8Array(0), devices: [] };
+
+function kindOf(path: string): HostPath['kind'] {
+  if (readDevice(path) !== undefined) return 'device';
+  const stat = statSync(path);
+  if (stat.isDirectory()) return 'directory';
+  return stat.isFile() ? 'file' : 'other';
+}
+
+function devicesAt(path: string, kind: HostPath['kind']): readonly HostDevice[] {
+  const names = kind === 'directory' ? readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isCharacterDevice()).map(({ name }) => name) : [''];
+  return names.flatMap((name) => {
+    const device = readDevice(join(path, name));
+    return device === undefined ? [] : [{ ...device, path: name, block: device.type === 'b', mode: device.fileMode }];
+  });
+}
 
 /** An agent that remembers what it made. Directories are real, mounts and namespaces are not. */
 export class FakeAgent implements Agent {
@@ -25,6 +43,8 @@ export class FakeAgent implements Agent {
   /** Links that every image has, and where they lead. */
   readonly links = new Map([['/var/run', '/run'], ['/kernel', '/proc/sys']]);
   features = '{}';
+  /** Paths whose file system does not answer. */
+  hangs: readonly string[] = [];
   idmappedMounts = true;
   answers = true;
   /** The first process of every shared PID namespace that is made: our own lives. */
@@ -76,6 +96,18 @@ export class FakeAgent implements Agent {
 
   async statFilesystem(): Promise<FilesystemStats> {
     return { device: '/dev/vda', bytes: 1n << 30n, inodes: 1000n, inodesFree: 900n };
+  }
+
+  async lookAtPath({ path, makeDirectory = false, maxBytes = 0, devices = false }: LookRequest): Promise<HostPath> {
+    if (this.hangs.some((hung) => path === hung || path.startsWith(`${hung}/`))) return new Promise(() => undefined);
+    try {
+      if (makeDirectory && !existsSync(path)) mkdirSync(path, { recursive: true });
+      const kind = kindOf(path);
+      const content = kind === 'file' && maxBytes > 0 ? readFileSync(path).subarray(0, maxBytes) : nothing.content;
+      return { path: realpathSync(path), problem: '', kind, content, devices: devices ? devicesAt(path, kind) : [] };
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ENOENT' ? nothing : { ...nothing, problem: messageOf(error) };
+    }
   }
 
   async forwardPort(request: ForwardRequest): Promise<Duplex> {

@@ -1,17 +1,20 @@
-import { readFileSync } from 'node:fs';
 import { defaultProfile } from '@berth/seccomp-profiles';
 import { BerthError } from '../../lib/errors.ts';
 import { parseExactly } from '../../lib/exact-json.ts';
 import type { ProfileInput } from './input.ts';
 import type { OciSeccomp } from './types.ts';
 
-function readProfile(path: string): OciSeccomp {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new BerthError('invalid', `seccomp profile ${path} cannot be read`, { hint: 'put the profile on this node or fix its path', cause });
-  }
+/** A hundred times what the default profile has. */
+export const maxProfileBytes = 1 << 20;
+
+/** The begin of a file, one byte over the limit at most; its kind is none where there is none. */
+export type ReadProfile = (path: string) => Promise<{ readonly kind: string; readonly problem: string; readonly content: Uint8Array }>;
+
+async function readProfile(path: string, read: ReadProfile): Promise<OciSeccomp> {
+  const { kind, problem, content } = await read(path);
+  if (kind !== 'file') throw new BerthError('invalid', `seccomp profile ${path} cannot be read: ${problem || 'there is no such file'}`, { hint: 'put the profile on this node or fix its path' });
+  if (content.byteLength > maxProfileBytes) throw new BerthError('invalid', `seccomp profile ${path} is larger than ${maxProfileBytes} bytes`);
+  const text = new TextDecoder().decode(content);
   let profile: unknown;
   try {
     profile = parseExactly(text);
@@ -31,7 +34,7 @@ function isProfile(value: unknown): value is OciSeccomp {
  * The filter that a request leads to; undefined: none. CRI: no profile means unconfined, an empty one RuntimeDefault,
  * and a privileged container has none whatever it asks.
  */
-export function seccompFor(profile: ProfileInput | undefined, privileged: boolean, capabilities: readonly string[]): OciSeccomp | undefined {
+export async function seccompFor(profile: ProfileInput | undefined, privileged: boolean, capabilities: readonly string[], read: ReadProfile): Promise<OciSeccomp | undefined> {
   if (profile !== undefined && profile.type !== 'localhost' && profile.localhostRef !== '') {
     throw new BerthError('invalid', `a seccomp profile of type ${profile.type} names the file ${profile.localhostRef}`, { hint: 'only Localhost takes a file' });
   }
@@ -39,5 +42,5 @@ export function seccompFor(profile: ProfileInput | undefined, privileged: boolea
   if (profile.type === 'runtime-default') return defaultProfile(capabilities, process.arch);
   const path = profile.localhostRef.replace(/^localhost\//, '');
   if (!path.startsWith('/')) throw new BerthError('invalid', `seccomp profile "${path}" is not an absolute path`);
-  return readProfile(path);
+  return readProfile(path, read);
 }

@@ -11,6 +11,9 @@ const IDLE: Duration = Duration::from_secs(2);
 /// those that hang hold up nobody before there are so many.
 const PROGRAMS: usize = 1000;
 
+/// Paths of file systems that do not answer which hold up nobody yet. berthd asks for each once.
+const PATHS: usize = 64;
+
 /// Which queue a call waits in. Calls wait only for their likes: an unpack of a minute must not hold up a mount.
 #[derive(Debug, Clone, Copy)]
 pub enum Lane {
@@ -28,6 +31,8 @@ pub enum Lane {
     Trees,
     /// Statistics, which somebody may ask for more often than is good.
     Readings,
+    /// Paths that a client named, each of which may wait for ever.
+    Paths,
     /// Layers, which may take minutes. Two keep both the disk and a processor busy.
     Unpack,
 }
@@ -41,6 +46,7 @@ pub struct Lanes {
     forward: Arc<Queue>,
     trees: Arc<Queue>,
     readings: Arc<Queue>,
+    paths: Arc<Queue>,
     unpack: Arc<Queue>,
 }
 
@@ -54,6 +60,7 @@ impl Default for Lanes {
             forward: Queue::new("dial", 16),
             trees: Queue::new("trees", 3),
             readings: Queue::new("readings", 2),
+            paths: Queue::new("paths", PATHS),
             unpack: Queue::new("unpack", 2),
         }
     }
@@ -69,6 +76,7 @@ impl Lanes {
             Lane::Forward => &self.forward,
             Lane::Trees => &self.trees,
             Lane::Readings => &self.readings,
+            Lane::Paths => &self.paths,
             Lane::Unpack => &self.unpack,
         };
         queue.run(job);

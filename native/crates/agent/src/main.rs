@@ -8,6 +8,7 @@ mod exec;
 mod failure;
 mod fifos;
 mod forward;
+mod host_paths;
 mod info;
 mod lanes;
 mod layers;

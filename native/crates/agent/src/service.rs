@@ -12,7 +12,8 @@ use crate::info::Info;
 use crate::lanes::{Lane, Lanes};
 use crate::proto::ExecRequest;
 use crate::{
-    archives, cgroups, failure, fifos, forward, layers, leftovers, log, mounts, namespaces, readings, snapshot,
+    archives, cgroups, failure, fifos, forward, host_paths, layers, leftovers, log, mounts, namespaces, readings,
+    snapshot,
 };
 
 const SERVICE: &str = "berth.agent.v1.Agent";
@@ -52,6 +53,7 @@ impl Service {
             "NetworkStats" => run(call, |request| namespaces::network_stats(&request)),
             "ReadCgroups" => run(call, |request| Ok(readings::cgroups(&request))),
             "StatFilesystem" => run(call, |request| readings::filesystem(&request)),
+            "LookAtPath" => run(call, |request| host_paths::look_at(&request)),
             "ForwardPort" => run(call, |request| forward::port(&request)),
             "MakeFifos" => run(call, |request| fifos::make(&request)),
             "WarmCgroups" => run(call, |_: crate::proto::Empty| cgroups::warm()),
@@ -99,6 +101,7 @@ fn lane_of(call: &Call, program: Option<&ExecRequest>) -> Lane {
         "CreateNamespaces" | "ReleaseNamespaces" => Lane::Namespaces,
         "RemoveTree" | "DiskUsage" | "CopySnapshotTree" | "MergeLayer" => Lane::Trees,
         "Unpack" | "Archive" | "Extract" => Lane::Unpack,
+        "LookAtPath" => Lane::Paths,
         "ReadCgroups" | "StatFilesystem" | "NetworkStats" => Lane::Readings,
         _ => Lane::Quick,
     }
