@@ -25,13 +25,17 @@ function checkCount(count: number, { name, limit, what }: { readonly name: strin
   if (count > limit) throw tooMuch(what, `${count} ${name}`, limit);
 }
 
+function checkZero(string: string, name: string, what: string): void {
+  if (string.includes('\0')) throw new BerthError('invalid', `${what} has ${name} with a zero byte, which the kernel takes for the end`);
+}
+
 /** Arguments and variables have to pass through execve(2). */
 function checkVector(strings: readonly string[], name: string, what: string): void {
   let sum = 0;
   for (const string of strings) {
     const bytes = Buffer.byteLength(string);
     if (bytes > maxStringBytes) throw tooMuch(what, `${name} of ${bytes} bytes`, maxStringBytes);
-    if (string.includes('\0')) throw new BerthError('invalid', `${what} has ${name} with a zero byte, which no program can be given`);
+    checkZero(string, name, what);
     sum += bytes + 1 + 8;
   }
   if (sum > maxVectorBytes) throw tooMuch(what, `${name} of ${sum} bytes altogether`, maxVectorBytes);
@@ -43,6 +47,8 @@ export function checkConfigLimits(config: Limited, what: string): void {
   checkVector(config.env, 'environment variables', what);
   checkVector([...config.entrypoint, ...config.cmd], 'arguments', what);
   checkCount(config.volumes.length, { name: 'volumes', limit: maxVolumes, what });
+  for (const volume of config.volumes) checkZero(volume, 'a volume', what);
+  checkZero(config.workingDir, 'a working directory', what);
   checkCount(config.ports, { name: 'exposed ports', limit: maxPorts, what });
   checkCount(config.steps, { name: 'steps in its history', limit: maxSteps, what });
   const labels = Object.entries(config.labels);

@@ -54,6 +54,8 @@ test.each([
   ['an argument that is too long', { Entrypoint: ['x'.repeat(131_072)] }, /arguments of 131072/],
   ['arguments of more than 2 MiB', { Cmd: Array.from({ length: 200_000 }, () => 'xx') }, /altogether/],
   ['an argument with a zero byte', { Cmd: ['a\0b'] }, /zero byte/],
+  ['a volume with a zero byte', { Volumes: { '/v\0w': {} } }, /volume with a zero byte/],
+  ['a working directory with a zero byte', { WorkingDir: '/w\0x' }, /working directory with a zero byte/],
   ['20,000 volumes', { Volumes: names(20_000) }, /20000 volumes.*1000/],
   ['more ports than there are', { ExposedPorts: names(65_537) }, /65537 exposed ports/],
   ['10,001 labels', { Labels: Object.fromEntries(variables(10_001).map((name) => [name, ''])) }, /10001 labels/],

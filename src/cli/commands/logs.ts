@@ -2,30 +2,25 @@ import { constants, watch } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { printJson, type Context } from '../context.ts';
 import { findContainer } from '../find.ts';
-import { parseLogLine } from '../log-line.ts';
+import { LogEntries } from '../log-entries.ts';
+import type { LogEntry } from '../log-line.ts';
 import { field, nested } from '../message-fields.ts';
 
 const chunkBytes = 256 << 10;
 
-/** Hands on whole lines from where the last call stopped; returns the new position and the unfinished rest. */
-async function drain(file: FileHandle, from: number, rest: string, print: (line: string) => void): Promise<{ position: number; rest: string }> {
+/** Takes what has come since the last call, which stopped at `from`; returns the new position. */
+async function drain(file: FileHandle, from: number, entries: LogEntries): Promise<number> {
   const buffer = Buffer.alloc(chunkBytes);
-  let position = from;
-  let pending = rest;
-  for (;;) {
+  for (let position = from; ; ) {
     const { bytesRead } = await file.read(buffer, 0, chunkBytes, position);
-    if (bytesRead === 0) return { position, rest: pending };
+    if (bytesRead === 0) return position;
     position += bytesRead;
-    const lines = (pending + buffer.toString('utf8', 0, bytesRead)).split('\n');
-    pending = lines.pop() ?? '';
-    for (const line of lines) print(line);
+    entries.push(buffer.subarray(0, bytesRead));
   }
 }
 
 /** One entry as the program wrote it, or as JSON on a line of its own. */
-function printEntry(line: string, json: boolean): void {
-  const entry = parseLogLine(line);
-  if (entry === undefined) return;
+function printEntry(entry: LogEntry, json: boolean): void {
   if (json) {
     printJson(entry, 0);
     return;
@@ -48,11 +43,11 @@ async function openLog(path: string): Promise<FileHandle> {
 /** `berth logs`: the container's CRI log file as the program wrote it, stdout and stderr apart. */
 export async function showLogs(context: Context, container: string, options: { readonly follow?: boolean }): Promise<void> {
   const id = await findContainer(context, container);
-  const show = (line: string): void => { printEntry(line, context.json); };
   const path = field(nested(await context.cri.call('ContainerStatus', { container_id: id }), 'status'), 'log_path');
   if (path === '') throw new Error(`container ${id.slice(0, 13)} keeps no log: its pod has no log directory`);
   await using file = await openLog(path);
-  let state = await drain(file, 0, '', show);
+  const entries = new LogEntries((entry) => { printEntry(entry, context.json); });
+  let position = await drain(file, 0, entries);
   if (options.follow !== true) return;
   const changes = watch(path);
   for (let running = true; running; ) {
@@ -65,7 +60,7 @@ export async function showLogs(context: Context, container: string, options: { r
     });
     const status = nested(await context.cri.call('ContainerStatus', { container_id: id }), 'status');
     running = field(status, 'state') === 'CONTAINER_RUNNING';
-    state = await drain(file, state.position, state.rest, show);
+    position = await drain(file, position, entries);
   }
   changes.close();
 }
