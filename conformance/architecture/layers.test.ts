@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { expect, test } from 'vitest';
+import { cyclesOf, type Edges } from './cycles.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -69,21 +70,6 @@ test('every import points down the layers, and between folders only at ports', (
 function valueImports(file: string): readonly string[] {
   const statements = /^(?:import|export) (?!type )[^;]*? from '(\.[^']+)'/gm;
   return [...readFileSync(join(root, file), 'utf8').matchAll(statements)].map((match) => normalize(join(dirname(file), match[1] ?? '')));
-}
-
-type Edges = ReadonlyMap<string, ReadonlySet<string>>;
-
-/** Each way that leads back to where it began, once. */
-function cyclesOf(edges: Edges): readonly string[] {
-  const done = new Set<string>();
-  const cycles: string[] = [];
-  const visit = (node: string, path: readonly string[]): void => {
-    if (path.includes(node)) cycles.push([...path.slice(path.indexOf(node)), node].join(' → '));
-    else if (!done.has(node)) for (const next of edges.get(node) ?? []) visit(next, [...path, node]);
-    done.add(node);
-  };
-  for (const node of edges.keys()) visit(node, []);
-  return cycles;
 }
 
 function edgesBetween(pairs: readonly (readonly [string, string])[]): Edges {

@@ -31,6 +31,13 @@ impl Dir {
     }
 }
 
+/// A limit that is set. `u64::MAX` stands for "max"; version 1 writes the largest number of whole pages.
+#[must_use]
+pub fn limit(value: u64) -> Option<u64> {
+    const UNLIMITED_FROM: u64 = 0x7fff_ffff_ffff_0000;
+    (value < UNLIMITED_FROM).then_some(value)
+}
+
 /// Lines of `key value`.
 pub struct Table(String);
 

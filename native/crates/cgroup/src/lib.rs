@@ -6,7 +6,7 @@ mod limits;
 mod oom_watch;
 mod paths;
 
-pub use dir::{Dir, Table};
+pub use dir::{Dir, Table, limit};
 pub use limits::Limits;
 pub use oom_watch::OomWatch;
 pub use paths::{CgroupPaths, MOUNT, below_mount, spec_path};

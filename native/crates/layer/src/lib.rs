@@ -14,7 +14,7 @@ mod merge;
 mod path;
 mod pipeline;
 mod remove;
-mod tar;
+mod tarball;
 mod unpack;
 mod usage;
 mod view;

@@ -9,7 +9,7 @@ use crate::error::{Context, LayerError, Result, invalid};
 use crate::limits::Limits;
 use crate::pipeline::{Source, Streamed, stream};
 use crate::remove::empty_dir;
-use crate::tar::Reader;
+use crate::tarball::Reader;
 use crate::usage::{Usage, disk_usage};
 use crate::view::View;
 

@@ -5,8 +5,10 @@ use rustix::io::Errno;
 use rustix::mount::mount_change;
 
 use crate::error::{MountError, at};
-use crate::overlay::{DATA_MAX, Overlay};
-use crate::{Mount, bind, detach};
+use crate::limits::DATA_MAX;
+use crate::mount::Mount;
+use crate::overlay::Overlay;
+use crate::{bind, detach};
 
 /// Mounts on an existing, absolute `target`, over whatever is there.
 ///

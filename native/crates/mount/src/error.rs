@@ -10,9 +10,9 @@ pub enum MountError {
         step: String,
         errno: Errno,
     },
-    #[error("overlayfs stacks at most {max} layers, and these are {count}", max = crate::overlay::MAX_LAYERS)]
+    #[error("overlayfs stacks at most {max} layers, and these are {count}", max = crate::limits::MAX_LAYERS)]
     TooManyLayers { count: usize },
-    #[error("the options are {bytes} bytes long, and this kernel takes at most {max}", max = crate::overlay::DATA_MAX)]
+    #[error("the options are {bytes} bytes long, and this kernel takes at most {max}", max = crate::limits::DATA_MAX)]
     OptionsTooLong { bytes: usize },
     #[error("translating the owners of layers needs Linux 6.13")]
     NoMappedLayers,

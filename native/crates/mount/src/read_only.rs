@@ -3,8 +3,8 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{CWD, Dir, Mode, OFlags};
 use rustix::mount::MountFlags;
 
-use crate::Mount;
 use crate::error::{MountError, at};
+use crate::mount::Mount;
 use crate::overlay::Overlay;
 
 /// The root directory of a bind or overlay, without a mount that anybody else could see. What is there while others

@@ -9,34 +9,46 @@ use ttrpc::{Frame, FrameDecoder};
 #[derive(Debug)]
 pub struct Connection {
     pub stream: UnixStream,
+    /// It has closed its side, or what it says makes no sense.
+    pub left: bool,
     decoder: FrameDecoder,
     outgoing: Vec<u8>,
 }
+
+const BUFFER_BYTES: usize = 16 << 10;
 
 impl Connection {
     /// # Errors
     /// That of making the socket non-blocking.
     pub fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, decoder: FrameDecoder::default(), outgoing: Vec::new() })
+        Ok(Self { stream, left: false, decoder: FrameDecoder::default(), outgoing: Vec::new() })
     }
 
-    /// Reads what is there. Returns the whole frames, and whether the client goes on.
-    pub fn receive(&mut self, buffer: &mut [u8]) -> (Vec<Frame>, bool) {
-        let mut frames = Vec::new();
-        loop {
-            match self.stream.read(buffer) {
-                Ok(0) => return (frames, false),
-                Ok(count) => self.decoder.feed(&buffer[..count]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return (frames, true),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return (frames, false),
+    /// Reads what is there: the whole frames.
+    pub fn receive(&mut self) -> Vec<Frame> {
+        let (mut frames, mut buffer) = (Vec::new(), [0; BUFFER_BYTES]);
+        while !self.left {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => self.left = true,
+                Ok(count) => self.decode(&buffer[..count], &mut frames),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => self.left = true,
             }
-            loop {
-                match self.decoder.next_frame() {
-                    Ok(Some(frame)) => frames.push(frame),
-                    Ok(None) => break,
-                    Err(_) => return (frames, false),
+        }
+        frames
+    }
+
+    fn decode(&mut self, bytes: &[u8], frames: &mut Vec<Frame>) {
+        self.decoder.feed(bytes);
+        loop {
+            match self.decoder.next_frame() {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => return,
+                Err(_) => {
+                    self.left = true;
+                    return;
                 }
             }
         }

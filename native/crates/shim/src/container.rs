@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ttrpc::{Code, Status};
+
 use crate::exit;
-use crate::log_writer::LogWriter;
 use crate::options::Options;
 use crate::process::Process;
-use crate::runtime;
+use crate::runtime::{Runtime, works_on};
 use cgroup::{CgroupPaths, OomWatch};
 use processes::Words;
 
@@ -20,7 +21,6 @@ pub struct Container {
     pub options: Options,
     pub init: Process,
     pub execs: BTreeMap<String, Process>,
-    pub log: Option<LogWriter>,
     /// Where the spec puts its cgroup; the bundle may be lost before it ends.
     pub spec_cgroup: String,
     /// Known once the main process exists.
@@ -39,14 +39,14 @@ pub struct Container {
 }
 
 impl Container {
-    /// The main process for an empty exec id.
-    #[must_use]
-    pub fn process(&self, exec_id: &str) -> Option<&Process> {
-        if exec_id.is_empty() { Some(&self.init) } else { self.execs.get(exec_id) }
-    }
-
-    pub fn process_mut(&mut self, exec_id: &str) -> Option<&mut Process> {
-        if exec_id.is_empty() { Some(&mut self.init) } else { self.execs.get_mut(exec_id) }
+    /// A process by its exec id; the main one for an empty id.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`].
+    pub fn find(&mut self, exec_id: &str) -> Result<&mut Process, Status> {
+        let missing = || Status::new(Code::NotFound, format!("exec {exec_id} is not created"));
+        let process = if exec_id.is_empty() { Some(&mut self.init) } else { self.execs.get_mut(exec_id) };
+        process.ok_or_else(missing)
     }
 
     /// The process with this pid.
@@ -58,6 +58,12 @@ impl Container {
         std::iter::once(&mut self.init).chain(self.execs.values_mut())
     }
 
+    /// What keeps the container.
+    #[must_use]
+    pub fn runtime(&self) -> &dyn Runtime {
+        &self.options.runtime
+    }
+
     /// Whether the runtime makes and starts the main process in one call, when it is started.
     #[must_use]
     pub const fn runs_on_start(&self) -> bool {
@@ -67,7 +73,7 @@ impl Container {
     /// Kills what its runtime left that is no child of it any more, and what is in the cgroup that the spec names, for when no
     /// process of it is known.
     pub fn kill_unknown(&self) {
-        processes::kill_all(Words::Environment, runtime::works_on(&self.id));
+        processes::kill_all(Words::Environment, works_on(&self.id));
         if let Some(cgroup) = CgroupPaths::at(&self.spec_cgroup) {
             cgroup.kill();
         }
@@ -76,7 +82,7 @@ impl Container {
     /// Removes what a runtime that did not clear up after itself left.
     pub fn sweep(&self) {
         self.remove_left_cgroup();
-        self.options.runtime.forget(&self.id);
+        self.runtime().forget(&self.id);
     }
 
     /// Removes the cgroup when there is no container any more, with what still is in it: crun leaves it when the kernel refuses a

@@ -1,6 +1,5 @@
 //! `delete`: clears up after a shim that is gone, or that nobody can talk to any more. It may be that of somebody else.
 
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -16,7 +15,7 @@ use crate::args::Args;
 use crate::clock;
 use crate::exit::read_record;
 use crate::proto::task;
-use crate::runtime::{Inherited, Invocation, Runtime, works_on};
+use crate::runtime::{Cli, Inherited, Order, Runtime, Verb, works_on};
 use crate::socket;
 use cgroup::{CgroupPaths, spec_path};
 use processes::Words;
@@ -40,7 +39,7 @@ pub fn delete(args: &Args) -> io::Result<()> {
     let own = std::env::args().next().unwrap_or_default();
     // A shim that was just being started has told nobody its number.
     processes::kill_all(Words::Arguments, |words| is_shim(words, &own, args));
-    let runtime = Runtime::recorded(&bundle);
+    let runtime = Cli::recorded(&bundle);
     let cgroup = CgroupPaths::at(&spec_path(&bundle));
     // A runtime that entered a frozen cgroup is held in there, too.
     cgroup.iter().filter(|cgroup| cgroup.holds_the_dying()).for_each(CgroupPaths::kill);
@@ -82,10 +81,9 @@ pub fn settle(id: &str) {
 
 /// Has the runtime remove the container; it may be gone already, or never have been made. What a runtime that is missing,
 /// fails or hangs leaves is swept.
-fn ask_runtime(runtime: &Runtime, id: &str, bundle: &Path) {
-    let args = ["delete", "--force", id].map(OsString::from);
-    let log = bundle.join("runtime-delete.log");
-    let Ok(invocation) = Invocation::start(runtime, log, &args, Inherited::default()) else { return };
+fn ask_runtime(runtime: &dyn Runtime, id: &str, bundle: &Path) {
+    let order = Order { id, verb: &Verb::Delete { force: true }, log: bundle.join("runtime-delete.log") };
+    let Ok(invocation) = runtime.begin(&order, Inherited::default()) else { return };
     let Child { pid, pidfd } = &invocation.child;
     wait_or_kill(*pid, pidfd);
     invocation.clean();

@@ -1,40 +1,15 @@
-//! A runtime process under way and what its end means.
+//! A runtime process under way.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use ttrpc::Status;
+use processes::kill_tree;
+use ttrpc::{Code, Status};
 
-use crate::console::Console;
-use crate::runtime::{Inherited, Invocation};
-use crate::shim::{Reply, Shim};
+use crate::clients::Reply;
+use crate::runtime::{Invocation, Verb};
 
-/// What the runtime was asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verb {
-    /// `create`, answering Create.
-    Create,
-    /// `start`, answering Start.
-    Start,
-    /// `run`, answering Start.
-    Run,
-    /// `exec` of this id, answering Start.
-    Exec(String),
-    /// `pause`, `resume`, `update`, answering themselves.
-    Pause,
-    Resume,
-    Update,
-    /// `checkpoint`, answering itself.
-    Checkpoint {
-        image: String,
-        criu_log: PathBuf,
-    },
-    /// `delete`, answering Delete.
-    Delete,
-}
-
-/// A deletion can do without the runtime, see [`crate::runtime::Runtime::sweep`]: it is not given the caller's whole patience.
+/// A deletion can do without the runtime, see [`crate::container::Container::sweep`]: it is not given the caller's whole patience.
 const DELETE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// One runtime process.
@@ -45,51 +20,59 @@ pub struct Job {
     pub invocation: Invocation,
     pub began: Instant,
     /// When it is killed; none where the client waits for ever.
-    pub deadline: Option<Instant>,
+    deadline: Option<Instant>,
     /// It was killed at the deadline.
-    pub cut: bool,
+    cut: bool,
     /// The deadline came nearer when a client asked to kill what is being made.
-    pub hurried: bool,
-    /// Known at its end: it failed by itself, and so has removed what it made. One that was killed or crashed has not.
-    pub undone: bool,
-    /// Where the runtime writes the new process's pid; removed when read.
-    pub pid_file: Option<PathBuf>,
-    /// Where the runtime delivers the new process's terminal.
-    pub console: Option<Console>,
+    hurried: bool,
 }
 
-/// What a runtime is called with.
-#[derive(Debug, Default)]
-pub struct Order {
-    /// The verb first, the container's id last.
-    pub args: Vec<OsString>,
-    pub inherited: Inherited,
-    pub pid_file: Option<PathBuf>,
-    pub console: Option<Console>,
-}
-
-impl Order {
-    /// An order of these words.
-    pub fn of<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Self {
-        Self { args: words.into_iter().map(Into::into).collect(), ..Self::default() }
+impl Job {
+    /// A process that was just started.
+    #[must_use]
+    pub fn new(verb: Verb, reply: Reply, invocation: Invocation) -> Self {
+        let began = Instant::now();
+        let patience = matches!(verb, Verb::Delete { .. }).then(|| began + DELETE_PATIENCE);
+        let deadline = [reply.deadline, patience].into_iter().flatten().min();
+        Self { verb, reply, invocation, began, deadline, cut: false, hurried: false }
     }
-}
 
-/// Starts a runtime process, whose end answers the call.
-///
-/// # Errors
-/// [`ttrpc::Code::NotFound`] without a container, and that of starting the runtime.
-pub fn begin(shim: &mut Shim, verb: Verb, reply: Reply, order: Order) -> Result<(), Status> {
-    let serial = shim.next_serial();
-    let container = shim.held()?;
-    let log = container.bundle.join(format!("runtime-{serial}.log"));
-    let invocation = Invocation::start(&container.options.runtime, log, &order.args, order.inherited)?;
-    let began = Instant::now();
-    let patience = (verb == Verb::Delete).then(|| began + DELETE_PATIENCE);
-    let deadline = [reply.deadline, patience].into_iter().flatten().min();
-    let (pid_file, console) = (order.pid_file, order.console);
-    let job =
-        Job { verb, reply, invocation, began, deadline, cut: false, hurried: false, undone: false, pid_file, console };
-    shim.jobs.insert(job.invocation.pid(), job);
-    Ok(())
+    /// When it is to be killed, unless it was.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        self.deadline.filter(|_| !self.cut)
+    }
+
+    /// Has it end soon.
+    pub fn hurry(&mut self, by: Instant) {
+        if self.deadline.is_none_or(|deadline| deadline > by) {
+            self.deadline = Some(by);
+            self.hurried = true;
+        }
+    }
+
+    /// Kills it. Its end comes as that of others.
+    pub fn cut(&mut self) {
+        self.cut = true;
+        kill_tree(self.invocation.child.pid);
+    }
+
+    /// Whether it failed by itself, and so has removed what it made. One that was killed or crashed has not.
+    #[must_use]
+    pub fn undid(&self, status: ExitStatus) -> bool {
+        !self.cut && status.code().is_some_and(|code| code != 0)
+    }
+
+    /// What its call is answered with when it failed and said this.
+    #[must_use]
+    pub fn failure(&self, said: &str) -> Status {
+        if !self.cut {
+            return Status::new(Code::Unknown, said);
+        }
+        if self.hurried {
+            return Status::new(Code::Aborted, format!("{said}; it was killed at a client's wish"));
+        }
+        let seconds = self.began.elapsed().as_secs_f32();
+        Status::new(Code::DeadlineExceeded, format!("{said}; it was killed after {seconds:.1} s"))
+    }
 }

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
     use crate::backlog::Backlog;
     use crate::pump::Progress;
-    use crate::reactor::{EventFlags, Reactor};
+    use crate::reactor::{Kind, Reactor};
     use crate::sink::Sink;
 
     /// A client that has typed `abc` and gone, where the container reads, and the client's token.
@@ -73,7 +73,7 @@ mod tests {
             (read, write.into())
         };
         let ((input, mut client), (container, stdin)) = (pipe(), pipe());
-        let token = Reactor::new().and_then(|mut reactor| reactor.add(&input, EventFlags::IN)).expect("watched");
+        let token = Reactor::new().and_then(|reactor| reactor.add(&input, Kind::Stream)).expect("watched");
         let mut pump = Pump::new(input, Sink::Fifo(Backlog::new(stdin)));
         client.write_all(b"abc").expect("writes");
         drop(client);

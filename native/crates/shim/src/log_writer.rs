@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_limit_is_the_kubelets() {
+    fn the_default_limit_is_16_kib() {
         let (path, mut log) = log("default", 0);
         let line = |length: usize| "a".repeat(length);
         log.take(Stream::Stdout, format!("{}\n{}\n", line(16_384), line(16_385)).as_bytes());

@@ -1,19 +1,25 @@
 //! berth-shim: one container's keeper. Speaks containerd's shim v2 protocol, so berthd and containerd can drive it.
 
 mod args;
+mod attach;
 mod backlog;
+mod clients;
 mod clock;
 mod connection;
 mod console;
 mod container;
 mod delete;
+mod event_loop;
 mod events;
 mod exit;
+mod held;
 mod info;
 mod job;
+mod jobs;
 mod leaving;
 mod log_writer;
 mod options;
+mod outputs;
 mod process;
 mod proto;
 mod pump;

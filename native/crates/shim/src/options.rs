@@ -6,12 +6,12 @@ use prost::Message;
 use ttrpc::{Code, Status};
 
 use crate::proto::{berth, runc};
-use crate::runtime::Runtime;
+use crate::runtime::Cli;
 
 /// CreateTaskRequest.options, whichever of the two kinds they are.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    pub runtime: Runtime,
+    pub runtime: Cli,
     /// The CRI log that the shim writes itself, with its line limit.
     pub log: Option<(PathBuf, usize)>,
     /// The main process gets a pipe as stdin that stays open.
@@ -51,7 +51,7 @@ impl Options {
     fn from_berth(options: berth::Options) -> Self {
         let path = |text: String| (!text.is_empty()).then(|| PathBuf::from(text));
         Self {
-            runtime: Runtime {
+            runtime: Cli {
                 program: options.runtime,
                 root: options.runtime_root,
                 systemd_cgroup: options.systemd_cgroup,
@@ -66,8 +66,8 @@ impl Options {
 
     fn from_runc(options: runc::Options, namespace: &str) -> Self {
         let or_default = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
-        let runtime = Runtime {
-            program: or_default(options.binary_name, &Runtime::default().program),
+        let runtime = Cli {
+            program: or_default(options.binary_name, &Cli::default().program),
             root: format!("{}/{namespace}", or_default(options.root, DEFAULT_ROOT)),
             systemd_cgroup: options.systemd_cgroup,
         };

@@ -36,12 +36,7 @@ pub struct Process {
     pub announced: bool,
     /// When the wait for the rest of the output ends.
     pub drain_until: Option<Instant>,
-    /// Outputs not yet at their end.
-    pub open_pumps: usize,
-    /// How the outputs began that are at their end; nothing once the process runs, see [`crate::pump::Pump::head`].
-    pub heard: Vec<u8>,
     pub terminal: Option<OwnedFd>,
-    pub stdin_keep: Option<OwnedFd>,
     pub paused: bool,
     /// An exec that nobody will ask for any more: it ends and is deleted as soon as that is possible.
     pub abandoned: bool,

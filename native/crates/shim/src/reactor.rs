@@ -1,5 +1,6 @@
 //! epoll with a token for each descriptor.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -8,15 +9,43 @@ use rustix::event::{Timespec, epoll};
 
 pub use rustix::event::epoll::EventFlags;
 
-/// Names a registered descriptor.
+/// What a descriptor is to the shim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Token(u64);
+pub enum Kind {
+    Signals,
+    Listener,
+    Client,
+    /// What a process writes, or what a client types.
+    Stream,
+    /// The kernel's word on the container's memory.
+    Memory,
+}
 
-/// Waits for many descriptors at once.
+const KINDS: [Kind; 5] = [Kind::Signals, Kind::Listener, Kind::Client, Kind::Stream, Kind::Memory];
+
+/// Names a registered descriptor. Tokens sort by when they were given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token {
+    number: u64,
+    pub kind: Kind,
+}
+
+impl Token {
+    const fn data(self) -> epoll::EventData {
+        epoll::EventData::new_u64(self.number << 8 | self.kind as u64)
+    }
+
+    fn of(data: u64) -> Option<Self> {
+        let kind = KINDS.into_iter().find(|kind| *kind as u64 == data & 0xff)?;
+        Some(Self { number: data >> 8, kind })
+    }
+}
+
+/// Waits for many descriptors at once. Those who own the descriptors share it.
 #[derive(Debug)]
 pub struct Reactor {
     epoll: OwnedFd,
-    next: u64,
+    next: Cell<u64>,
 }
 
 const EVENTS_AT_ONCE: usize = 32;
@@ -25,17 +54,16 @@ impl Reactor {
     /// # Errors
     /// That of epoll_create1(2).
     pub fn new() -> io::Result<Self> {
-        Ok(Self { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?, next: 0 })
+        Ok(Self { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?, next: Cell::new(0) })
     }
 
-    /// Watches a descriptor.
+    /// Watches a descriptor for something to read.
     ///
     /// # Errors
     /// That of epoll_ctl(2).
-    pub fn add(&mut self, fd: impl AsFd, flags: EventFlags) -> io::Result<Token> {
-        let token = Token(self.next);
-        self.next += 1;
-        epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token.0), flags)?;
+    pub fn add(&self, fd: impl AsFd, kind: Kind) -> io::Result<Token> {
+        let token = Token { number: self.next.replace(self.next.get() + 1), kind };
+        self.resume(fd, token)?;
         Ok(token)
     }
 
@@ -44,15 +72,15 @@ impl Reactor {
     /// # Errors
     /// That of epoll_ctl(2).
     pub fn modify(&self, fd: impl AsFd, token: Token, flags: EventFlags) -> io::Result<()> {
-        Ok(epoll::modify(&self.epoll, fd, epoll::EventData::new_u64(token.0), flags)?)
+        Ok(epoll::modify(&self.epoll, fd, token.data(), flags)?)
     }
 
     /// Watches a descriptor again that `remove` was called for, under its old token.
     ///
     /// # Errors
     /// That of epoll_ctl(2).
-    pub fn resume(&self, fd: impl AsFd, token: Token, flags: EventFlags) -> io::Result<()> {
-        Ok(epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token.0), flags)?)
+    pub fn resume(&self, fd: impl AsFd, token: Token) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, fd, token.data(), EventFlags::IN)?)
     }
 
     /// Stops watching; call it before the descriptor is closed.
@@ -72,6 +100,6 @@ impl Reactor {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(events.iter().map(|event| (Token(event.data.u64()), event.flags)).collect())
+        Ok(events.iter().filter_map(|event| Some((Token::of(event.data.u64())?, event.flags))).collect())
     }
 }

@@ -11,6 +11,7 @@ use crate::args::Args;
 use crate::events::Publisher;
 use crate::shim::Shim;
 use crate::socket;
+use crate::task;
 
 /// Opens the socket, forks, and prints the address; the child serves.
 ///
@@ -41,7 +42,7 @@ fn serve(args: &Args, path: &Path, listener: UnixListener) -> io::Result<()> {
     set_child_subreaper(Some(Pid::INIT))?;
     let address = std::env::var("TTRPC_ADDRESS").unwrap_or_default();
     let mut shim = Shim::new(args.id.clone(), listener, Publisher::new(&address, &args.namespace))?;
-    let result = shim.run();
+    let result = task::serve(&mut shim);
     let _ = std::fs::remove_file(path);
     result
 }

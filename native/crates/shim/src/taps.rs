@@ -102,9 +102,9 @@ mod tests {
 
     #[test]
     fn one_whose_input_has_ended_gets_what_was_there_and_the_end_and_the_others_everything() {
-        let (mut taps, mut reactor) = (Taps::new(), crate::reactor::Reactor::new().expect("epoll"));
+        let (mut taps, reactor) = (Taps::new(), crate::reactor::Reactor::new().expect("epoll"));
         let (input, _client) = pipe();
-        let token = reactor.add(&input, crate::reactor::EventFlags::IN).expect("watched");
+        let token = reactor.add(&input, crate::reactor::Kind::Stream).expect("watched");
         let ((mut leaver, tap_leaver), (mut other, tap_other)) = (pipe(), pipe());
         taps.add(tap_leaver, Some(token));
         taps.add(tap_other, None);
@@ -120,9 +120,9 @@ mod tests {
 
     #[test]
     fn one_who_is_slow_has_its_end_once_it_has_taken_all() {
-        let (mut taps, mut reactor) = (Taps::new(), crate::reactor::Reactor::new().expect("epoll"));
+        let (mut taps, reactor) = (Taps::new(), crate::reactor::Reactor::new().expect("epoll"));
         let (input, _client) = pipe();
-        let token = reactor.add(&input, crate::reactor::EventFlags::IN).expect("watched");
+        let token = reactor.add(&input, crate::reactor::Kind::Stream).expect("watched");
         let (mut reader, tap) = pipe();
         rustix::pipe::fcntl_setpipe_size(&tap, 4096).expect("resizes");
         taps.add(tap, Some(token));

@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
 use rustix::process::Pid;
-use rustix::thread::UnshareFlags;
 use ttrpc::Status;
 
 use super::keeper::Keeper;
+use super::kinds::{has_user_namespace, shared_kinds, unshare};
 use super::pause::{self, Pause, Program};
 use super::pins::{Kind, Pins};
 use super::{release, setup};
@@ -44,29 +44,6 @@ fn check(request: &CreateNamespacesRequest) -> Result<(), Status> {
         return Err(failure::invalid("a user namespace needs mappings of both user and group ids"));
     }
     setup::sysctl_files(request).map(drop)
-}
-
-pub fn has_user_namespace(request: &CreateNamespacesRequest) -> bool {
-    !request.uid_mappings.is_empty()
-}
-
-/// The kinds that a thread or process enters by unshare; the PID namespace comes with its first process.
-pub fn shared_kinds(request: &CreateNamespacesRequest) -> Vec<(Kind, UnshareFlags)> {
-    let all = [
-        (has_user_namespace(request), Kind::User, UnshareFlags::NEWUSER),
-        (request.net, Kind::Net, UnshareFlags::NEWNET),
-        (request.ipc, Kind::Ipc, UnshareFlags::NEWIPC),
-        (request.uts, Kind::Uts, UnshareFlags::NEWUTS),
-    ];
-    all.into_iter().filter(|(wanted, ..)| *wanted).map(|(_, kind, flag)| (kind, flag)).collect()
-}
-
-pub fn unshare(request: &CreateNamespacesRequest) -> Result<(), Status> {
-    let flags = shared_kinds(request).into_iter().fold(UnshareFlags::empty(), |flags, (_, flag)| flags | flag);
-    if flags.is_empty() {
-        return Ok(());
-    }
-    sys::unshare(flags).map_err(failure::on("unshare namespaces for", &request.dir))
 }
 
 /// On a thread of its own: the rest of the agent stays where it is, but mounts land where all of it sees them.

@@ -32,7 +32,7 @@ use ttrpc::{Code, Status};
 
 use super::pause::{Pause, Program};
 use super::pins::Kind;
-use super::{create, setup};
+use super::{kinds, setup};
 use crate::args::KEEP_NAMESPACES;
 use crate::failure;
 use crate::proto::{CreateNamespacesRequest, IdMapping};
@@ -183,7 +183,7 @@ pub fn keep() -> ExitCode {
 fn make(input: &mut impl Read, output: &mut impl Write) -> Result<Option<Pause>, Status> {
     let request = read_request(input).map_err(failure::io("read", "the request"))?;
     let program = request.pid.then(|| Program::open(&request.pause_path)).transpose()?;
-    create::unshare(&request)?;
+    kinds::unshare(&request)?;
     wait_for_mappings(input, output).map_err(failure::io("wait for", "the id mappings"))?;
     become_root().map_err(failure::on("become root of", "the user namespace"))?;
     setup::set_up(&request)?;

@@ -3,6 +3,7 @@
 mod create;
 mod inside;
 mod keeper;
+mod kinds;
 mod pause;
 mod pins;
 mod release;

@@ -46,9 +46,3 @@ fn now_ns() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
-
-/// A limit that is set. `u64::MAX` stands for "max"; version 1 writes the largest number of whole pages.
-fn limit(value: u64) -> Option<u64> {
-    const UNLIMITED_FROM: u64 = 0x7fff_ffff_ffff_0000;
-    (value < UNLIMITED_FROM).then_some(value)
-}

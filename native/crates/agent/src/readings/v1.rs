@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cgroup::Dir;
+use cgroup::{Dir, limit};
 
 use super::device::Devices;
-use super::{limit, pressure};
+use super::pressure;
 use crate::proto::{CgroupCpu, CgroupHugetlb, CgroupMemory, CgroupPids, CgroupReading};
 
 /// USER_HZ, which the kernel fixes at 100 for user space.

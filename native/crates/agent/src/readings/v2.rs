@@ -1,9 +1,9 @@
 use std::path::Path;
 
-use cgroup::{Dir, Limits};
+use cgroup::{Dir, Limits, limit};
 
 use super::device::{Devices, names};
-use super::{limit, pressure};
+use super::pressure;
 use crate::proto::{CgroupCpu, CgroupHugetlb, CgroupMemory, CgroupPids, CgroupReading};
 
 /// The counters of a cgroup in the one hierarchy, and the limits of a process in it.

@@ -5,7 +5,7 @@ use rustix::io::Errno;
 
 use super::{Applier, meta};
 use crate::error::{Context, Result};
-use crate::tar::{Entry, Extent, Reader};
+use crate::tarball::{Entry, Extent, Reader};
 use crate::view::Place;
 
 impl Applier {

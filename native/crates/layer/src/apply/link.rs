@@ -7,7 +7,7 @@ use super::{Applier, meta};
 use crate::copy::copy_node;
 use crate::error::{Context, Result, invalid, show};
 use crate::path::{clean, join, split};
-use crate::tar::Entry;
+use crate::tarball::Entry;
 use crate::view::Place;
 
 impl Applier {

@@ -6,7 +6,7 @@ use rustix::fs::{self, AtFlags, FileType, Gid, Mode, Stat, Timespec, Timestamps,
 use rustix::io::Errno;
 
 use crate::error::{Context, Result};
-use crate::tar::Entry;
+use crate::tarball::Entry;
 
 const OPAQUE: &[u8] = b"trusted.overlay.opaque";
 /// Overlay's own attributes steer what a mount shows; a layer must not write them (it could name other directories).
@@ -44,7 +44,7 @@ pub(crate) fn set_by_descriptor(fd: &OwnedFd, entry: &Entry) -> Result<()> {
 pub(crate) fn set_by_name(dir: &OwnedFd, name: &[u8], entry: &Entry) -> Result<()> {
     let (uid, gid) = owner(entry);
     fs::chownat(dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW).at("chown", &entry.name)?;
-    if !matches!(entry.kind, crate::tar::Kind::Symlink(_)) {
+    if !matches!(entry.kind, crate::tarball::Kind::Symlink(_)) {
         fs::chmodat(dir, name, Mode::from_raw_mode(entry.mode), AtFlags::empty()).at("chmod", &entry.name)?;
     }
     set_xattrs_by_name(dir, name, entry)?;

@@ -14,7 +14,7 @@ use crate::error::{Context, LayerError, Result, invalid, show};
 use crate::limits::Limits;
 use crate::path::{AUFS_LINKS, Whiteout, clean, join, split, whiteout};
 use crate::remove::remove_at;
-use crate::tar::{Entry, Kind, Reader};
+use crate::tarball::{Entry, Kind, Reader};
 use crate::view::{Place, View};
 
 /// Bytes of directory names remembered at most. Only a bomb has so many directories.

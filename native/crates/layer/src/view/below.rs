@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{self, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::{BENEATH, DIRECTORY};
+use super::beneath::{BENEATH, DIRECTORY};
 use crate::apply::meta;
 use crate::error::{Context, Result};
 

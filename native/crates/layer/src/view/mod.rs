@@ -5,25 +5,23 @@
 //! one where `lib` links to `usr/lib` means `usr/lib/x`.
 
 mod below;
+mod beneath;
 mod route;
+
+pub(crate) use beneath::BENEATH;
 
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{self, AtFlags, FileType, Mode, Stat};
 use rustix::io::Errno;
 
 use crate::apply::meta;
 use crate::error::{Context, LayerError, Result, invalid, show};
 use crate::path::{PATH_MAX, join, split};
 use below::{Below, Parents};
+use beneath::DIRECTORY;
 use route::Route;
-
-pub(crate) const BENEATH: ResolveFlags = ResolveFlags::BENEATH
-    .union(ResolveFlags::NO_SYMLINKS)
-    .union(ResolveFlags::NO_MAGICLINKS)
-    .union(ResolveFlags::NO_XDEV);
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// A directory of the layer, found or made.
 #[derive(Clone)]
@@ -102,10 +100,7 @@ impl View {
     }
 
     pub fn open_directory(&self, path: &[u8]) -> rustix::io::Result<OwnedFd> {
-        if path.is_empty() {
-            return fs::openat(&*self.root, c".", DIRECTORY, Mode::empty());
-        }
-        fs::openat2(&*self.root, path, DIRECTORY, Mode::empty(), BENEATH)
+        beneath::open_directory(&self.root, path)
     }
 
     /// The node at a resolved path in the layers below, as they merge.
@@ -114,7 +109,7 @@ impl View {
     }
 
     fn walk(&mut self, path: &[u8]) -> Result<Place> {
-        let mut route = Route::new(path, self.open_directory(b"").at("open directory", b"")?);
+        let mut route = Route::new(path, self.root.clone())?;
         while let Some(name) = route.todo.pop_front() {
             self.step(&mut route, &name).map_err(|error| about(path, error))?;
         }
@@ -127,7 +122,7 @@ impl View {
             b"" | b"." => return Ok(()),
             b".." => {
                 let parent = split(&route.done).0.to_vec();
-                return route.restart_at(self, parent);
+                return route.restart_at(parent);
             }
             _ => {}
         }
@@ -137,13 +132,13 @@ impl View {
         let path = join(&route.done, name);
         match find(&route.here, name)? {
             Found::Directory => {}
-            Found::Symlink(target) => return route.follow(self, &target),
+            Found::Symlink(target) => return route.follow(&target),
             Found::Other => return invalid(format!("{} is not a directory", show(&path))),
             Found::Whiteout => self.replace_whiteout(route, &path)?,
             Found::Absent => {
                 let below = if route.opaque.is_some() { None } else { self.parents.find(&path)? };
                 if let Some(target) = below.as_ref().and_then(Below::link_target) {
-                    return route.follow(self, &target);
+                    return route.follow(&target);
                 }
                 self.make(route, &path, below.filter(Below::is_directory))?;
             }

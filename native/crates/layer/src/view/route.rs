@@ -1,9 +1,10 @@
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
 use rustix::fs::{self, Mode};
 
-use super::{BENEATH, DIRECTORY, View};
+use super::beneath::{BENEATH, DIRECTORY, open_directory};
 use crate::error::{Context, Result, invalid};
 
 /// The kernel's own limit on symlinks in one walk.
@@ -13,6 +14,8 @@ const MAX_STEPS: usize = 4096;
 
 /// The state of one walk: names still to take, names taken.
 pub(super) struct Route {
+    /// Where absolute links begin.
+    root: Rc<OwnedFd>,
     pub todo: VecDeque<Vec<u8>>,
     pub done: Vec<u8>,
     /// The directory at `done`.
@@ -24,9 +27,10 @@ pub(super) struct Route {
 }
 
 impl Route {
-    pub fn new(path: &[u8], root: OwnedFd) -> Self {
+    pub fn new(path: &[u8], root: Rc<OwnedFd>) -> Result<Self> {
         let todo = path.split(|&byte| byte == b'/').map(<[u8]>::to_vec).collect();
-        Self { todo, done: Vec::new(), here: root, opaque: None, links: 0, steps: 0 }
+        let here = open_directory(&root, b"").at("open directory", b"")?;
+        Ok(Self { root, todo, done: Vec::new(), here, opaque: None, links: 0, steps: 0 })
     }
 
     pub fn enter(&mut self, path: Vec<u8>, name: &[u8]) -> Result<()> {
@@ -36,7 +40,7 @@ impl Route {
         Ok(())
     }
 
-    pub fn follow(&mut self, view: &View, target: &[u8]) -> Result<()> {
+    pub fn follow(&mut self, target: &[u8]) -> Result<()> {
         self.links += 1;
         if self.links > MAX_LINKS {
             return invalid("too many symbolic links");
@@ -45,14 +49,14 @@ impl Route {
             self.todo.push_front(name.to_vec());
         }
         if target.starts_with(b"/") {
-            return self.restart_at(view, Vec::new());
+            return self.restart_at(Vec::new());
         }
         Ok(())
     }
 
-    pub fn restart_at(&mut self, view: &View, done: Vec<u8>) -> Result<()> {
+    pub fn restart_at(&mut self, done: Vec<u8>) -> Result<()> {
         self.opaque = self.opaque.filter(|&length| length <= done.len());
-        self.here = view.open_directory(&done).at("open directory", &done)?;
+        self.here = open_directory(&self.root, &done).at("open directory", &done)?;
         self.done = done;
         Ok(())
     }

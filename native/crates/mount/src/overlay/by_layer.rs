@@ -9,12 +9,10 @@ use rustix::mount::{
     fsconfig_set_string, fsmount, fsopen, open_tree,
 };
 
-use super::Overlay;
+use super::stack::Overlay;
 use crate::bind::attributes;
 use crate::error::{MountError, at};
-
-/// The kernel's limit on the value of one option, its terminating NUL included.
-pub const VALUE_MAX: usize = 256;
+use crate::limits::VALUE_MAX;
 
 /// Whether this kernel's overlayfs knows the option for a single layer. It writes nothing to the kernel's log: until
 /// Linux 6.5 overlayfs takes any word and looks at none before it mounts, which is why a word is tried that nobody knows.

@@ -9,9 +9,10 @@ use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, OpenTreeFlags, mount, mount_change, open_tree};
 use rustix::thread::UnshareFlags;
 
+use super::stack::Overlay;
 use super::words::escape;
-use super::{DATA_MAX, Overlay};
 use crate::error::{MountError, at};
+use crate::limits::DATA_MAX;
 
 /// Where descriptors have names that are short enough for five hundred of them.
 const DESCRIPTORS: &str = "/proc/self/fd";

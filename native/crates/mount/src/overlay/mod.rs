@@ -2,6 +2,7 @@
 
 mod by_layer;
 pub(crate) mod classic;
+mod stack;
 mod words;
 
 use std::os::fd::OwnedFd;
@@ -9,45 +10,13 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use rustix::fs::CWD;
-use rustix::mount::{MountFlags, MoveMountFlags, move_mount};
+use rustix::mount::{MoveMountFlags, move_mount};
 
-use crate::Options;
 use crate::error::{MountError, at};
-
-/// What the kernel stacks, the lower layers alone (`OVL_MAX_STACK`).
-pub(crate) const MAX_LAYERS: usize = 500;
-
-/// The kernel's limit on the options of mount(2), less their terminating NUL.
-pub(crate) const DATA_MAX: usize = 4095;
-
-/// An overlay's options, with plain paths.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Overlay {
-    /// Topmost first.
-    pub lower: Vec<String>,
-    pub upper: Option<String>,
-    pub work: Option<String>,
-    /// The user namespace by which the layers' owners are translated.
-    pub user_map: Option<String>,
-    pub flags: MountFlags,
-    /// Every other word, such as `volatile`.
-    pub rest: Vec<String>,
-}
+use crate::limits::MAX_LAYERS;
+pub(crate) use stack::Overlay;
 
 impl Overlay {
-    pub fn of(options: &Options) -> Self {
-        let dir = |key| options.value(key).map(words::unescape);
-        let is_dir = |word: &&String| matches!(word.split_once('='), Some(("lowerdir" | "upperdir" | "workdir", _)));
-        Self {
-            lower: words::layers(options.value("lowerdir").unwrap_or_default()),
-            upper: dir("upperdir"),
-            work: dir("workdir"),
-            user_map: options.user_map.clone(),
-            flags: options.flags,
-            rest: options.data.iter().filter(|word| !is_dir(word)).cloned().collect(),
-        }
-    }
-
     pub fn attach(&self, target: &Path) -> Result<(), MountError> {
         self.check()?;
         if !takes_single_layers() {
@@ -62,15 +31,6 @@ impl Overlay {
     pub fn detached(&self) -> Result<OwnedFd, MountError> {
         self.check()?;
         if takes_single_layers() { by_layer::build(self) } else { classic::detached(self) }
-    }
-
-    /// The source of a mount whose options do not tell its directories, as they were given by descriptor: the topmost
-    /// layer, or what of its path fits, so that a cleanup knows from the mount table whose layers are in use.
-    fn telling_source(&self) -> &str {
-        let top = self.lower.first().map_or("overlay", String::as_str);
-        let ends = top.char_indices().map(|(start, letter)| start + letter.len_utf8());
-        let end = ends.take_while(|&end| end < by_layer::VALUE_MAX).last();
-        &top[..end.unwrap_or_default()]
     }
 
     /// What the kernel would call an invalid argument without a word on which.
@@ -96,9 +56,11 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
+    use rustix::mount::MountFlags;
+
     use super::*;
     use crate::testing::{Scratch, mount_options, mount_source};
-    use crate::{Mount, attach, detach};
+    use crate::{Mount, Options, attach, detach};
 
     /// An overlay of `count` layers, each with a file of its own, and one that the topmost has from all.
     fn layers(scratch: &Scratch, count: usize) -> Overlay {

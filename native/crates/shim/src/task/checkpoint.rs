@@ -1,17 +1,19 @@
 //! Checkpoint, and the start of a container from one. The OCI runtime has CRIU do both.
 
-use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use prost::Message;
 use ttrpc::{Code, Status};
 
+use crate::clients::{Outcome, Reply};
 use crate::container::Container;
-use crate::job::{self, Order, Verb};
+use crate::events::Publisher;
+use crate::held::Held;
+use crate::jobs::Jobs;
 use crate::proto::{events, runc, task};
+use crate::runtime::{Inherited, Restore, Verb};
 use crate::said;
-use crate::shim::{Outcome, Reply, Shim};
 
 /// Where CRIU writes its logs unless it is told a place.
 const WORK: &str = "criu";
@@ -23,20 +25,19 @@ const ERRORS_SHOWN: usize = 2;
 ///
 /// # Errors
 /// [`Code::FailedPrecondition`] while nothing runs, [`Code::InvalidArgument`] for options of another type.
-pub fn checkpoint(shim: &mut Shim, reply: Reply, request: task::CheckpointTaskRequest) -> Result<Outcome, Status> {
-    let asked = options(request.options.as_ref())?;
-    let container = shim.held()?;
+pub fn checkpoint(
+    container: &Container,
+    jobs: &mut Jobs,
+    reply: Reply,
+    request: task::CheckpointTaskRequest,
+) -> Result<Outcome, Status> {
+    let options = options(request.options.as_ref())?;
     if container.init.started_at.is_none() || container.init.exit.is_some() {
         return Err(Status::new(Code::FailedPrecondition, format!("container {} is not running", container.id)));
     }
-    let image = if asked.image_path.is_empty() { request.path } else { asked.image_path.clone() };
-    let work = work_path(container, &asked.work_path)?;
-    let mut args: Vec<OsString> = vec!["checkpoint".into(), "--image-path".into(), image.clone().into()];
-    args.extend(["--work-path".into(), work.clone().into()]);
-    args.extend(flags(&asked).map(OsString::from));
-    args.push(container.id.clone().into());
-    let verb = Verb::Checkpoint { image, criu_log: work.join("dump.log") };
-    job::begin(shim, verb, reply, Order::of(args))?;
+    let image = if options.image_path.is_empty() { request.path } else { options.image_path.clone() };
+    let work = work_path(container, &options.work_path)?;
+    jobs.begin(container, reply, (Verb::Checkpoint { image, work, options }, Inherited::default()))?;
     Ok(Outcome::Later)
 }
 
@@ -49,22 +50,6 @@ fn options(any: Option<&prost_types::Any>) -> Result<runc::CheckpointOptions, St
         .map_err(|error| Status::new(Code::InvalidArgument, format!("{}: {error}", any.type_url)))
 }
 
-fn flags(asked: &runc::CheckpointOptions) -> impl Iterator<Item = String> {
-    let switches = [
-        (!asked.exit, "--leave-running"),
-        (asked.open_tcp, "--tcp-established"),
-        (asked.external_unix_sockets, "--ext-unix-sk"),
-        (asked.terminal, "--shell-job"),
-        (asked.file_locks, "--file-locks"),
-    ];
-    let values = [("--manage-cgroups-mode", &asked.cgroups_mode), ("--parent-path", &asked.parent_path)];
-    let values = values.into_iter().filter(|(_, value)| !value.is_empty());
-    let values: Vec<String> = values.flat_map(|(flag, value)| [flag.to_owned(), value.clone()]).collect();
-    let empty = asked.empty_namespaces.iter().flat_map(|kind| ["--empty-ns".to_owned(), kind.clone()]);
-    let empty: Vec<String> = empty.collect();
-    switches.into_iter().filter(|&(on, _)| on).map(|(_, flag)| flag.to_owned()).chain(values).chain(empty)
-}
-
 fn work_path(container: &Container, asked: &str) -> Result<PathBuf, Status> {
     let work = if asked.is_empty() { container.bundle.join(WORK) } else { PathBuf::from(asked) };
     fs::create_dir_all(&work)
@@ -72,35 +57,36 @@ fn work_path(container: &Container, asked: &str) -> Result<PathBuf, Status> {
     Ok(work)
 }
 
-/// The words that have the runtime start the container from a checkpoint instead of with its program.
+/// The checkpoint that the container is started from instead of with its program, if there is one.
 ///
 /// # Errors
 /// That of making the directory for CRIU's log.
-pub fn restore_args(container: &Container, image: &Path) -> Result<Vec<OsString>, Status> {
-    let work = work_path(container, "")?;
-    let mut args: Vec<OsString> = vec!["restore".into(), "--detach".into(), "--image-path".into(), image.into()];
-    args.extend(["--work-path".into(), work.into()]);
-    args.extend(["--tcp-established", "--file-locks"].map(OsString::from));
-    Ok(args)
+pub fn restore(container: &Container) -> Result<Option<Restore>, Status> {
+    let Some(image) = &container.checkpoint else { return Ok(None) };
+    Ok(Some(Restore { image: image.clone(), work: work_path(container, "")? }))
 }
 
 /// The runtime's `checkpoint` ended.
 ///
 /// # Errors
 /// The runtime's.
-pub fn checkpointed(shim: &mut Shim, image: &str, result: Result<(), Status>) -> Result<Vec<u8>, Status> {
+pub fn checkpointed(
+    held: &Held,
+    publisher: &Publisher,
+    image: &str,
+    result: Result<(), Status>,
+) -> Result<Vec<u8>, Status> {
     result?;
-    let id = shim.held()?.id.clone();
-    shim.publisher
-        .publish("/tasks/checkpointed", &events::TaskCheckpointed { container_id: id, checkpoint: image.to_owned() });
+    let (container_id, checkpoint) = (held.id().to_owned(), image.to_owned());
+    publisher.publish("/tasks/checkpointed", &events::TaskCheckpointed { container_id, checkpoint });
     Ok(Vec::new())
 }
 
 /// What CRIU's log says went wrong, for a runtime call in which CRIU was at work; empty otherwise.
-pub fn criu_errors(container: &Container, verb: &Verb) -> String {
+pub fn criu_errors(verb: &Verb) -> String {
     let log = match verb {
-        Verb::Checkpoint { criu_log, .. } => criu_log.clone(),
-        Verb::Run if container.checkpoint.is_some() => container.bundle.join(WORK).join("restore.log"),
+        Verb::Checkpoint { work, .. } => work.join("dump.log"),
+        Verb::Run { restore: Some(restore), .. } => restore.work.join("restore.log"),
         _ => return String::new(),
     };
     let text = fs::read(log).unwrap_or_default();
@@ -125,19 +111,6 @@ mod tests {
         let log = "(00.01) Pagemap is functional\n(00.02) Error (criu/util.c:1533): rlimit: Can't setup RLIMIT_NOFILE for self\n\
                    (00.03) Error (criu/vdso.c:381): vdso: Unexpected area\n(00.04) Warn  (criu/x.c:1): y\n(00.05) Error (b): c\n(00.06) Error (d): e\n";
         assert_eq!(errors_in(log), ["(criu/vdso.c:381): vdso: Unexpected area", "(b): c"]);
-    }
-
-    #[test]
-    fn options_become_the_runtimes_flags() {
-        let asked = runc::CheckpointOptions {
-            open_tcp: true,
-            file_locks: true,
-            empty_namespaces: vec!["network".into()],
-            ..runc::CheckpointOptions::default()
-        };
-        let all: Vec<String> = flags(&asked).collect();
-        assert_eq!(all, ["--leave-running", "--tcp-established", "--file-locks", "--empty-ns", "network"]);
-        assert!(flags(&runc::CheckpointOptions { exit: true, ..Default::default() }).next().is_none());
     }
 
     #[test]

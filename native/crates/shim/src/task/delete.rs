@@ -3,20 +3,23 @@
 use prost::Message;
 use ttrpc::{Code, Status};
 
+use crate::clients::{Outcome, Reply};
+use crate::container::Container;
 use crate::exit::Exit;
-use crate::job::{self, Order, Verb};
+use crate::outputs::Outputs;
 use crate::proto::{events, task};
-use crate::shim::{Outcome, Reply, Shim};
+use crate::runtime::{Inherited, Verb};
+use crate::shim::Shim;
 
 /// Answers Delete for an exec or for the container, whose process must be gone or never started.
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::FailedPrecondition`] while it runs, and the runtime's.
 pub fn delete(shim: &mut Shim, reply: Reply, request: &task::DeleteRequest) -> Result<Outcome, Status> {
+    let container = shim.held.get()?;
     if !request.exec_id.is_empty() {
-        return delete_exec(shim, &request.exec_id);
+        return delete_exec(container, &mut shim.outputs, &request.exec_id);
     }
-    let container = shim.held()?;
     if container.init.started_at.is_some() && !container.init.announced {
         return Err(Status::new(
             Code::FailedPrecondition,
@@ -30,9 +33,8 @@ pub fn delete(shim: &mut Shim, reply: Reply, request: &task::DeleteRequest) -> R
         cgroup.thaw();
     }
     // Forced only where a process waits for its start: with one that is gone, runc's force costs a tenth of a second.
-    let force = if container.init.exit.is_none() { vec!["--force"] } else { vec![] };
-    let order = Order::of([vec!["delete"], force, vec![container.id.as_str()]].concat());
-    match job::begin(shim, Verb::Delete, reply, order) {
+    let verb = Verb::Delete { force: container.init.exit.is_none() };
+    match shim.jobs.begin(container, reply, (verb, Inherited::default())) {
         Ok(()) => Ok(Outcome::Later),
         Err(status) => deleted(shim, Err(status)).map(Outcome::Now),
     }
@@ -42,17 +44,15 @@ pub fn delete(shim: &mut Shim, reply: Reply, request: &task::DeleteRequest) -> R
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::FailedPrecondition`] while it runs.
-pub fn delete_exec(shim: &mut Shim, exec_id: &str) -> Result<Outcome, Status> {
-    let container = shim.held()?;
-    let missing = || Status::new(Code::NotFound, format!("exec {exec_id} is not created"));
-    let process = container.execs.get(exec_id).ok_or_else(missing)?;
+pub fn delete_exec(container: &mut Container, outputs: &mut Outputs, exec_id: &str) -> Result<Outcome, Status> {
+    let process = container.find(exec_id)?;
     if process.pid != 0 && !process.announced {
         return Err(Status::new(Code::FailedPrecondition, format!("exec {exec_id} is running; kill it first")));
     }
     let answer = response(process.pid, process.exit);
     let _ = std::fs::remove_file(&process.spec);
-    shim.close_outputs(exec_id);
-    shim.held()?.execs.remove(exec_id);
+    outputs.close(exec_id);
+    container.execs.remove(exec_id);
     Ok(Outcome::message(&answer))
 }
 
@@ -62,11 +62,11 @@ pub fn delete_exec(shim: &mut Shim, exec_id: &str) -> Result<Outcome, Status> {
 /// # Errors
 /// [`Code::Internal`] when the root filesystem stays mounted.
 pub fn deleted(shim: &mut Shim, result: Result<(), Status>) -> Result<Vec<u8>, Status> {
-    let container = shim.held()?;
+    let container = shim.held.get()?;
     container.at_runtime = false;
     container.remove_left_cgroup();
     if result.is_err() {
-        container.options.runtime.forget(&container.id);
+        container.runtime().forget(&container.id);
     }
     mount::detach(&container.rootfs())
         .map_err(|error| Status::new(Code::Internal, format!("unmount {}: {error}", container.rootfs().display())))?;
@@ -78,11 +78,8 @@ pub fn deleted(shim: &mut Shim, result: Result<(), Status>) -> Result<Vec<u8>, S
         exited_at: answer.exited_at,
         ..events::TaskDelete::default()
     };
-    let execs: Vec<String> = container.execs.keys().cloned().collect();
-    for exec_id in execs.iter().map(String::as_str).chain([""]) {
-        shim.close_outputs(exec_id);
-    }
-    shim.container = None;
+    shim.outputs.close_all();
+    shim.held.take();
     shim.publisher.publish("/tasks/delete", &event);
     Ok(answer.encode_to_vec())
 }
@@ -96,7 +93,7 @@ fn response(pid: u32, exit: Option<Exit>) -> task::DeleteResponse {
 /// # Errors
 /// None.
 pub fn shutdown(shim: &mut Shim) -> Result<Outcome, Status> {
-    if shim.container.is_none() {
+    if shim.held.peek().is_none() {
         shim.stop();
     }
     Ok(Outcome::empty())

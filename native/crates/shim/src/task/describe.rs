@@ -2,19 +2,20 @@
 
 use ttrpc::{Code, Status};
 
+use crate::clients::Outcome;
+use crate::container::Container;
+use crate::outputs::Outputs;
 use crate::proto::{berth, state};
-use crate::shim::{Outcome, Shim};
 
 /// Answers ReopenLog.
 ///
 /// # Errors
 /// [`Code::FailedPrecondition`] without a running container or without a log, [`Code::Internal`] with open(2)'s reason.
-pub fn reopen_log(shim: &mut Shim) -> Result<Outcome, Status> {
-    let container = shim.held()?;
+pub fn reopen_log(container: &Container, outputs: &mut Outputs) -> Result<Outcome, Status> {
     if container.init.exit.is_some() || container.init.pid == 0 {
         return Err(Status::new(Code::FailedPrecondition, format!("container {} is not running", container.id)));
     }
-    let Some(log) = &mut container.log else {
+    let Some(log) = outputs.log() else {
         return Err(Status::new(Code::FailedPrecondition, format!("container {} keeps no log", container.id)));
     };
     log.reopen().map_err(|error| Status::new(Code::Internal, format!("reopen log: {error}")))?;
@@ -24,9 +25,8 @@ pub fn reopen_log(shim: &mut Shim) -> Result<Outcome, Status> {
 /// Answers Describe.
 ///
 /// # Errors
-/// [`Code::NotFound`] before Create.
-pub fn describe(shim: &mut Shim) -> Result<Outcome, Status> {
-    let container = shim.held()?;
+/// None.
+pub fn describe(container: &Container, outputs: &mut Outputs) -> Result<Outcome, Status> {
     let status = match container.init.status() {
         state::Status::Running => "running",
         state::Status::Paused => "paused",
@@ -46,8 +46,8 @@ pub fn describe(shim: &mut Shim) -> Result<Outcome, Status> {
         shim_pid: std::process::id(),
         status: status.to_owned(),
         exit,
-        log_bytes: container.log.as_ref().map_or(0, crate::log_writer::LogWriter::written),
-        log_dropped_bytes: container.log.as_ref().map_or(0, crate::log_writer::LogWriter::dropped),
+        log_bytes: outputs.log().map_or(0, |log| log.written()),
+        log_dropped_bytes: outputs.log().map_or(0, |log| log.dropped()),
         micros: container.micros.clone(),
     }))
 }

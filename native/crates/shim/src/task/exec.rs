@@ -5,9 +5,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use rustix::termios::{Winsize, tcsetwinsize};
 use ttrpc::{Code, Status};
 
+use crate::clients::Outcome;
+use crate::container::Container;
+use crate::events::Publisher;
+use crate::jobs::Jobs;
+use crate::outputs::Outputs;
 use crate::process::Process;
 use crate::proto::{events, task};
-use crate::shim::{Outcome, Shim};
 use crate::stdio::StdioPaths;
 
 /// Answers Exec: keeps the process description until Start.
@@ -15,9 +19,12 @@ use crate::stdio::StdioPaths;
 /// # Errors
 /// [`Code::AlreadyExists`], [`Code::InvalidArgument`] without a description, [`Code::FailedPrecondition`] when the
 /// container does not run.
-pub fn exec(shim: &mut Shim, request: task::ExecProcessRequest) -> Result<Outcome, Status> {
-    let serial = shim.next_serial();
-    let container = shim.held()?;
+pub fn exec(
+    container: &mut Container,
+    jobs: &mut Jobs,
+    publisher: &Publisher,
+    request: task::ExecProcessRequest,
+) -> Result<Outcome, Status> {
     let exec_id = request.exec_id;
     if container.init.exit.is_some() || container.init.pid == 0 {
         return Err(Status::new(Code::FailedPrecondition, format!("container {} is not running", container.id)));
@@ -27,7 +34,7 @@ pub fn exec(shim: &mut Shim, request: task::ExecProcessRequest) -> Result<Outcom
     }
     let spec =
         request.spec.ok_or_else(|| Status::new(Code::InvalidArgument, format!("exec {exec_id} has no process")))?;
-    let path = container.bundle.join(format!("exec-{serial}.json"));
+    let path = container.bundle.join(format!("exec-{}.json", jobs.next_serial()));
     // The environment in it may hold secrets.
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
@@ -39,7 +46,7 @@ pub fn exec(shim: &mut Shim, request: task::ExecProcessRequest) -> Result<Outcom
     let process = Process { exec_id: exec_id.clone(), stdio, spec: path, oom_score_adj, ..Process::default() };
     container.execs.insert(exec_id.clone(), process);
     let event = events::TaskExecAdded { container_id: container.id.clone(), exec_id };
-    shim.publisher.publish("/tasks/exec-added", &event);
+    publisher.publish("/tasks/exec-added", &event);
     Ok(Outcome::empty())
 }
 
@@ -52,8 +59,8 @@ fn oom_score_adj(process: &[u8]) -> Option<i64> {
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::FailedPrecondition`] without a terminal.
-pub fn resize_pty(shim: &mut Shim, request: &task::ResizePtyRequest) -> Result<Outcome, Status> {
-    let process = find(shim, &request.exec_id)?;
+pub fn resize_pty(container: &mut Container, request: &task::ResizePtyRequest) -> Result<Outcome, Status> {
+    let process = container.find(&request.exec_id)?;
     let Some(terminal) = &process.terminal else {
         return Err(Status::new(Code::FailedPrecondition, "the process has no terminal"));
     };
@@ -67,21 +74,14 @@ pub fn resize_pty(shim: &mut Shim, request: &task::ResizePtyRequest) -> Result<O
 ///
 /// # Errors
 /// [`Code::NotFound`].
-pub fn close_io(shim: &mut Shim, request: &task::CloseIoRequest) -> Result<Outcome, Status> {
-    let process = find(shim, &request.exec_id)?;
-    if request.stdin && !request.exec_id.is_empty() {
-        process.stdin_keep = None;
-    } else if request.stdin {
-        shim.close_container_stdin();
+pub fn close_io(
+    container: &mut Container,
+    outputs: &mut Outputs,
+    request: &task::CloseIoRequest,
+) -> Result<Outcome, Status> {
+    container.find(&request.exec_id)?;
+    if request.stdin {
+        outputs.close_stdin(&request.exec_id);
     }
     Ok(Outcome::empty())
-}
-
-/// A process by its exec id.
-///
-/// # Errors
-/// [`Code::NotFound`].
-pub fn find<'a>(shim: &'a mut Shim, exec_id: &str) -> Result<&'a mut Process, Status> {
-    let missing = || Status::new(Code::NotFound, format!("exec {exec_id} is not created"));
-    shim.held()?.process_mut(exec_id).ok_or_else(missing)
 }

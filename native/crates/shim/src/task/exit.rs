@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 use prost::Message;
 use ttrpc::Status;
 
+use crate::clients::{Clients, Outcome, Reply};
 use crate::clock;
 use crate::container::Container;
+use crate::events::Publisher;
 use crate::exit::{Exit, write_record};
+use crate::held::Held;
+use crate::outputs::Outputs;
 use crate::process::Process;
 use crate::proto::{events, task};
-use crate::shim::{Outcome, Reply, Shim, Waiter};
+use crate::shim::Shim;
 use crate::task::end_execs;
-use crate::task::exec::find;
 
 /// How long a child that outlives its parent may keep the parent's exit back by holding its output open.
 const DRAIN: Duration = Duration::from_millis(100);
@@ -30,18 +33,23 @@ pub fn code(status: ExitStatus) -> u32 {
 ///
 /// # Errors
 /// [`ttrpc::Code::NotFound`].
-pub fn wait(shim: &mut Shim, reply: Reply, request: &task::WaitRequest) -> Result<Outcome, Status> {
-    let process = find(shim, &request.exec_id)?;
+pub fn wait(
+    container: &mut Container,
+    clients: &mut Clients,
+    reply: Reply,
+    request: &task::WaitRequest,
+) -> Result<Outcome, Status> {
+    let process = container.find(&request.exec_id)?;
     if let Some(exit) = process.exit.filter(|_| process.announced) {
         return Ok(Outcome::message(&response(exit)));
     }
-    shim.waiters.push(Waiter { exec_id: request.exec_id.clone(), reply });
+    clients.wait_for(&request.exec_id, reply);
     Ok(Outcome::Later)
 }
 
 /// Notes the end of one of the container's processes. False when the pid is none of them.
-pub fn reaped(shim: &mut Shim, pid: u32, status: ExitStatus) -> bool {
-    let Some(container) = &mut shim.container else { return false };
+pub fn reaped(held: &mut Held, outputs: &mut Outputs, pid: u32, status: ExitStatus) -> bool {
+    let Some(container) = held.peek_mut() else { return false };
     let is_init = container.init.pid == pid;
     // A survivor's exit code is not that of the kill, and who was killed at a
     // client's wish may have survived a child that was killed for memory.
@@ -50,19 +58,18 @@ pub fn reaped(shim: &mut Shim, pid: u32, status: ExitStatus) -> bool {
     let Some(process) = container.process_of_pid(pid) else { return false };
     process.exit = Some(Exit { code: code(status), at: clock::now(), oom_killed });
     process.drain_until = Some(Instant::now() + DRAIN);
-    let exec_id = process.exec_id.clone();
-    shim.drain(&exec_id);
+    outputs.drain(&process.exec_id);
     true
 }
 
 /// Tells the exits whose output has ended or was waited for long enough.
 pub fn announce_due(shim: &mut Shim) {
-    let now = Instant::now();
-    let Some(container) = &mut shim.container else { return };
+    let (now, outputs) = (Instant::now(), &shim.outputs);
+    let Some(container) = shim.held.peek_mut() else { return };
     let due: Vec<String> = container
         .processes_mut()
         .filter(|p| p.exit.is_some() && !p.announced)
-        .filter(|p| p.open_pumps == 0 || p.drain_until.is_none_or(|until| until <= now))
+        .filter(|p| !outputs.are_open(&p.exec_id) || p.drain_until.is_none_or(|until| until <= now))
         .map(|p| p.exec_id.clone())
         .collect();
     for exec_id in due {
@@ -71,9 +78,9 @@ pub fn announce_due(shim: &mut Shim) {
 }
 
 fn announce(shim: &mut Shim, exec_id: &str) {
-    let Some(container) = &mut shim.container else { return };
+    let Some(container) = shim.held.peek_mut() else { return };
     let id = container.id.clone();
-    let Some(process) = container.process_mut(exec_id) else { return };
+    let Ok(process) = container.find(exec_id) else { return };
     let Some(exit) = process.exit else { return };
     process.announced = true;
     let pid = process.pid;
@@ -81,14 +88,9 @@ fn announce(shim: &mut Shim, exec_id: &str) {
         // Without a disk to write it to, the answer to Wait is still the truth.
         record(container);
     }
-    publish(shim, &id, exec_id, pid, exit);
-    let answer = response(exit).encode_to_vec();
-    let (ready, waiting) = std::mem::take(&mut shim.waiters).into_iter().partition(|w: &Waiter| w.exec_id == exec_id);
-    shim.waiters = waiting;
-    for waiter in ready {
-        shim.reply(waiter.reply, Ok(answer.clone()));
-    }
-    end_execs::go_on(shim, exec_id);
+    publish(&shim.publisher, &id, exec_id, pid, exit);
+    shim.clients.tell_end(exec_id, &response(exit).encode_to_vec());
+    end_execs::go_on(container, &shim.jobs, &mut shim.outputs, exec_id);
 }
 
 /// Writes down how the container ended, once; whether that is done.
@@ -107,13 +109,13 @@ pub fn may_end(shim: &mut Shim) -> bool {
     if !shim.jobs.is_empty() {
         return false;
     }
-    let Some(container) = &mut shim.container else { return true };
+    let Some(container) = shim.held.peek_mut() else { return true };
     container.init.pid == 0 || (container.init.announced && record(container))
 }
 
-fn publish(shim: &Shim, id: &str, exec_id: &str, pid: u32, exit: Exit) {
+fn publish(publisher: &Publisher, id: &str, exec_id: &str, pid: u32, exit: Exit) {
     if exit.oom_killed {
-        shim.publisher.publish("/tasks/oom", &events::TaskOom { container_id: id.to_owned() });
+        publisher.publish("/tasks/oom", &events::TaskOom { container_id: id.to_owned() });
     }
     let event = events::TaskExit {
         container_id: id.to_owned(),
@@ -122,7 +124,7 @@ fn publish(shim: &Shim, id: &str, exec_id: &str, pid: u32, exit: Exit) {
         exit_status: exit.code,
         exited_at: Some(exit.at),
     };
-    shim.publisher.publish("/tasks/exit", &event);
+    publisher.publish("/tasks/exit", &event);
 }
 
 fn response(exit: Exit) -> task::WaitResponse {

@@ -3,29 +3,28 @@
 use rustix::process::{Pid, Signal, kill_process};
 use ttrpc::{Code, Status};
 
+use crate::clients::Outcome;
+use crate::container::Container;
 use crate::proto::task;
-use crate::shim::{Outcome, Shim};
-use crate::task::exec::find;
 
 /// Answers Kill. The shim reaps the processes itself, so a pid that it holds is never somebody else's.
 ///
 /// # Errors
 /// [`Code::NotFound`] when the process is gone, [`Code::InvalidArgument`] for no signal.
-pub fn kill(shim: &mut Shim, request: &task::KillRequest) -> Result<Outcome, Status> {
+pub fn kill(container: &mut Container, request: &task::KillRequest) -> Result<Outcome, Status> {
     let signal = i32::try_from(request.signal)
         .ok()
         .and_then(named_signal)
         .ok_or_else(|| Status::new(Code::InvalidArgument, format!("{} is no signal", request.signal)))?;
-    let process = find(shim, &request.exec_id)?;
+    let process = container.find(&request.exec_id)?;
     let (pid, gone) = (process.pid, process.exit.is_some() || process.pid == 0);
     if signal == Signal::KILL && request.exec_id.is_empty() && !gone {
-        let container = shim.held()?;
         container.oom_kills_before_kill = container.oom.kills();
     }
     // An exec has no cgroup of its own: with all its signal still reaches it alone.
     let all = request.all && request.exec_id.is_empty();
     if all {
-        let others = shim.held()?.cgroup.as_ref().map(cgroup::CgroupPaths::pids).unwrap_or_default();
+        let others = container.cgroup.as_ref().map(cgroup::CgroupPaths::pids).unwrap_or_default();
         let own = std::process::id();
         for other in others.into_iter().filter(|other| *other > 1 && *other != pid && *other != own) {
             let _ = send(other, signal);
@@ -38,16 +37,15 @@ pub fn kill(shim: &mut Shim, request: &task::KillRequest) -> Result<Outcome, Sta
         send(pid, signal).map_err(|_| finished(&request.exec_id))?;
     }
     if signal == Signal::KILL {
-        let_die(shim, (!request.exec_id.is_empty()).then_some(pid));
+        let_die(container, (!request.exec_id.is_empty()).then_some(pid));
     }
     Ok(Outcome::empty())
 }
 
 /// Lets what was sent SIGKILL end although the container is frozen: an exec, or with its main process the container as a whole,
 /// since frozen processes do not even end with their PID namespace.
-pub fn let_die(shim: &Shim, exec: Option<u32>) {
-    let cgroup = shim.container.as_ref().and_then(|container| container.cgroup.as_ref());
-    match (cgroup, exec) {
+pub fn let_die(container: &Container, exec: Option<u32>) {
+    match (&container.cgroup, exec) {
         (Some(cgroup), Some(pid)) => cgroup.let_die(&[pid]),
         (Some(cgroup), None) if cgroup.holds_the_dying() => cgroup.kill(),
         _ => {}

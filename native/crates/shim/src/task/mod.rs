@@ -1,129 +1,92 @@
-//! The Task service and berth's own Container service, one verb a file.
+//! The shim at work: what it does when something happens, and the Task service and berth's own Container service, one verb a
+//! file.
 
+mod adopt;
 mod attach;
 mod checkpoint;
 mod create;
-pub mod cut;
 mod delete;
 mod describe;
+mod dispatch;
 mod end_execs;
 mod exec;
-pub mod exit;
+mod exit;
+mod finish;
 mod kill;
+mod launch;
 mod start;
 mod state;
 mod update;
 
+use std::io;
 use std::process::ExitStatus;
+use std::time::{Duration, Instant};
 
-use ttrpc::{Call, Code, Status};
+use crate::container::Container;
+use crate::event_loop::Event;
+use crate::shim::Shim;
+use dispatch::answer;
 
-use crate::job::{Job, Verb};
-use crate::proto::task;
-use crate::runtime;
-use crate::shim::{Outcome, Reply, Shim};
-
-const TASK_V2: &str = "containerd.task.v2.Task";
-const TASK_V3: &str = "containerd.task.v3.Task";
-const SIGKILL: u32 = 9;
-const CONTAINER: &str = "berth.shim.v1.Container";
-
-/// Runs the verb of a call.
+/// Serves until Shutdown, or until a signal that asks for the end while there is no container to keep.
 ///
 /// # Errors
-/// The verb's; [`Code::Unimplemented`] for one that is not served.
-pub fn dispatch(shim: &mut Shim, reply: Reply, call: &Call) -> Result<Outcome, Status> {
-    match (call.service.as_str(), call.method.as_str()) {
-        (TASK_V2 | TASK_V3, method) => task(shim, reply, call, method),
-        (CONTAINER, "ReopenLog") => describe::reopen_log(shim),
-        (CONTAINER, "Attach") => attach::attach(shim, &call.decode()?),
-        (CONTAINER, "EndExecs") => end_execs::end_execs(shim),
-        (CONTAINER, "Describe") => describe::describe(shim),
-        (service, method) => Err(Status::unimplemented(service, method)),
-    }
-}
-
-fn task(shim: &mut Shim, reply: Reply, call: &Call, method: &str) -> Result<Outcome, Status> {
-    // The four requests begin alike, with the ids.
-    if matches!(method, "Start" | "Delete" | "Kill" | "State")
-        && is_being_made(shim, &call.decode::<task::StartRequest>()?.exec_id)
-    {
-        if method == "Kill" && call.decode::<task::KillRequest>()?.signal == SIGKILL {
-            cut::hurry(shim, &call.decode::<task::StartRequest>()?.exec_id);
+/// That of epoll_wait(2).
+pub fn serve(shim: &mut Shim) -> io::Result<()> {
+    loop {
+        match shim.events.wait()? {
+            Event::Accepted(stream) => shim.clients.add(stream),
+            Event::Client(token, flags) => {
+                for (reply, call) in shim.clients.hear(token, flags) {
+                    answer(shim, reply, call);
+                }
+                shim.clients.forget_if_left(token);
+            }
+            Event::Stream(token) => {
+                shim.outputs.step(token);
+            }
+            Event::Reaped(pid, status) => reaped(shim, pid, status),
+            Event::Memory => shim.held.peek_mut().into_iter().for_each(|container| container.oom.note()),
+            Event::AskedToEnd => shim.asked_to_end = true,
+            Event::Timer => {
+                do_what_is_due(shim);
+                if shim.is_over() || (shim.asked_to_end && exit::may_end(shim)) {
+                    break;
+                }
+                let patience = patience(shim);
+                shim.events.wake_within(patience);
+            }
         }
-        // Whether there is a process is open: a daemon that comes back in this moment must not be told either.
-        shim.deferred.push((reply, call.clone()));
-        return Ok(Outcome::Later);
     }
-    match method {
-        "Create" => create::create(shim, reply, call.decode()?),
-        "Start" => start::start(shim, reply, &call.decode()?),
-        "Exec" => exec::exec(shim, call.decode()?),
-        "Delete" => delete::delete(shim, reply, &call.decode()?),
-        "Kill" => kill::kill(shim, &call.decode()?),
-        "State" => state::state(shim, &call.decode()?),
-        "Pids" => state::pids(shim),
-        "Connect" => state::connect(shim),
-        "Stats" => state::stats(shim),
-        "Wait" => exit::wait(shim, reply, &call.decode()?),
-        "Pause" => update::pause(shim, reply),
-        "Resume" => update::resume(shim, reply),
-        "Update" => update::update(shim, reply, &call.decode()?),
-        "Checkpoint" => checkpoint::checkpoint(shim, reply, call.decode()?),
-        "ResizePty" => exec::resize_pty(shim, &call.decode()?),
-        "CloseIO" => exec::close_io(shim, &call.decode()?),
-        "Shutdown" => delete::shutdown(shim),
-        _ => Err(Status::unimplemented(&call.service, method)),
-    }
+    shim.clients.flush();
+    Ok(())
 }
 
-/// Whether the runtime is at work on this process, the main one for an empty id.
-fn is_being_made(shim: &Shim, exec_id: &str) -> bool {
-    shim.jobs.values().any(|job| cut::makes(&job.verb, exec_id))
-}
-
-/// A runtime process ended: goes on with what it was for and answers the call.
-pub fn finish_job(shim: &mut Shim, mut job: Job, status: ExitStatus) {
-    let result = if status.success() { Ok(()) } else { Err(failure(shim, &job, status)) };
-    job.undone = !job.cut && status.code().is_some_and(|code| code != 0);
-    job.invocation.clean();
-    let process = process_of(&job.verb);
-    if let Some(exec_id) = process.filter(|_| result.is_ok()) {
-        shim.forget_heard(exec_id);
-    }
-    let reply = job.reply;
-    let answer = match job.verb.clone() {
-        Verb::Create => create::created(shim, job, result),
-        Verb::Start => start::started(shim, &job, result),
-        Verb::Run => start::ran(shim, job, result),
-        Verb::Exec(id) => {
-            let answer = start::exec_started(shim, job, &id, result);
-            end_execs::go_on(shim, &id);
-            answer
+fn reaped(shim: &mut Shim, pid: u32, status: ExitStatus) {
+    if let Some(job) = shim.jobs.take(pid) {
+        finish::finish(shim, job, status);
+        for (reply, call) in shim.clients.take_deferred() {
+            answer(shim, reply, Ok(call));
         }
-        Verb::Pause => update::paused(shim, result, true),
-        Verb::Resume => update::paused(shim, result, false),
-        Verb::Update => result.map(|()| Vec::new()),
-        Verb::Checkpoint { image, .. } => checkpoint::checkpointed(shim, &image, result),
-        Verb::Delete => delete::deleted(shim, result),
-    };
-    shim.reply(reply, answer);
+        shim.jobs.settle();
+    } else if !exit::reaped(&mut shim.held, &mut shim.outputs, pid, status) {
+        shim.jobs.keep_end(pid, status);
+    }
 }
 
-fn failure(shim: &mut Shim, job: &Job, status: ExitStatus) -> Status {
-    let heard = process_of(&job.verb).map(|exec_id| shim.heard(exec_id)).unwrap_or_default();
-    let mut said = job.invocation.failure(&runtime::ended(status), &heard);
-    if let Some(container) = &shim.container {
-        said += &checkpoint::criu_errors(container, &job.verb);
+fn do_what_is_due(shim: &mut Shim) {
+    shim.outputs.catch_up();
+    if shim.jobs.cut_overdue() {
+        // What its maker left to us is in no tree of it: crun has a child wait for the hooks.
+        shim.held.peek().into_iter().for_each(Container::kill_unknown);
     }
-    if job.cut { cut::failure(job, &said) } else { Status::new(Code::Unknown, said) }
+    exit::announce_due(shim);
 }
 
-/// The process that has the runtime's streams, if one has.
-fn process_of(verb: &Verb) -> Option<&str> {
-    match verb {
-        Verb::Create | Verb::Run => Some(""),
-        Verb::Exec(id) => Some(id),
-        _ => None,
-    }
+/// How long nothing is due.
+fn patience(shim: &mut Shim) -> Option<Duration> {
+    let processes = shim.held.peek_mut().into_iter().flat_map(Container::processes_mut);
+    let drains = processes.filter_map(|process| (!process.announced).then_some(process.drain_until).flatten());
+    let due = drains.chain(shim.jobs.due()).min();
+    let due = due.map(|at| at.saturating_duration_since(Instant::now()));
+    due.into_iter().chain(shim.outputs.due()).min()
 }

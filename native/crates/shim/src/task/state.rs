@@ -2,22 +2,22 @@
 
 use ttrpc::{Code, Status};
 
+use crate::clients::Outcome;
+use crate::container::Container;
 use crate::proto::{state as types, task};
-use crate::shim::{Outcome, Shim};
 use crate::stats;
 
 /// Answers State.
 ///
 /// # Errors
 /// [`Code::NotFound`].
-pub fn state(shim: &mut Shim, request: &task::StateRequest) -> Result<Outcome, Status> {
-    let container = shim.held()?;
-    let missing = || Status::new(Code::NotFound, format!("exec {} is not created", request.exec_id));
-    let process = container.process(&request.exec_id).ok_or_else(missing)?;
+pub fn state(container: &mut Container, request: &task::StateRequest) -> Result<Outcome, Status> {
+    let (id, bundle) = (container.id.clone(), container.bundle.display().to_string());
+    let process = container.find(&request.exec_id)?;
     let exit = process.exit.filter(|_| process.announced);
     Ok(Outcome::message(&task::StateResponse {
-        id: container.id.clone(),
-        bundle: container.bundle.display().to_string(),
+        id,
+        bundle,
         pid: process.pid,
         status: process.status().into(),
         stdin: process.stdio.stdin.clone(),
@@ -34,8 +34,8 @@ pub fn state(shim: &mut Shim, request: &task::StateRequest) -> Result<Outcome, S
 ///
 /// # Errors
 /// [`Code::NotFound`].
-pub fn pids(shim: &mut Shim) -> Result<Outcome, Status> {
-    let pids = shim.held()?.cgroup.as_ref().map(cgroup::CgroupPaths::pids).unwrap_or_default();
+pub fn pids(container: &Container) -> Result<Outcome, Status> {
+    let pids = container.cgroup.as_ref().map(cgroup::CgroupPaths::pids).unwrap_or_default();
     let processes = pids.into_iter().map(|pid| types::ProcessInfo { pid, info: None }).collect();
     Ok(Outcome::message(&task::PidsResponse { processes }))
 }
@@ -44,8 +44,8 @@ pub fn pids(shim: &mut Shim) -> Result<Outcome, Status> {
 ///
 /// # Errors
 /// None; before Create the task's pid is 0.
-pub fn connect(shim: &Shim) -> Result<Outcome, Status> {
-    let task_pid = shim.container.as_ref().map_or(0, |container| container.init.pid);
+pub fn connect(container: Option<&Container>) -> Result<Outcome, Status> {
+    let task_pid = container.map_or(0, |container| container.init.pid);
     Ok(Outcome::message(&task::ConnectResponse {
         shim_pid: std::process::id(),
         task_pid,
@@ -57,8 +57,7 @@ pub fn connect(shim: &Shim) -> Result<Outcome, Status> {
 ///
 /// # Errors
 /// [`Code::NotFound`], [`Code::FailedPrecondition`] before the container runs.
-pub fn stats(shim: &mut Shim) -> Result<Outcome, Status> {
-    let container = shim.held()?;
+pub fn stats(container: &Container) -> Result<Outcome, Status> {
     let Some(cgroup) = &container.cgroup else {
         return Err(Status::new(Code::FailedPrecondition, format!("container {} has no cgroup yet", container.id)));
     };

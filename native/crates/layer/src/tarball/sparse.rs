@@ -2,7 +2,7 @@
 
 use super::Extent;
 use super::header::unsigned;
-use super::pax::decimal;
+use super::number::decimal;
 use crate::error::{Result, invalid, show};
 
 /// More segments than any real file has; each costs us 16 bytes.

@@ -1,10 +1,10 @@
 //! PAX extended headers: `length key=value\n` records.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use rustix::fs::Timespec;
 
+use super::number::decimal;
 use super::sparse::PaxSparse;
 use crate::error::{Result, invalid, show};
 
@@ -49,8 +49,8 @@ impl Pax {
             b"path" => self.path = Some(value.to_vec()),
             b"linkpath" => self.link_path = Some(value.to_vec()),
             b"size" => self.size = Some(decimal(value)?),
-            b"uid" => self.uid = Some(parsed(value)?),
-            b"gid" => self.gid = Some(parsed(value)?),
+            b"uid" => self.uid = Some(decimal(value)?),
+            b"gid" => self.gid = Some(decimal(value)?),
             b"mtime" => self.mtime = Some(time(value)?),
             _ => self.sparse.apply(key, value)?,
         }
@@ -72,7 +72,7 @@ fn record(data: &[u8]) -> Result<(&[u8], &[u8], &[u8])> {
     let Some(space) = data.iter().take(20).position(|&byte| byte == b' ') else {
         return malformed();
     };
-    let Ok(length) = usize::try_from(decimal(&data[..space])?) else {
+    let Ok(length) = usize::try_from(decimal::<u64>(&data[..space])?) else {
         return malformed();
     };
     if length > data.len() || length < space + 3 || data[length - 1] != b'\n' {
@@ -83,15 +83,6 @@ fn record(data: &[u8]) -> Result<(&[u8], &[u8], &[u8])> {
         return malformed();
     };
     Ok((&body[..equals], &body[equals + 1..], &data[length..]))
-}
-
-pub(super) fn decimal(text: &[u8]) -> Result<u64> {
-    parsed(text)
-}
-
-fn parsed<Number: FromStr>(text: &[u8]) -> Result<Number> {
-    let parsed = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-    parsed.map_or_else(|| invalid(format!("the archive holds the malformed number {}", show(text))), Ok)
 }
 
 /// Seconds with an optional fraction, e.g. `1700000000.123456789` or `-1.5`.

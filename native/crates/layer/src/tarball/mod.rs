@@ -1,6 +1,7 @@
 //! A reader of tar streams (V7, ustar, GNU, PAX) that bounds every allocation an archive could ask for.
 
 mod header;
+mod number;
 mod pax;
 mod reader;
 mod sparse;
