@@ -1,12 +1,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cgroup::MOUNT;
 use ttrpc::Status;
 
 use crate::failure;
 use crate::proto::Empty;
-
-const MOUNT: &str = "/sys/fs/cgroup";
 
 /// Moves the calling thread's process into the cgroup that it is in. Nothing changes, but the kernel takes the lock that
 /// every such move takes, and whoever takes it soon after need not wait for a grace period again.

@@ -26,7 +26,7 @@ impl Info {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: rustix::process::getpid().as_raw_nonzero().get(),
             idmapped_mounts: maps_ids(&self.root).is_ok(),
-            cgroup_mode: cgroup_mode(Path::new("/sys/fs/cgroup")).to_owned(),
+            cgroup_mode: cgroup_mode(Path::new(cgroup::MOUNT)).to_owned(),
         };
         self.answer.get_or_init(find_out).clone()
     }

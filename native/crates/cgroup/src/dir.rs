@@ -39,6 +39,7 @@ pub fn limit(value: u64) -> Option<u64> {
 }
 
 /// Lines of `key value`.
+#[derive(Debug, Default)]
 pub struct Table(String);
 
 impl Table {

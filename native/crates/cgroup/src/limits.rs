@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
-use crate::{CgroupPaths, Dir};
+use crate::dir::Dir;
+use crate::paths::CgroupPaths;
 
 /// The weight of a cgroup of version 2 to which nobody gave one.
 const DEFAULT_WEIGHT: u64 = 100;

@@ -1,22 +1,17 @@
 //! Stats: the container's cgroup as containerd's messages for version 1 and 2.
 
-use std::path::Path;
-
-use cgroup::{CgroupPaths, Dir, Limits};
+use cgroup::{Amount, CgroupPaths, Counters, Cpu, Memory, Operation};
 use prost::Message;
 
 use crate::proto::cgroups::{v1, v2};
 
-const V1: &str = "io.containerd.cgroups.v1.Metrics";
-const V2: &str = "io.containerd.cgroups.v2.Metrics";
-
-/// Reads the counters of a container's cgroup, and the limits of its main process. A file that is absent counts zero, since
-/// controllers differ between kernels.
+/// The counters of a container's cgroup, and the limits of its main process.
 #[must_use]
 pub fn read(cgroup: &CgroupPaths, pid: u32) -> prost_types::Any {
+    let counters = Counters::read(cgroup, Some(pid));
     match cgroup {
-        CgroupPaths::V1(_) => any(V1, &read_v1(cgroup)),
-        CgroupPaths::V2(path) => any(V2, &read_v2(path, &Limits::of(cgroup, Some(pid)))),
+        CgroupPaths::V1(_) => any("io.containerd.cgroups.v1.Metrics", &metrics_v1(&counters)),
+        CgroupPaths::V2(_) => any("io.containerd.cgroups.v2.Metrics", &metrics_v2(&counters)),
     }
 }
 
@@ -24,54 +19,43 @@ fn any(name: &str, message: &impl Message) -> prost_types::Any {
     prost_types::Any { type_url: name.to_owned(), value: message.encode_to_vec() }
 }
 
-/// USER_HZ, which the kernel fixes at 100 for user space.
-const NANOS_PER_TICK: u64 = 10_000_000;
-
-fn read_v1(cgroup: &CgroupPaths) -> v1::Metrics {
-    let CgroupPaths::V1(paths) = cgroup else { return v1::Metrics::default() };
-    let dir = |controller: &str| Dir(paths.get(controller).cloned());
-    let pids = dir("pids");
-    let limit = pids.number("pids.max");
+fn metrics_v1(counters: &Counters) -> v1::Metrics {
+    let events = &counters.memory.events;
     v1::Metrics {
-        cpu: Some(cpu_v1(&dir("cpuacct"), &dir("cpu"))),
-        memory: Some(memory_v1(&dir("memory"))),
-        memory_oom_control: Some(oom_v1(&dir("memory"))),
+        cpu: Some(cpu_v1(&counters.cpu)),
+        memory: Some(memory_v1(&counters.memory)),
+        memory_oom_control: Some(v1::MemoryOomControl {
+            oom_kill_disable: events.get("oom_kill_disable"),
+            under_oom: events.get("under_oom"),
+            oom_kill: events.get("oom_kill"),
+        }),
         // 0 stands for no limit.
         pids: Some(v1::PidsStat {
-            current: pids.number("pids.current"),
-            limit: if limit == u64::MAX { 0 } else { limit },
+            current: counters.pids.current,
+            limit: counters.pids.limit.filter(|limit| *limit != u64::MAX).unwrap_or(0),
         }),
-        blkio: Some(blkio_v1(&dir("blkio"))),
+        blkio: Some(v1::BlkIoStat {
+            io_service_bytes_recursive: counters.blkio.bytes.iter().map(blkio_entry).collect(),
+            io_serviced_recursive: counters.blkio.operations.iter().map(blkio_entry).collect(),
+            ..v1::BlkIoStat::default()
+        }),
         ..v1::Metrics::default()
     }
 }
 
-fn cpu_v1(cpuacct: &Dir, cpu: &Dir) -> v1::CpuStat {
-    let split = cpuacct.table("cpuacct.stat");
-    let throttling = cpu.table("cpu.stat");
-    v1::CpuStat {
-        usage: Some(v1::CpuUsage {
-            total: cpuacct.number("cpuacct.usage"),
-            kernel: split.get("system") * NANOS_PER_TICK,
-            user: split.get("user") * NANOS_PER_TICK,
-            per_cpu: Vec::new(),
-        }),
-        throttling: Some(v1::Throttle {
-            periods: throttling.get("nr_periods"),
-            throttled_periods: throttling.get("nr_throttled"),
-            throttled_time: throttling.get("throttled_time"),
-        }),
-    }
+fn cpu_v1(cpu: &Cpu) -> v1::CpuStat {
+    let usage =
+        v1::CpuUsage { total: cpu.usage_ns, kernel: cpu.system_ns, user: cpu.user_ns, ..v1::CpuUsage::default() };
+    let throttling = v1::Throttle {
+        periods: cpu.periods,
+        throttled_periods: cpu.throttled_periods,
+        throttled_time: cpu.throttled_ns,
+    };
+    v1::CpuStat { usage: Some(usage), throttling: Some(throttling) }
 }
 
-fn memory_v1(memory: &Dir) -> v1::MemoryStat {
-    let stat = memory.table("memory.stat");
-    let entry = |prefix: &str| v1::MemoryEntry {
-        usage: memory.number(&format!("{prefix}.usage_in_bytes")),
-        max: memory.number(&format!("{prefix}.max_usage_in_bytes")),
-        limit: memory.number(&format!("{prefix}.limit_in_bytes")),
-        failcnt: memory.number(&format!("{prefix}.failcnt")),
-    };
+fn memory_v1(memory: &Memory) -> v1::MemoryStat {
+    let stat = &memory.stat;
     v1::MemoryStat {
         cache: stat.get("cache"),
         rss: stat.get("rss"),
@@ -91,70 +75,56 @@ fn memory_v1(memory: &Dir) -> v1::MemoryStat {
         total_inactive_file: stat.get("total_inactive_file"),
         total_active_file: stat.get("total_active_file"),
         hierarchical_memory_limit: stat.get("hierarchical_memory_limit"),
-        usage: Some(entry("memory")),
-        swap: Some(entry("memory.memsw")),
-        kernel: Some(entry("memory.kmem")),
+        usage: Some(entry(&memory.all)),
+        swap: Some(entry(&memory.swap)),
+        kernel: Some(entry(&memory.kernel)),
         ..v1::MemoryStat::default()
     }
 }
 
-fn oom_v1(memory: &Dir) -> v1::MemoryOomControl {
-    let table = memory.table("memory.oom_control");
-    v1::MemoryOomControl {
-        oom_kill_disable: table.get("oom_kill_disable"),
-        under_oom: table.get("under_oom"),
-        oom_kill: table.get("oom_kill"),
-    }
+fn entry(amount: &Amount) -> v1::MemoryEntry {
+    let &Amount { usage, max_usage: max, failcnt, limit } = amount;
+    v1::MemoryEntry { usage, max, failcnt, limit: limit.unwrap_or(0) }
 }
 
-fn blkio_v1(blkio: &Dir) -> v1::BlkIoStat {
-    let entries = |file: &str| blkio.text(file).lines().filter_map(blkio_line).collect();
-    v1::BlkIoStat {
-        io_service_bytes_recursive: entries("blkio.throttle.io_service_bytes_recursive"),
-        io_serviced_recursive: entries("blkio.throttle.io_serviced_recursive"),
-        ..v1::BlkIoStat::default()
-    }
+fn blkio_entry(operation: &Operation) -> v1::BlkIoEntry {
+    let &Operation { major, minor, value, .. } = operation;
+    v1::BlkIoEntry { major, minor, op: operation.name.clone(), value, ..v1::BlkIoEntry::default() }
 }
 
-/// `8:0 Read 4096`; the closing `Total …` is no such line.
-fn blkio_line(line: &str) -> Option<v1::BlkIoEntry> {
-    let mut words = line.split_whitespace();
-    let (major, minor) = words.next()?.split_once(':')?;
-    Some(v1::BlkIoEntry {
-        major: major.parse().ok()?,
-        minor: minor.parse().ok()?,
-        op: words.next()?.to_owned(),
-        value: words.next()?.parse().ok()?,
-        device: String::new(),
-    })
-}
-
-fn read_v2(path: &Path, limits: &Limits) -> v2::Metrics {
-    let dir = Dir(Some(path.to_owned()));
-    let cpu = dir.table("cpu.stat");
+fn metrics_v2(counters: &Counters) -> v2::Metrics {
+    let events = &counters.memory.events;
     v2::Metrics {
-        pids: Some(v2::PidsStat { current: dir.number("pids.current"), limit: limits.least("pids.max").unwrap_or(0) }),
-        cpu: Some(v2::CpuStat {
-            usage_usec: cpu.get("usage_usec"),
-            user_usec: cpu.get("user_usec"),
-            system_usec: cpu.get("system_usec"),
-            nr_periods: cpu.get("nr_periods"),
-            nr_throttled: cpu.get("nr_throttled"),
-            throttled_usec: cpu.get("throttled_usec"),
-            ..v2::CpuStat::default()
+        pids: Some(v2::PidsStat { current: counters.pids.current, limit: counters.pids.limit.unwrap_or(0) }),
+        cpu: Some(cpu_v2(&counters.cpu)),
+        memory: Some(memory_v2(&counters.memory)),
+        memory_events: Some(v2::MemoryEvents {
+            low: events.get("low"),
+            high: events.get("high"),
+            max: events.get("max"),
+            oom: events.get("oom"),
+            oom_kill: events.get("oom_kill"),
+            oom_group_kill: events.get("oom_group_kill"),
         }),
-        memory: Some(memory_v2(&dir, limits)),
-        memory_events: Some(events_v2(&dir)),
-        io: Some(v2::IoStat {
-            usage: dir.text("io.stat").lines().filter_map(io_line).collect(),
-            ..v2::IoStat::default()
-        }),
+        io: Some(v2::IoStat { usage: counters.io.iter().map(io_entry).collect(), ..v2::IoStat::default() }),
         ..v2::Metrics::default()
     }
 }
 
-fn memory_v2(dir: &Dir, limits: &Limits) -> v2::MemoryStat {
-    let stat = dir.table("memory.stat");
+fn cpu_v2(cpu: &Cpu) -> v2::CpuStat {
+    v2::CpuStat {
+        usage_usec: cpu.usage_ns / 1000,
+        user_usec: cpu.user_ns / 1000,
+        system_usec: cpu.system_ns / 1000,
+        nr_periods: cpu.periods,
+        nr_throttled: cpu.throttled_periods,
+        throttled_usec: cpu.throttled_ns / 1000,
+        ..v2::CpuStat::default()
+    }
+}
+
+fn memory_v2(memory: &Memory) -> v2::MemoryStat {
+    let stat = &memory.stat;
     v2::MemoryStat {
         anon: stat.get("anon"),
         file: stat.get("file"),
@@ -167,55 +137,22 @@ fn memory_v2(dir: &Dir, limits: &Limits) -> v2::MemoryStat {
         active_anon: stat.get("active_anon"),
         kernel_stack: stat.get("kernel_stack"),
         slab: stat.get("slab"),
-        usage: dir.number("memory.current"),
-        usage_limit: limits.least("memory.max").unwrap_or(0),
-        max_usage: dir.number("memory.peak"),
-        swap_usage: dir.number("memory.swap.current"),
-        swap_limit: limits.least("memory.swap.max").unwrap_or(0),
+        usage: memory.all.usage,
+        usage_limit: memory.all.limit.unwrap_or(0),
+        max_usage: memory.all.max_usage,
+        swap_usage: memory.swap.usage,
+        swap_limit: memory.swap.limit.unwrap_or(0),
         ..v2::MemoryStat::default()
     }
 }
 
-fn events_v2(dir: &Dir) -> v2::MemoryEvents {
-    let events = dir.table("memory.events");
-    v2::MemoryEvents {
-        low: events.get("low"),
-        high: events.get("high"),
-        max: events.get("max"),
-        oom: events.get("oom"),
-        oom_kill: events.get("oom_kill"),
-        oom_group_kill: events.get("oom_group_kill"),
-    }
-}
-
-/// `8:0 rbytes=4096 wbytes=0 rios=1 wios=0 …`
-fn io_line(line: &str) -> Option<v2::IoEntry> {
-    let (device, rest) = line.split_once(' ')?;
-    let (major, minor) = device.split_once(':')?;
-    let get = |key: &str| {
-        let value = |word: &str| word.strip_prefix(key)?.strip_prefix('=')?.parse().ok();
-        rest.split_whitespace().find_map(value).unwrap_or(0)
-    };
-    Some(v2::IoEntry {
-        major: major.parse().ok()?,
-        minor: minor.parse().ok()?,
-        rbytes: get("rbytes"),
-        wbytes: get("wbytes"),
-        rios: get("rios"),
-        wios: get("wios"),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_of_both_versions() {
-        let entry = blkio_line("254:0 Write 8192").expect("an entry");
-        assert_eq!((entry.major, entry.minor, entry.op.as_str(), entry.value), (254, 0, "Write", 8192));
-        assert_eq!(blkio_line("Total 8192"), None);
-        let entry = io_line("8:16 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0").expect("an entry");
-        assert_eq!((entry.minor, entry.rbytes, entry.wbytes, entry.rios, entry.wios), (16, 1, 2, 3, 4));
+fn io_entry(io: &cgroup::Io) -> v2::IoEntry {
+    v2::IoEntry {
+        major: io.major,
+        minor: io.minor,
+        rbytes: io.read_bytes,
+        wbytes: io.write_bytes,
+        rios: io.reads,
+        wios: io.writes,
     }
 }

@@ -1,15 +1,13 @@
-//! What the kernel counts for cgroups and filesystems, with one meaning for both cgroup versions.
+//! What the kernel counts for cgroups and filesystems, as messages.
 
 mod device;
+mod encode;
 mod filesystem;
-mod pressure;
 mod processes;
-mod v1;
-mod v2;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cgroup::{CgroupPaths, Limits};
+use cgroup::{CgroupPaths, Counters};
 
 use crate::proto::{CgroupPids, CgroupQuery, CgroupReading, ReadCgroupsRequest, ReadCgroupsResponse};
 
@@ -25,20 +23,23 @@ pub fn cgroups(request: &ReadCgroupsRequest) -> ReadCgroupsResponse {
 fn cgroup(query: &CgroupQuery, with_processes: bool) -> Option<CgroupReading> {
     let path = cgroup::below_mount(&query.cgroups_path)?;
     let paths = CgroupPaths::at(&query.cgroups_path)?;
-    let counters = match &paths {
-        CgroupPaths::V1(dirs) => v1::read(dirs),
-        CgroupPaths::V2(dir) => {
-            v2::read(dir, &Limits::of(&paths, u32::try_from(query.pid).ok().filter(|pid| *pid > 0)))
-        }
-    };
+    let counters = Counters::read(&paths, u32::try_from(query.pid).ok().filter(|pid| *pid > 0));
     let pids = paths.pids();
     Some(CgroupReading {
         found: true,
         path: format!("/{}", path.display()),
         timestamp_ns: now_ns(),
-        pids: counters.pids.map(|counted| CgroupPids { processes: pids.len() as u64, ..counted }),
+        cpu: Some(encode::cpu(&counters.cpu)),
+        memory: Some(encode::memory(&counters.memory)),
+        pids: Some(CgroupPids {
+            current: counters.pids.current,
+            limit: counters.pids.bound().unwrap_or(0),
+            processes: pids.len() as u64,
+        }),
+        io: counters.io.into_iter().map(encode::io).collect(),
+        hugetlb: cgroup::hugetlb(&paths).into_iter().map(encode::hugetlb).collect(),
+        pressure: encode::pressure(|resource| cgroup::pressure(&paths, resource)),
         processes: with_processes.then(|| processes::read(&pids, query.pid)),
-        ..counters
     })
 }
 
