@@ -26,7 +26,7 @@ pub fn unpack(request: &UnpackRequest) -> Result<UnpackResponse, Status> {
         diff_id: &request.diff_id,
         dir: Path::new(&request.dir),
         parents: &parents,
-        limits: limits(request),
+        limits: Limits::default(),
     });
     let work = format!("unpacking layer {} ({})", request.id, request.blob);
     let unpacked = unpacked.map_err(|error| failure::layer(&work, &error))?;
@@ -46,16 +46,6 @@ pub fn unpack(request: &UnpackRequest) -> Result<UnpackResponse, Status> {
         disk_bytes: unpacked.usage.bytes,
         micros,
     })
-}
-
-fn limits(request: &UnpackRequest) -> Limits {
-    let default = Limits::default();
-    let or = |asked, default| if asked == 0 { default } else { asked };
-    Limits {
-        max_bytes: or(request.max_bytes, default.max_bytes),
-        max_entries: or(request.max_entries, default.max_entries),
-        ..default
-    }
 }
 
 pub fn remove_tree(request: &RemoveTreeRequest) -> Result<Empty, Status> {

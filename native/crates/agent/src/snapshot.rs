@@ -12,7 +12,8 @@ use crate::proto::{
 };
 use crate::{failure, mounts};
 
-const DEFAULT_MAX_BYTES: u32 = 1 << 20;
+/// What is read of a file at once.
+const MAX_BYTES: u64 = 1 << 20;
 /// Links are followed as after a chroot, but never onto another mount or through /proc's magic ones.
 const INSIDE: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_XDEV);
 
@@ -22,20 +23,19 @@ const MAX_LINKS: usize = 40;
 /// Reads files of a snapshot, or pieces of them.
 pub fn read_files(request: &ReadSnapshotFilesRequest) -> Result<ReadSnapshotFilesResponse, Status> {
     let root = mounts::root_of(&request.mounts)?;
-    let max = if request.max_bytes == 0 { DEFAULT_MAX_BYTES } else { request.max_bytes };
-    let piece = (request.offset, u64::from(max));
-    let files = request.paths.iter().map(|path| read_file(&root, path, piece)).collect::<Result<_, _>>()?;
+    let read = |path: &String| read_file(&root, path, request.offset);
+    let files = request.paths.iter().map(read).collect::<Result<_, _>>()?;
     Ok(ReadSnapshotFilesResponse { files })
 }
 
-fn read_file(root: &OwnedFd, path: &str, (offset, max): (u64, u64)) -> Result<SnapshotFile, Status> {
+fn read_file(root: &OwnedFd, path: &str, offset: u64) -> Result<SnapshotFile, Status> {
     let failed = |errno| failure::errno("read from the snapshot", path, errno);
     let Some(mut file) = open_file(root, path).map_err(failed)? else {
         return Ok(SnapshotFile::default());
     };
     let size = u64::try_from(fstat(&file).map_err(failed)?.st_size).unwrap_or(0);
     let mut content = Vec::new();
-    let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.take(max).read_to_end(&mut content));
+    let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.take(MAX_BYTES).read_to_end(&mut content));
     read.map_err(failure::io("read from the snapshot", path))?;
     Ok(SnapshotFile { found: true, content, size })
 }

@@ -126,26 +126,26 @@ fn files_of_a_snapshot_are_read_as_inside_of_it() {
     symlink("/proc/self/root/etc/passwd", upper.join("magic")).unwrap();
     symlink("loop", upper.join("loop")).unwrap();
     output("mkfifo", &[&text(&upper.join("pipe"))]);
-    fs::write(upper.join("big"), [vec![b'a'; 1999], vec![b'z']].concat()).unwrap();
-    let mut read = |mount: &FilesystemMount, paths: &[&str], (offset, max_bytes)| {
+    fs::write(upper.join("big"), [vec![b'a'; 1 << 20], vec![b'z']].concat()).unwrap();
+    let mut read = |mount: &FilesystemMount, paths: &[&str], offset| {
         let paths = paths.iter().map(|&path| path.to_owned()).collect();
-        let request = ReadSnapshotFilesRequest { mounts: vec![mount.clone()], paths, max_bytes, offset };
+        let request = ReadSnapshotFilesRequest { mounts: vec![mount.clone()], paths, offset };
         agent.try_call::<_, ReadSnapshotFilesResponse>("ReadSnapshotFiles", &request)
     };
     let paths = ["/file59", "link", "magic", "loop", "pipe", "/shared", "absent", "file3/x"];
-    let files = read(&mount, &paths, (0, 0)).unwrap().files;
+    let files = read(&mount, &paths, 0).unwrap().files;
     let found: Vec<Option<&str>> =
         files.iter().map(|file| file.found.then(|| std::str::from_utf8(&file.content).unwrap())).collect();
     assert_eq!(found, [Some("59"), Some("7"), None, None, None, None, None, None]);
-    for (piece, length) in [((0, 1999), 1999), ((0, 2001), 2000), ((1999, 10), 1), ((2000, 10), 0)] {
-        let big = read(&mount, &["big"], piece).unwrap().files.remove(0);
-        assert_eq!((big.content.len(), big.size), (length, 2000), "{piece:?}");
+    for (offset, length) in [(0, 1 << 20), (1, 1 << 20), (1 << 20, 1), ((1 << 20) + 1, 0)] {
+        let big = read(&mount, &["big"], offset).unwrap().files.remove(0);
+        assert_eq!((big.content.len(), big.size), (length, (1 << 20) + 1), "{offset}");
     }
-    assert_eq!(read(&mount, &["big"], (1999, 10)).unwrap().files[0].content, b"z");
+    assert_eq!(read(&mount, &["big"], 1 << 20).unwrap().files[0].content, b"z");
     let bind = fs_mount("bind", &text(&upper), &["rbind", "ro"]);
-    assert_eq!(read(&bind, &["/file0"], (0, 0)).unwrap().files[0].content, b"0");
+    assert_eq!(read(&bind, &["/file0"], 0).unwrap().files[0].content, b"0");
     let single = fs_mount("overlay", "overlay", &[&format!("lowerdir={}", text(&upper))]);
-    assert_eq!(read(&single, &["/file0"], (0, 0)).unwrap().files[0].content, b"0");
+    assert_eq!(read(&single, &["/file0"], 0).unwrap().files[0].content, b"0");
     assert!(mounts_below(&scratch.path("")).is_empty());
 }
 

@@ -27,6 +27,9 @@ const RUNTIME_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the runtime may take to delete the container.
 const DELETE_PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
+/// A killed process that is still there after this long is stuck in the kernel.
+const KILL_PATIENCE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+
 /// Kills the shim if it lives and what the container left, unmounts its root filesystem and prints a DeleteResponse.
 ///
 /// # Errors
@@ -107,6 +110,7 @@ fn wait_or_kill(pid: Pid, pidfd: &OwnedFd) {
     let ended = poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&DELETE_PATIENCE));
     if !matches!(ended, Ok(1)) {
         processes::kill_tree(pid);
+        let _ = poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&KILL_PATIENCE));
     }
 }
 

@@ -22,7 +22,7 @@ use crate::failure;
 use crate::proto::{ExecRequest, ExecResponse};
 use pump::{End, Pump};
 
-const DEFAULT_MAX_OUTPUT: usize = 1 << 20;
+const MAX_OUTPUT: usize = 1 << 20;
 
 /// Runs a program and returns what it wrote. Its own failures are an exit code, not an error. `mark` goes into the
 /// environment of what must not outlive the next agent's start. A program for which nobody has patience left is not
@@ -76,12 +76,8 @@ fn start(request: &ExecRequest) -> rustix::io::Result<(Child, Pump)> {
         die_with_thread: false,
         oom_score_adj: None,
     })?;
-    let max_output = match request.max_output_bytes {
-        0 => DEFAULT_MAX_OUTPUT,
-        bytes => bytes as usize,
-    };
     let input = stdin.into_our_end().map(|pipe| (pipe, request.stdin.clone()));
-    Ok((child, Pump::new(input, (stdout, stderr), max_output)?))
+    Ok((child, Pump::new(input, (stdout, stderr), MAX_OUTPUT)?))
 }
 
 /// What the child reads: nothing, or a pipe that we fill.

@@ -6,12 +6,12 @@
 //! ```text
 //! agent                                keeper
 //!   CreateNamespacesRequest, framed ──▶  unshare
-//!   ◀── 'u'
+//!   ◀── Said::Unshared
 //!   write uid_map and gid_map
-//!   'm' ──▶                              become root, set up, start pause
-//!   ◀── "ok PAUSE_PID" or "error TEXT"
+//!   Told::Mapped ──▶                     become root, set up, start pause
+//!   ◀── Said::SetUp or Said::Failed
 //!   pin /proc/KEEPER/ns/*
-//!   'p', close ──▶                       unleash pause, end
+//!   Told::Pinned, close ──▶              unleash pause, end
 //! ```
 
 use std::ffi::CString;
@@ -32,14 +32,11 @@ use ttrpc::{Code, Status};
 
 use super::pause::{Pause, Program};
 use super::pins::Kind;
+use super::talk::{Said, Told, hear, say};
 use super::{kinds, setup};
 use crate::args::KEEP_NAMESPACES;
 use crate::failure;
 use crate::proto::{CreateNamespacesRequest, IdMapping};
-
-const UNSHARED: u8 = b'u';
-const MAPPED: u8 = b'm';
-const PINNED: u8 = b'p';
 
 /// The agent's side.
 pub struct Keeper {
@@ -54,7 +51,8 @@ impl Keeper {
         let mut keeper = Self::spawn().map_err(failure::on("start", "the namespace keeper"))?;
         let message = request.encode_to_vec();
         let framed = [&(message.len() as u32).to_be_bytes(), message.as_slice()].concat();
-        keeper.send(&framed)?;
+        let sent = keeper.input.as_mut().map_or(Ok(()), |input| input.write_all(&framed));
+        sent.map_err(failure::io("talk to", "the namespace keeper"))?;
         Ok(keeper)
     }
 
@@ -79,24 +77,21 @@ impl Keeper {
 
     /// Maps the ids and lets the keeper set everything up; the pid of the pause process, if one was asked for.
     pub fn set_up(&mut self, request: &CreateNamespacesRequest) -> Result<Option<Pid>, Status> {
-        let mut unshared = [0];
-        if self.output.read_exact(&mut unshared).is_err() || unshared != [UNSHARED] {
-            return Err(self.failure(unshared[0]));
+        if self.hear()? != Said::Unshared {
+            return Err(Status::new(Code::Internal, "the namespace keeper was set up before its ids were mapped"));
         }
         self.map("uid_map", &request.uid_mappings)?;
         self.map("gid_map", &request.gid_mappings)?;
-        self.send(&[MAPPED])?;
-        let answer = self.read_line()?;
-        let pid = answer.strip_prefix("ok ").and_then(|pid| pid.parse().ok());
-        let Some(pid) = pid else {
-            return Err(Status::new(Code::Internal, answer.trim_start_matches("error ")));
-        };
-        Ok(Pid::from_raw(pid))
+        self.tell(Told::Mapped)?;
+        match self.hear()? {
+            Said::SetUp { pause } => Ok(Pid::from_raw(pause)),
+            other => Err(Status::new(Code::Internal, format!("the namespace keeper says {other}"))),
+        }
     }
 
     /// All is pinned: the pause process may live on without the keeper.
     pub fn let_go(&mut self) -> Result<(), Status> {
-        self.send(&[PINNED])
+        self.tell(Told::Pinned)
     }
 
     pub fn namespace(&self, kind: Kind) -> PathBuf {
@@ -113,28 +108,17 @@ impl Keeper {
         std::fs::write(&path, lines).map_err(|error| failure::invalid(format!("the {file} was refused: {error}")))
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<(), Status> {
-        let sent = self.input.as_mut().map_or(Ok(()), |input| input.write_all(bytes));
-        sent.map_err(failure::io("talk to", "the namespace keeper"))
+    fn tell(&mut self, what: Told) -> Result<(), Status> {
+        let told = self.input.as_mut().map_or(Ok(()), |input| say(input, &what));
+        told.map_err(failure::io("talk to", "the namespace keeper"))
     }
 
-    /// An answer ends with its line; the keeper waits for us then.
-    fn read_line(&mut self) -> Result<String, Status> {
-        let mut line = Vec::new();
-        let mut byte = [0];
-        loop {
-            self.output.read_exact(&mut byte).map_err(failure::io("hear from", "the namespace keeper"))?;
-            if byte == *b"\n" {
-                return Ok(String::from_utf8_lossy(&line).into_owned());
-            }
-            line.push(byte[0]);
+    /// The keeper's next word, or what it failed with.
+    fn hear(&mut self) -> Result<Said, Status> {
+        match hear(&mut self.output).map_err(failure::io("hear from", "the namespace keeper"))? {
+            Said::Failed(why) => Err(Status::new(Code::Internal, why)),
+            said => Ok(said),
         }
-    }
-
-    fn failure(&mut self, first: u8) -> Status {
-        let rest = self.read_line().unwrap_or_default();
-        let answer = format!("{}{rest}", char::from(first));
-        Status::new(Code::Internal, answer.trim_start_matches("error ").trim_matches('\0'))
     }
 }
 
@@ -166,18 +150,17 @@ pub fn keep() -> ExitCode {
     let (mut input, mut output) = (io::stdin().lock(), io::stdout());
     let made = make(&mut input, &mut output);
     let answer = match &made {
-        Ok(pause) => format!("ok {}\n", pause.as_ref().map_or(0, |pause| pause.pid.as_raw_nonzero().get())),
-        Err(status) => format!("error {}\n", status.message.replace('\n', " ")),
+        Ok(pause) => Said::SetUp { pause: pause.as_ref().map_or(0, |pause| pause.pid.as_raw_nonzero().get()) },
+        Err(status) => Said::Failed(status.message.clone()),
     };
-    let told = output.write_all(answer.as_bytes()).and_then(|()| output.flush());
-    // The namespaces live as long as we do: wait until they are pinned.
-    let mut word = Vec::new();
-    let waited = input.read_to_end(&mut word);
+    let told = say(&mut output, &answer);
+    // The namespaces live as long as we do: wait until they are pinned, or the agent does without them.
+    let word = hear(&mut input);
     let unleashed = match made {
-        Ok(Some(pause)) if word == [PINNED] => pause.unleash(),
+        Ok(Some(pause)) if matches!(word, Ok(Told::Pinned)) => pause.unleash(),
         _ => Ok(()),
     };
-    if told.is_ok() && waited.is_ok() && unleashed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if told.is_ok() && unleashed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn make(input: &mut impl Read, output: &mut impl Write) -> Result<Option<Pause>, Status> {
@@ -191,11 +174,8 @@ fn make(input: &mut impl Read, output: &mut impl Write) -> Result<Option<Pause>,
 }
 
 fn wait_for_mappings(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
-    output.write_all(&[UNSHARED])?;
-    output.flush()?;
-    let mut mapped = [0];
-    input.read_exact(&mut mapped)?;
-    if mapped == [MAPPED] { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    say(output, &Said::Unshared)?;
+    if hear::<Told>(input)? == Told::Mapped { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 fn read_request(input: &mut impl Read) -> io::Result<CreateNamespacesRequest> {

@@ -9,6 +9,7 @@ mod pins;
 mod release;
 mod setup;
 mod stats;
+mod talk;
 
 pub use create::create;
 pub use keeper::{keep, user_namespace};

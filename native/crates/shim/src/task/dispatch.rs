@@ -6,7 +6,9 @@ use ttrpc::{Call, Status};
 use crate::clients::{Outcome, Reply};
 use crate::proto::task;
 use crate::shim::Shim;
-use crate::task::{attach, checkpoint, create, delete, describe, end_execs, exec, exit, kill, start, state, update};
+use crate::task::{
+    attach, checkpoint, create, delete, describe, end_execs, exec, exit, kill, reopen_log, start, state, update,
+};
 
 const TASK_V2: &str = "containerd.task.v2.Task";
 const TASK_V3: &str = "containerd.task.v3.Task";
@@ -27,10 +29,10 @@ fn dispatch(shim: &mut Shim, reply: Reply, call: &Call) -> Result<Outcome, Statu
             Ok(Outcome::Later)
         }
         (TASK_V2 | TASK_V3, _) => task(shim, reply, call),
-        (CONTAINER, "ReopenLog") => describe::reopen_log(shim.held.get()?, &mut shim.outputs),
+        (CONTAINER, "ReopenLog") => reopen_log::reopen_log(shim.held.get()?, &mut shim.outputs),
         (CONTAINER, "Attach") => attach::attach(shim.held.get()?, &mut shim.outputs, &call.decode()?),
         (CONTAINER, "EndExecs") => end_execs::end_execs(shim.held.get()?, &shim.jobs, &mut shim.outputs),
-        (CONTAINER, "Describe") => describe::describe(shim.held.get()?, &mut shim.outputs),
+        (CONTAINER, "Describe") => describe::describe(shim.held.get()?),
         (service, method) => Err(Status::unimplemented(service, method)),
     }
 }

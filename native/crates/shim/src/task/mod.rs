@@ -14,6 +14,7 @@ mod exit;
 mod finish;
 mod kill;
 mod launch;
+mod reopen_log;
 mod start;
 mod state;
 mod update;
