@@ -3,9 +3,6 @@ type LeftOut = Readonly<Record<string, string>>;
 
 /** The agent has limits of its own for these. */
 export const leftOutOfAgent: LeftOut = {
-  'berth.agent.v1.ExecRequest': 'maxOutputBytes',
-  'berth.agent.v1.ReadSnapshotFilesRequest': 'maxBytes',
-  'berth.agent.v1.UnpackRequest': 'maxBytes maxEntries',
 };
 
 export const leftOutOfNri: LeftOut = {
@@ -32,7 +29,6 @@ const leftOutOfTask = (version: string): LeftOut => ({
 
 /** Kept for debugging, for other runtimes, or for numbers that nobody asks berth for. */
 export const leftOutOfShims: LeftOut = {
-  'berth.shim.v1.DescribeResponse': 'exit logBytes logDroppedBytes shimPid status',
   'containerd.runc.v1.CheckpointOptions': 'cgroupsMode emptyNamespaces exit externalUnixSockets imagePath parentPath terminal workPath',
   'containerd.runc.v1.Options': 'criuImagePath criuWorkPath ioGid ioUid noNewKeyring noPivotRoot shimCgroup taskApiAddress taskApiVersion',
   'containerd.runtime.bootstrap.v1.BootstrapParams': 'containerdBinary containerdGrpcAddress extensions logLevel',
