@@ -41,7 +41,7 @@ const page = [
   '.SH FILES',
   '.TP',
   '.I /run/berth/berth.sock',
-  'the CRI socket of berthd; the debug socket lies beside it',
+  'the CRI socket of berthd; pull, import, trace and info also use debug.sock in its run root',
   '.SH EXIT STATUS',
   '0 when all was done, 1 when not or when the command line is wrong; \\fBexec\\fP ends with the exit code of the program that it ran.',
   '.SH SEE ALSO',

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -169,9 +170,14 @@ test.each(['trace x', 'ps', 'pods', 'images', 'info', 'stop --all', 'logs x', 'e
 });
 
 test('a daemon without pods answers with nothing, or with an empty list', async () => {
-  await using node = await startBerth();
+  // Its CRI socket is not in its run root, where its own API is.
+  const elsewhere = mkdtempSync(join(tmpdir(), 'bt-'));
+  await using node = await startBerth({ config: { run_root: elsewhere } });
   const ask = async (...args: readonly string[]): Promise<string> => (await run(program, ['-e', node.socket, ...args])).stdout;
   expect([await ask('pods', '-q'), await ask('ps', '-aq'), await ask('stop', '--all'), await ask('stop', '--all', '--json')]).toEqual(['', '', '', '[]\n']);
+  expect(await ask('info')).toContain('RuntimeReady');
+  await node.close();
+  rmSync(elsewhere, { recursive: true });
 });
 
 test('stop ends the containers of a pod by their signal first; --all and names exclude each other', async () => {

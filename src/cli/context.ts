@@ -1,11 +1,13 @@
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { printable, visibleJson } from '../lib/clean-text.ts';
 import { CriClient } from './cri-client.ts';
+import { nested } from './message-fields.ts';
 import { OperatorClient } from './operator-client.ts';
 import { socketPath } from './socket-path.ts';
 
 export interface GlobalOptions {
-  /** Path of the CRI socket; the debug socket lies beside it. */
+  /** Path of the CRI socket. */
   readonly endpoint: string;
   readonly json: boolean;
 }
@@ -26,8 +28,10 @@ export class Context {
     return this.#cri;
   }
 
-  get operator(): OperatorClient {
-    return new OperatorClient(join(dirname(this.#socket), 'debug.sock'));
+  /** Berth's own API: its socket lies beside the CRI one, and elsewhere where the settings put that out of the run root. */
+  async operator(): Promise<OperatorClient> {
+    const beside = join(dirname(this.#socket), 'debug.sock');
+    return new OperatorClient(existsSync(beside) ? beside : join(await this.#runRoot(), 'debug.sock'));
   }
 
   /** Prints the value as JSON when asked for, else the text made from it, of which none may be left; neither can steer the terminal. */
@@ -38,6 +42,11 @@ export class Context {
 
   close(): void {
     this.#cri?.close();
+  }
+
+  async #runRoot(): Promise<string> {
+    const { config } = nested(await this.cri.call('Status', { verbose: true }), 'info');
+    return (JSON.parse(String(config)) as { readonly runRoot: string }).runRoot;
   }
 }
 

@@ -5,7 +5,7 @@ import { snakeKeys, table } from '../output.ts';
 
 /** `berth info`: versions, conditions, runtime handlers and the health of the agent. */
 export async function showInfo(context: Context): Promise<void> {
-  const [version, status, debug] = await Promise.all([context.cri.call('Version'), context.cri.call('Status'), context.operator.get('/v1/info').then(snakeKeys)]);
+  const [version, status, debug] = await Promise.all([context.cri.call('Version'), context.cri.call('Status'), context.operator().then(async (operator) => snakeKeys(await operator.get('/v1/info')))]);
   context.print({ version, status, daemon: debug }, () => {
     const conditions = items(nested(status, 'status'), 'conditions').map((c) => [field(c, 'type'), c['status'] === true ? 'yes' : 'no', field(c, 'message')]);
     const missing = items(debug as Message, 'runtimes').filter((each) => each['missing'] === true);

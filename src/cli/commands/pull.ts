@@ -42,7 +42,7 @@ function progressPrinter(): (progress: Progress) => void {
 /** `berth pull`: pulls an image and shows a bar for each layer. Credentials come from the node's config. */
 export async function pullImage(context: Context, reference: string): Promise<void> {
   const show = progressPrinter();
-  const last = (await context.operator.post('/v1/pull', { reference }, (message) => {
+  const last = (await (await context.operator()).post('/v1/pull', { reference }, (message) => {
     const { progress } = message as PullLine;
     if (progress !== undefined && !context.json) show(progress);
   })) as PullLine;
@@ -52,6 +52,6 @@ export async function pullImage(context: Context, reference: string): Promise<vo
 
 /** `berth import`: loads an OCI layout or docker-archive tar. */
 export async function importImage(context: Context, path: string, options: { readonly reference?: string }): Promise<void> {
-  const reply = (await context.operator.post('/v1/import', { path: resolve(path), ...options })) as { readonly images: readonly { id: string; repoTags: readonly string[] }[] };
+  const reply = (await (await context.operator()).post('/v1/import', { path: resolve(path), ...options })) as { readonly images: readonly { id: string; repoTags: readonly string[] }[] };
   context.print(snakeKeys(reply.images), () => reply.images.map((image) => `${image.id}  ${image.repoTags.join(' ')}`).join('\n'));
 }

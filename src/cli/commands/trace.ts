@@ -10,7 +10,7 @@ interface Trace {
 /** `berth trace`: where the start of a pod or a container spent its time. */
 export async function showTrace(context: Context, word: string): Promise<void> {
   const id = await findEither(context, word);
-  const trace = (await context.operator.get(`/v1/trace/${id}`)) as Trace;
+  const trace = (await (await context.operator()).get(`/v1/trace/${id}`)) as Trace;
   const text = trace.waterfalls.map(({ kind, id: full, name, phases }) => renderWaterfall(`${kind} ${name} (${full.slice(0, 13)})`, phases)).join('\n\n');
   context.print(snakeKeys(trace), () => text);
 }
