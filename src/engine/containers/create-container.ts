@@ -17,6 +17,7 @@ import { containerName } from '../stores/container-store.ts';
 import { withOciResources } from './record-resources.ts';
 import { releaseContainer } from './release-container.ts';
 import { idShift } from '../spec/rootfs-mounts.ts';
+import { hostSources } from '../spec/binds.ts';
 import { composeSpec, type Creation } from '../spec/compose-spec.ts';
 import { stopSignalName } from '../spec/stop-signal.ts';
 import { warmCgroups } from './warm-cgroups.ts';
@@ -74,11 +75,14 @@ function checkName(parts: EngineParts, pod: Pod, config: ContainerConfig): void 
 async function build(parts: EngineParts, creation: Creation, signal: AbortSignal): Promise<Container> {
   const { id, pod, config, image, waterfall } = creation;
   const stopSignal = stopSignalName(config.stopSignal, image.config.stopSignal);
+  // The agent looks while the snapshot is made. Who fails before it has answered does not wait for it.
+  const sources = hostSources(parts, config.mounts, signal);
+  sources.catch(() => undefined);
   const rootfs = await waterfall.phase('snapshot', async () => {
     const snapshotter = await snapshotterFor(parts, pod, image, signal);
     return snapshotter.prepare(id as string as SnapshotKey, image.topSnapshot, signal, idShift(pod));
   });
-  const { spec: plain, user } = await composeSpec(parts, creation, rootfs, signal);
+  const { spec: plain, user } = await composeSpec(parts, creation, { rootfs, sources }, signal);
   const container = recordOf(parts, creation, user, stopSignal);
   const spec = parts.nri.active ? await waterfall.phase('plugins', () => containerMade(parts, container, plain, signal)) : plain;
   await waterfall.phase('bundle', async () => {

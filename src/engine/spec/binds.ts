@@ -1,22 +1,27 @@
 import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
-import type { PodId } from '../../lib/ids.ts';
 import type { BindInput } from '../../oci/runtime-spec/input.ts';
 import type { ContainerMount } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
+import type { Creation } from './compose-spec.ts';
 import { mountImageVolume } from './image-volumes.ts';
 import { peersOf } from './mount-peers.ts';
 
-/** The request's mounts with sources that exist. */
-export async function resolveBinds(parts: EngineParts, podId: PodId, mounts: readonly ContainerMount[], signal: AbortSignal): Promise<readonly BindInput[]> {
-  // Before image volumes are mounted: what of the node does not answer leaves none of those behind.
-  const sources = await Promise.all(mounts.map((mount) => (mount.image === '' ? hostSource(parts, mount, signal) : undefined)));
+/** Where the mounts of host paths lead, by their place in the request; of an image volume: nothing. */
+export function hostSources(parts: EngineParts, mounts: readonly ContainerMount[], signal: AbortSignal): Promise<HostSources> {
+  return Promise.all(mounts.map((mount) => (mount.image === '' ? hostSource(parts, mount, signal) : undefined)));
+}
+
+export type HostSources = readonly (string | undefined)[];
+
+/** The request's mounts with sources that exist: those of `sources`, and image volumes. */
+export async function resolveBinds(parts: EngineParts, { pod, config: { mounts } }: Pick<Creation, 'pod' | 'config'>, sources: HostSources, signal: AbortSignal): Promise<readonly BindInput[]> {
   const binds: BindInput[] = [];
   for (const [index, mount] of mounts.entries()) {
     binds.push({
       destination: posix.resolve('/', mount.containerPath),
-      source: sources[index] ?? (await mountImageVolume(parts, podId, mount, signal)),
+      source: sources[index] ?? (await mountImageVolume(parts, pod.id, mount, signal)),
       readonly: mount.readonly,
       recursiveReadOnly: mount.recursiveReadOnly,
       propagation: mount.propagation,

@@ -19,7 +19,7 @@ import type { EngineParts } from '../parts.ts';
 import { relabel } from '../selinux/relabel.ts';
 import { podHostname } from './pod-hostname.ts';
 import { readAccounts } from './accounts.ts';
-import { resolveBinds } from './binds.ts';
+import { type HostSources, resolveBinds } from './binds.ts';
 import { specDevices } from './devices.ts';
 import { checkPidTarget } from './pid-target.ts';
 import { copyVolumes } from './volumes.ts';
@@ -37,14 +37,14 @@ export interface Creation {
 export async function composeSpec(
   parts: EngineParts,
   creation: Creation,
-  rootfs: readonly FilesystemMount[],
+  { rootfs, sources }: { readonly rootfs: readonly FilesystemMount[]; readonly sources: Promise<HostSources> },
   signal: AbortSignal,
 ): Promise<{ readonly spec: OciSpec; readonly user: ResolvedUser }> {
   const { config, image, waterfall } = creation;
   const accounts = await waterfall.phase('accounts', () => readAccounts(parts, image, rootfs, signal));
   const user = resolveUser(config.security, image.config.user, accounts);
   const volumes = await waterfall.phase('volumes', () => copyVolumes(parts, creation, rootfs, signal));
-  const binds = await waterfall.phase('mounts', () => resolveBinds(parts, creation.pod.id, config.mounts, signal));
+  const binds = await waterfall.phase('mounts', async () => resolveBinds(parts, creation, await sources, signal));
   const selinux = parts.selinux.labels(creation.pod, config.security);
   if (selinux !== undefined) await relabel(parts.agent, selinux, filesToRelabel(config, volumes, binds), signal);
   const spec = await waterfall.phase('spec', async () => {
