@@ -1,10 +1,6 @@
 /** Fields of the contracts that berth neither reads nor writes, by message: as many as there are, and no more. */
 type LeftOut = Readonly<Record<string, string>>;
 
-/** The agent has limits of its own for these. */
-export const leftOutOfAgent: LeftOut = {
-};
-
 export const leftOutOfNri: LeftOut = {
   'nri.pkg.api.v1alpha1.Container': 'CDIDevices',
 };
