@@ -85,7 +85,7 @@ impl Keeper {
         self.tell(Told::Mapped)?;
         match self.hear()? {
             Said::SetUp { pause } => Ok(Pid::from_raw(pause)),
-            other => Err(Status::new(Code::Internal, format!("the namespace keeper says {other}"))),
+            other => Err(Status::new(Code::Internal, format!("the namespace keeper says {other:?}"))),
         }
     }
 
