@@ -20,7 +20,7 @@ export function provesViews(harness: () => Harness): void {
 
   test('the root of a writable snapshot belongs to the ids that it is made for, its content stays as it is', async () => {
     await harness().unpack('a', undefined, layer([{ name: './', type: 'dir', mode: 0o751, uid: 5, gid: 6 }, { name: 'f', content: 'x', uid: 7 }]));
-    await harness().snapshotter.prepare(key('c'), key('a'), undefined, 100_000);
+    await harness().snapshotter.prepare(key('c'), key('a'), undefined, { idShift: 100_000 });
     expect(await harness().inside('c', 'stat -c "%a %u %g" .; stat -c %u f')).toBe('751 100005 100006\n7');
   });
 

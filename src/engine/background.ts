@@ -24,9 +24,14 @@ export class Background {
     this.#track(this.#guard(what, facts, () => work(this.signal)));
   }
 
-  /** Runs until it succeeds, ever more rarely, up to once a minute. */
+  /** Tries again what has failed once until it succeeds, ever more rarely, up to once a minute. */
   retry(what: string, facts: LogFacts, work: (signal: AbortSignal) => Promise<void>): void {
     this.#track(this.#guard(what, facts, () => this.#repeat(what, facts, work)));
+  }
+
+  /** Runs at once, and if that fails as retry() does. */
+  ensure(what: string, facts: LogFacts, work: (signal: AbortSignal) => Promise<void>): void {
+    this.#track(this.#guard(what, facts, () => work(this.signal).catch(() => this.#repeat(what, facts, work))));
   }
 
   /** Resolves when nothing runs any more. */

@@ -4,7 +4,7 @@ import { restorePod } from './checkpoints/restore-pod.ts';
 import type { EngineComponents } from './components.ts';
 import type { EngineConfig } from './config.ts';
 import { specIfAny } from './spec/bundle.ts';
-import { createContainer } from './containers/create-container.ts';
+import { createContainer, createStandalone } from './containers/create-container.ts';
 import { pauseContainer, unpauseContainer } from './containers/pause-container.ts';
 import { removeContainer } from './containers/remove-container.ts';
 import { reopenLog } from './containers/reopen-log.ts';
@@ -62,6 +62,7 @@ function podService(parts: EngineParts): PodService {
 function containerService(parts: EngineParts): ContainerService {
   return {
     create: (podId, config, signal) => createContainer(parts, podId, config, signal),
+    createStandalone: (place, config, signal) => createStandalone(parts, place, config, signal),
     start: (id, signal) => startContainer(parts, id, signal),
     stop: (id, graceMs, signal) => stopContainer(parts, id, graceMs, signal),
     pause: (id, signal) => pauseContainer(parts, id, signal),

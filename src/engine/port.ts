@@ -2,7 +2,7 @@ import type { ImageService } from '../images/port.ts';
 import type { NetworkStatus } from '../cni/port.ts';
 import type { ExecOutcome, RuntimeHandler } from '../shim/port.ts';
 import type { CheckpointRequest, PodCheckpointRequest, RestoredPod, RestoreRequest } from './model/checkpoint.ts';
-import type { Container, ContainerConfig, ContainerFilter } from './model/container.ts';
+import type { Container, ContainerConfig, ContainerFilter, StandalonePlace } from './model/container.ts';
 import type { Fact } from './model/fact.ts';
 import type { Pod, PodConfig, PodEnvironment, PodFilter } from './model/pod.ts';
 import type { OciSpec } from '../oci/runtime-spec/types.ts';
@@ -79,6 +79,12 @@ export interface PodService {
 
 export interface ContainerService {
   create(podId: string, config: ContainerConfig, signal: AbortSignal): Promise<Container>;
+  /**
+   * A container outside the pods that a client made, see Place. Its name is unique among its owner's; what it writes and its record
+   * survive a power cut.
+   */
+  createStandalone(place: StandalonePlace, config: ContainerConfig, signal: AbortSignal): Promise<Container>;
+  /** In a given pod once; a standalone container again and again, each time with new namespaces. */
   start(id: string, signal: AbortSignal): Promise<void>;
   /** Stop signal, grace, SIGKILL; resolves when the exit is recorded. Idempotent; unknown ids are success. An aborted caller leads to no later SIGKILL. */
   stop(id: string, graceMs: number, signal: AbortSignal): Promise<void>;

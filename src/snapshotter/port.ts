@@ -16,10 +16,19 @@ export interface SnapshotInfo {
   readonly createdAtNs: bigint;
   /** Known for committed snapshots; an active one is measured by usage(). */
   readonly usage: Usage | undefined;
+  /** See PrepareOptions. */
+  readonly durable: boolean;
 }
 
 /** How snapshots are kept: as overlayfs layers, or as whole copies. */
 export type SnapshotterName = 'overlay' | 'native';
+
+export interface PrepareOptions {
+  /** Added to the owner of the root directory, so that it is the root of a user namespace whose ids begin there. */
+  readonly idShift?: number;
+  /** What is written survives a power cut, and the snapshot may be mounted again and again; else as the node is configured. */
+  readonly durable?: boolean;
+}
 
 /**
  * Filesystem trees made of layers. One suite (`conformance/snapshotter`) proves every implementation.
@@ -29,8 +38,7 @@ export type SnapshotterName = 'overlay' | 'native';
  */
 export interface Snapshotter {
   readonly name: string;
-  /** `idShift` is added to the owner of the root directory, so that it is the root of a user namespace whose ids begin there. */
-  prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, idShift?: number): Promise<readonly FilesystemMount[]>;
+  prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, options?: PrepareOptions): Promise<readonly FilesystemMount[]>;
   /** The directory that unpack writes into, and those of the parents, topmost first. Only for active snapshots. */
   layerDirs(key: SnapshotKey): { readonly dir: string; readonly parents: readonly string[] };
   /** Turns the active snapshot `from` into the committed one `key`, or into what `key` should be if that has lost its files. `usage` is what unpack measured. */

@@ -1,7 +1,7 @@
 import { BerthError } from '../lib/errors.ts';
 import type { SnapshotKey } from '../lib/ids.ts';
 import type { FilesystemMount, Usage } from '../agent/port.ts';
-import type { SnapshotInfo, Snapshotter, SnapshotterName, Snapshotters } from './port.ts';
+import type { PrepareOptions, SnapshotInfo, Snapshotter, SnapshotterName, Snapshotters } from './port.ts';
 
 interface Settling extends Snapshotter {
   settled(): Promise<void>;
@@ -22,8 +22,8 @@ export class SnapshotterSet implements Snapshotters {
     return found;
   }
 
-  prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, idShift?: number): Promise<readonly FilesystemMount[]> {
-    return this.all[0].prepare(key, parent, signal, idShift);
+  prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, options?: PrepareOptions): Promise<readonly FilesystemMount[]> {
+    return this.all[0].prepare(key, parent, signal, options);
   }
 
   layerDirs(key: SnapshotKey): { readonly dir: string; readonly parents: readonly string[] } {

@@ -160,7 +160,10 @@ test('malformed credentials are refused without being shown', () => {
 
 const container = {
   id: 'c'.repeat(64) as ContainerId,
-  owner: 'cri', podId: 'p' as PodId,
+  owner: 'cri',
+  place: 'given',
+  runs: 0,
+  podId: 'p' as PodId,
   config: decodeContainerConfig(containerMessage({ image: { image: 'sha256:1', userSpecifiedImage: 'busybox:1' }, labels: { a: 'b' }, mounts: [{ containerPath: '/c', hostPath: '/h', readonly: true, propagation: 2 }] })),
   state: 'created',
   imageId: 'sha256:1' as ImageId,

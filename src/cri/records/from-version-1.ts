@@ -15,5 +15,5 @@ export function podFromVersion1(pod: JsonObject): JsonObject {
 }
 
 export function containerFromVersion1(container: JsonObject): JsonObject {
-  return { owner: 'cri', ...container };
+  return { owner: 'cri', place: 'given', runs: container['startedAtNs'] === undefined ? 0 : 1, ...container };
 }

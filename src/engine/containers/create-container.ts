@@ -1,113 +1,143 @@
 import { join } from 'node:path';
 import { BerthError } from '../../lib/errors.ts';
-import { newContainerId, type ContainerId, type SnapshotKey } from '../../lib/ids.ts';
+import { newContainerId, type ContainerId, type PodId, type SnapshotKey } from '../../lib/ids.ts';
 import { Waterfall } from '../../lib/waterfall.ts';
 import { cleanUpSignal } from '../clean-up-signal.ts';
 import { publishContainer } from '../facts/publish.ts';
-import type { Container, ContainerConfig } from '../model/container.ts';
-import type { Pod } from '../model/pod.ts';
-import { containerCreated, containerFailed, containerMade } from '../plugins/container-hooks.ts';
-import { handlerOf } from '../spec/handler-of.ts';
+import type { Container, ContainerConfig, Place, StandalonePlace } from '../model/container.ts';
+import type { Owner } from '../model/owner.ts';
+import type { Pod, PodConfig } from '../model/pod.ts';
+import { containerCreated, containerFailed } from '../plugins/container-hooks.ts';
 import { snapshotterFor } from '../spec/snapshotter-for.ts';
 import { observed, observePhases } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
-import { makePrivateDirectory } from '../private-directory.ts';
+import { checkPodConfig } from '../sandboxes/check-pod-config.ts';
+import { checkPodKey, recordPod } from '../sandboxes/record-pod.ts';
 import { checkContainerConfig } from '../spec/check-container-config.ts';
 import { containerName } from '../stores/container-store.ts';
-import { withOciResources } from './record-resources.ts';
+import { prepareRun } from './prepare-run.ts';
 import { releaseContainer } from './release-container.ts';
 import { idShift } from '../spec/rootfs-mounts.ts';
 import { hostSources } from '../spec/binds.ts';
-import { composeSpec, type Creation } from '../spec/compose-spec.ts';
+import type { Creation } from '../spec/compose-spec.ts';
 import { stopSignalName } from '../spec/stop-signal.ts';
 import { warmCgroups } from './warm-cgroups.ts';
-import { writeBundle } from '../spec/bundle.ts';
 
 /** See ContainerService.create. */
 export function createContainer(parts: EngineParts, podId: string, config: ContainerConfig, signal: AbortSignal): Promise<Container> {
   return observed(parts, 'create-container', async () => {
     const pod = parts.pods.get(podId);
-    const name = containerName(pod.id, config);
-    return parts.creationFlights.run(name, (attempt) => makeContainer(parts, pod, config, attempt), signal);
+    return inFlight(parts, { place: 'given', owner: pod.config.owner, pod: () => pod, podId: pod.id }, config, signal);
   });
 }
 
-async function makeContainer(parts: EngineParts, pod: Pod, config: ContainerConfig, signal: AbortSignal): Promise<Container> {
+/** See ContainerService.createStandalone. */
+export function createStandalone(parts: EngineParts, place: StandalonePlace, config: ContainerConfig, signal: AbortSignal): Promise<Container> {
+  return observed(parts, 'create-container', async () => inFlight(parts, 'own' in place ? ownPlace(parts, place.own) : joinedPlace(parts, place.joins), config, signal));
+}
+
+/** Where a container comes into being. */
+interface Birth {
+  readonly place: Place;
+  readonly owner: Owner;
+  /** Part of the name in a given pod. */
+  readonly podId: PodId;
+  /** Records it first where it is to be the container's own. */
+  readonly pod: (id: ContainerId) => Pod;
+}
+
+function ownPlace(parts: EngineParts, config: PodConfig): Birth {
+  checkPodConfig(parts, config);
+  const pod = (id: ContainerId): Pod => {
+    checkPodKey(parts, config);
+    return recordPod(parts, config, id);
+  };
+  return { place: 'own', owner: config.owner, podId: '' as PodId, pod };
+}
+
+function joinedPlace(parts: EngineParts, other: string): Birth {
+  const { id, owner, place, podId } = parts.containers.get(other);
+  if (place !== 'own') throw new BerthError('precondition', `container ${id} cannot be joined, since its namespaces are not its own`, { hint: 'join the container that they belong to' });
+  return { place: 'joined', owner, podId, pod: () => parts.pods.required(podId) };
+}
+
+function inFlight(parts: EngineParts, birth: Birth, config: ContainerConfig, signal: AbortSignal): Promise<Container> {
+  const name = containerName({ ...birth, config });
+  return parts.creationFlights.run(name, (attempt) => makeContainer(parts, birth, config, attempt), signal);
+}
+
+async function makeContainer(parts: EngineParts, birth: Birth, config: ContainerConfig, signal: AbortSignal): Promise<Container> {
   const waterfall = new Waterfall(parts.clock);
-  warmCgroups(parts);
-  checkReady(parts, pod);
-  checkName(parts, pod, config);
+  if (birth.place === 'given') {
+    warmCgroups(parts);
+    checkReady(parts, birth.podId);
+  }
+  checkName(parts, birth, config);
   const image = await waterfall.phase('image', async () => parts.images.find(config.image));
   if (image === undefined) throw new BerthError('not-found', `image "${config.image}" is not on this node`, { hint: 'pull it first' });
-  checkContainerConfig(parts, pod, config);
-  const creation: Creation = { id: newContainerId(), pod, config, image, waterfall };
+  const id = newContainerId();
+  const pod = birth.pod(id);
   try {
-    const container = await build(parts, creation, signal);
+    checkContainerConfig(parts, pod, config);
+    const container = await build(parts, birth, { id, pod, config, image, waterfall }, signal);
     // Nothing may be waited for between this check and the record, or a pod that stops would miss the container.
-    checkReady(parts, pod);
+    if (birth.place === 'given') checkReady(parts, pod.id);
     parts.containers.add(container);
-    parts.ledger.creations.delete(creation.id);
+    parts.ledger.creations.delete(id);
     observePhases(parts, 'create-container', waterfall);
     publishContainer(parts, 'created', container);
   } catch (error) {
-    await containerFailed(parts, creation.id);
-    await abandon(parts, creation.id);
+    await containerFailed(parts, id);
+    await abandon(parts, id);
+    if (birth.place === 'own') parts.pods.delete(pod.id);
     throw error;
   }
-  const made = parts.containers.required(creation.id);
-  await containerCreated(parts, made);
+  const made = parts.containers.required(id);
+  if (birth.place === 'given') await containerCreated(parts, made);
   return made;
 }
 
-function checkReady(parts: EngineParts, pod: Pod): void {
-  const state = parts.pods.peek(pod.id)?.state;
-  if (state !== 'ready') throw new BerthError('precondition', `pod ${pod.id} is ${state ?? 'gone'} and takes no container`);
+function checkReady(parts: EngineParts, id: PodId): void {
+  const state = parts.pods.peek(id)?.state;
+  if (state !== 'ready') throw new BerthError('precondition', `pod ${id} is ${state ?? 'gone'} and takes no container`);
 }
 
-function checkName(parts: EngineParts, pod: Pod, config: ContainerConfig): void {
-  const living = parts.containers.byName(pod.id, config);
+function checkName(parts: EngineParts, birth: Birth, config: ContainerConfig): void {
+  const living = parts.containers.byName(containerName({ ...birth, config }));
   if (living === undefined) return;
-  throw new BerthError('already-exists', `container ${config.name} (attempt ${config.attempt}) of pod ${pod.id} exists already as ${living.id}`, {
-    hint: 'remove it or ask for the next attempt',
-  });
+  const called = birth.place === 'given' ? `container ${config.name} (attempt ${config.attempt}) of pod ${birth.podId}` : `container ${config.name}`;
+  throw new BerthError('already-exists', `${called} exists already as ${living.id}`, { hint: 'remove it or ask for the next attempt' });
 }
 
-async function build(parts: EngineParts, creation: Creation, signal: AbortSignal): Promise<Container> {
+async function build(parts: EngineParts, { place }: Birth, creation: Creation, signal: AbortSignal): Promise<Container> {
   const { id, pod, config, image, waterfall } = creation;
-  const stopSignal = stopSignalName(config.stopSignal, image.config.stopSignal);
+  const container = recordOf(parts, place, creation, stopSignalName(config.stopSignal, image.config.stopSignal));
+  const isGiven = place === 'given';
   // The agent looks while the snapshot is made. Who fails before it has answered does not wait for it.
-  const sources = hostSources(parts, config.mounts, signal);
+  const sources = isGiven ? hostSources(parts, config.mounts, signal) : Promise.resolve([]);
   sources.catch(() => undefined);
   const rootfs = await waterfall.phase('snapshot', async () => {
     const snapshotter = await snapshotterFor(parts, pod, image, signal);
-    return snapshotter.prepare(id as string as SnapshotKey, image.topSnapshot, signal, idShift(pod));
+    return snapshotter.prepare(id as string as SnapshotKey, image.topSnapshot, signal, { idShift: idShift(pod), durable: !isGiven });
   });
-  const { spec: plain, user } = await composeSpec(parts, creation, { rootfs, sources }, signal);
-  const container = recordOf(parts, creation, user, stopSignal);
-  const spec = parts.nri.active ? await waterfall.phase('plugins', () => containerMade(parts, container, plain, signal)) : plain;
-  await waterfall.phase('bundle', async () => {
-    const hints = parts.shims.specAnnotations(handlerOf(parts, pod), spec.linux.seccomp);
-    const bundle = parts.paths.bundle(id);
-    makePrivateDirectory(bundle, pod);
-    writeBundle(bundle, { ...spec, annotations: { ...spec.annotations, ...hints } });
-  });
-  const resources = spec === plain ? config.resources : withOciResources(config.resources, spec.linux.resources);
-  return { ...container, resources, waterfall: waterfall.phases() };
+  return isGiven ? prepareRun(parts, { creation, container, rootfs, sources }, signal) : { ...container, waterfall: waterfall.phases() };
 }
 
-function recordOf(parts: EngineParts, { id, pod, config, image }: Creation, user: Container['user'], stopSignal: string): Container {
+function recordOf(parts: EngineParts, place: Place, { id, pod, config, image }: Creation, stopSignal: string): Container {
   return {
     id,
     owner: pod.config.owner,
+    place,
     podId: pod.id,
     config,
     state: 'created',
     imageId: image.id,
     imageRef: image.repoDigests[0] ?? image.id,
     createdAtNs: parts.clock.nowNs(),
+    runs: 0,
     startedAtNs: undefined,
     exit: undefined,
-    user,
+    user: { uid: 0, gid: 0, groups: [] },
     resources: config.resources,
     stopSignal,
     logPath: pod.config.logDirectory === '' || config.logPath === '' ? '' : join(pod.config.logDirectory, config.logPath),

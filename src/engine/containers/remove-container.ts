@@ -1,10 +1,11 @@
 import { isKind } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
-import { publishContainer } from '../facts/publish.ts';
+import { publishContainer, publishPod } from '../facts/publish.ts';
 import type { Container } from '../model/container.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { containerGoes } from '../plugins/container-hooks.ts';
+import { releaseOwnPod } from '../sandboxes/own-pod.ts';
 import { endTask } from './end-task.ts';
 import { releaseContainer } from './release-container.ts';
 import { stopContainer } from './stop-container.ts';
@@ -29,6 +30,7 @@ async function remove(parts: EngineParts, id: ContainerId, signal: AbortSignal):
       await endTask(parts, id, signal);
       await releaseContainer(parts, id, signal);
       parts.containers.delete(id);
+      await leaveOwnPod(parts, container, signal);
       parts.cpuRates.forget(id);
       parts.layerUsages.forget(id);
       publishContainer(parts, 'removed', container);
@@ -56,4 +58,16 @@ function markRemoving(parts: EngineParts, id: ContainerId): Container | undefine
   const container = parts.containers.peek(id);
   if (container !== undefined && container.state !== 'removing') parts.containers.transition(id, 'removing');
   return container;
+}
+
+/** A container's own pod is released with it, and gone with the last container in it. */
+async function leaveOwnPod(parts: EngineParts, { id, podId }: Container, signal: AbortSignal): Promise<void> {
+  const pod = parts.pods.peek(podId);
+  if (pod?.ownedBy === undefined) return;
+  const isLast = parts.containers.ofPod(podId).length === 0;
+  if (isLast || pod.ownedBy === id) await releaseOwnPod(parts, podId, signal);
+  if (!isLast) return;
+  parts.pods.delete(podId);
+  parts.cpuRates.forget(podId);
+  publishPod(parts, 'removed', pod);
 }

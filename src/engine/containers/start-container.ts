@@ -8,7 +8,7 @@ import { containerFiles } from '../spec/checkpoint-files.ts';
 import { dropRestored } from './drop-restored.ts';
 import { cleanUpSignal } from '../clean-up-signal.ts';
 import { publishContainer } from '../facts/publish.ts';
-import type { Container, ContainerExit } from '../model/container.ts';
+import type { Container } from '../model/container.ts';
 import type { Pod } from '../model/pod.ts';
 import { observed, observePhases } from '../observed.ts';
 import { prepareLogPlace } from './log-place.ts';
@@ -21,6 +21,8 @@ import { freezeTracers } from './freeze-tracers.ts';
 import { checkPidTarget } from '../spec/pid-target.ts';
 import { recordExit } from './record-exit.ts';
 import { rootfsMounts } from '../spec/rootfs-mounts.ts';
+import { readyRun } from './ready-run.ts';
+import { releaseOwnPod } from '../sandboxes/own-pod.ts';
 import { watchExit } from './watch-exit.ts';
 
 /** What a failed start counts as, by custom of the peers. */
@@ -57,38 +59,42 @@ async function startInTurn(parts: EngineParts, id: ContainerId, waterfall: Water
 
 function checkStartable(parts: EngineParts, id: ContainerId): void {
   const container = parts.containers.required(id);
-  if (container.state !== 'created') throw new BerthError('precondition', `container ${id} is ${container.state}, and only a created one can be started`);
-  const pod = parts.pods.peek(container.podId);
-  if (pod?.state !== 'ready') throw new BerthError('precondition', `container ${id} cannot start: its pod ${container.podId} is not ready`);
+  const { state, place } = container;
+  if (state !== 'created' && (place === 'given' || state !== 'exited')) throw new BerthError('precondition', `container ${id} is ${state}, and only a created one can be started`);
+  const pod = parts.pods.required(container.podId);
+  if (place !== 'own' && pod.state !== 'ready') throw new BerthError('precondition', `container ${id} cannot start: its pod ${container.podId} is not ready`);
   // One that is not whole yet would run its program from the beginning, over half of its files.
   if (pod.restoring === true) {
     throw new BerthError('precondition', `container ${id} cannot start: its pod ${pod.id} is still being restored`, { hint: 'wait for the restore to end, or remove the pod and restore it again' });
   }
-  if (!existsSync(join(parts.paths.bundle(id), 'config.json'))) {
+  if (place === 'given' && !existsSync(join(parts.paths.bundle(id), 'config.json'))) {
     throw new BerthError('precondition', `container ${id} cannot start: its bundle is gone`, { hint: 'remove the container and create it anew' });
   }
   checkPidTarget(parts, container.podId, container.config.security.namespaces);
 }
 
 async function startNow(parts: EngineParts, id: ContainerId, waterfall: Waterfall, caller: AbortSignal): Promise<void> {
-  const container = parts.containers.transition(id, 'starting');
+  const before = parts.containers.required(id);
+  let container = parts.containers.transition(id, 'starting');
   const signal = AbortSignal.any([caller, parts.tasks.starting(id)]);
   let task: Task | undefined;
   let running: Container;
   // Neighbours run again once a failed start is undone, too.
   await using during = new AsyncDisposableStack();
   try {
-    if (parts.nri.active) await waterfall.phase('plugins', () => containerStarts(parts, container, signal));
-    const limited = await freezeTracers(parts, container, during, signal);
-    task = await waterfall.phase('shim', () => launch(parts, container, limited));
+    if (container.place !== 'given') container = await readyRun(parts, container, waterfall, signal);
+    const ready = container;
+    if (parts.nri.active) await waterfall.phase('plugins', () => containerStarts(parts, ready, signal));
+    const limited = await freezeTracers(parts, ready, during, signal);
+    task = await waterfall.phase('shim', () => launch(parts, ready, limited));
     // Remembered before it runs: a crash from here on finds it again.
     parts.containers.update(id, { task: task.handle });
     const started = task;
     await waterfall.phase('oci-start', () => started.start(limited));
     // What cannot be recorded must not run: nobody would watch it.
-    running = recordStart(parts, container, task, waterfall);
+    running = recordStart(parts, ready, task, waterfall);
   } catch (error) {
-    await failStart(parts, container, task, error);
+    await failStart(parts, before, task, error);
     throw error;
   } finally {
     parts.tasks.started(id);
@@ -118,9 +124,9 @@ async function taskSpec(parts: EngineParts, pod: Pod, container: Container, sign
   };
 }
 
-function recordStart(parts: EngineParts, { id, waterfall: creation }: Container, task: Task, waterfall: Waterfall): Container {
-  const phases = [...creation, ...after(creation, waterfall.phases())];
-  return parts.containers.transition(id, 'running', { startedAtNs: parts.clock.nowNs(), task: task.handle, waterfall: phases });
+function recordStart(parts: EngineParts, { id, place, runs, waterfall: creation }: Container, task: Task, waterfall: Waterfall): Container {
+  const phases = place === 'given' ? [...creation, ...after(creation, waterfall.phases())] : waterfall.phases();
+  return parts.containers.transition(id, 'running', { startedAtNs: parts.clock.nowNs(), runs: runs + 1, exit: undefined, task: task.handle, waterfall: phases });
 }
 
 function watchStarted(parts: EngineParts, container: Container, task: Task, waterfall: Waterfall): void {
@@ -151,27 +157,39 @@ async function addShimPhases(parts: EngineParts, of: { readonly id: ContainerId;
   parts.containers.update(of.id, { waterfall: [...known, ...phases] });
 }
 
-/** A failed start is final: the container has exited, with the reason in its status, once nothing of it lives any more. */
-async function failStart(parts: EngineParts, { id }: Container, task: Task | undefined, cause: unknown): Promise<void> {
+/**
+ * In a given pod a failed start is final: the container has exited, with the reason in its status, once nothing of it lives any
+ * more. Elsewhere it is what it was before.
+ */
+async function failStart(parts: EngineParts, before: Container, task: Task | undefined, cause: unknown): Promise<void> {
+  const { id } = before;
   const { text } = asBerthError(cause, `container ${id} could not start`);
-  const exit = (): ContainerExit => ({ exitCode: startErrorCode, finishedAtNs: parts.clock.nowNs(), reason: 'StartError', message: text });
+  const record = async (): Promise<void> => {
+    if (before.place === 'given') recordExit(parts, id, { exitCode: startErrorCode, finishedAtNs: parts.clock.nowNs(), reason: 'StartError', message: text });
+    else await takeBack(parts, before);
+  };
   try {
     if (task !== undefined) await endLive(parts, id, parts.tasks.add(id, task), cleanUpSignal());
-    recordExit(parts, id, exit());
+    await record();
   } catch (error) {
     // The disk may be full, perhaps the reason for all of this. Whoever stops the container meanwhile ends it, too.
     parts.log.warn({ container: id, err: error }, 'a failed start could not be undone and recorded; it is tried again');
-    parts.background.retry('ending a failed start', { container: id }, (signal) => endLater(parts, id, exit, signal));
+    parts.background.retry('ending a failed start', { container: id }, (signal) => endLater(parts, id, record, signal));
   }
 }
 
-function endLater(parts: EngineParts, id: ContainerId, exit: () => ContainerExit, signal: AbortSignal): Promise<void> {
+async function takeBack(parts: EngineParts, { id, place, podId, exit }: Container): Promise<void> {
+  if (place === 'own') await releaseOwnPod(parts, podId, cleanUpSignal());
+  parts.containers.transition(id, exit === undefined ? 'created' : 'exited', { task: undefined });
+}
+
+function endLater(parts: EngineParts, id: ContainerId, record: () => Promise<void>, signal: AbortSignal): Promise<void> {
   return parts.containerLocks.run(
     id,
     async () => {
       if (parts.containers.peek(id)?.state !== 'starting') return;
       await endTask(parts, id, signal);
-      recordExit(parts, id, exit());
+      await record();
     },
     signal,
   );

@@ -2,6 +2,7 @@ import type { ContainerId, ImageId, PodId } from '../../lib/ids.ts';
 import type { Phase } from '../../lib/waterfall.ts';
 import type { TaskHandle } from '../../shim/port.ts';
 import type { Owner } from './owner.ts';
+import type { PodConfig } from './pod.ts';
 import type { LinuxResources } from './resources.ts';
 import type { SecurityContext } from './security.ts';
 import type { IdMapping } from '../../oci/id-mapping.ts';
@@ -64,6 +65,7 @@ export interface ContainerConfig {
  *   created ──start──▶ starting ──▶ running ──exit──▶ exited ──remove──▶ removing ──▶ (gone)
  *      │                  └─failure─────────────────────▲                    ▲
  *      └──────────────────────── remove ─────────────────────────────────────┘
+ *   Unless its place is given: exited ──start──▶ starting, and a failed start leads back to where it came from.
  *   `paused`: a client wants its processes frozen. What freezes them for a moment (a checkpoint, a neighbour's start) is no state.
  *   `unknown`: after a restart nobody can tell; remove and stop still work.
  */
@@ -88,9 +90,20 @@ export interface ContainerUser {
   readonly groups: readonly number[];
 }
 
+/**
+ * Where its namespaces come from: a `given` pod, into which it is born and whose runs are prepared at creation; a pod of its `own`,
+ * which is ready from its start to its exit; or the pod that another container has for its own, which it `joined`. The latter two
+ * are prepared at each start, may be started again, and survive a power cut.
+ */
+export type Place = 'given' | 'own' | 'joined';
+
+/** A pod that is to be a new container's own, or the container whose own pod it is to share. */
+export type StandalonePlace = { readonly own: PodConfig } | { readonly joins: string };
+
 export interface Container {
   readonly id: ContainerId;
   readonly owner: Owner;
+  readonly place: Place;
   readonly podId: PodId;
   readonly config: ContainerConfig;
   readonly state: ContainerState;
@@ -98,6 +111,9 @@ export interface Container {
   /** Repo digest of the image, or its id when it has none. */
   readonly imageRef: string;
   readonly createdAtNs: bigint;
+  /** How often it was started. */
+  readonly runs: number;
+  /** Of the last run, as are `exit`, `user`, `task` and `waterfall`. */
   readonly startedAtNs: bigint | undefined;
   readonly exit: ContainerExit | undefined;
   readonly user: ContainerUser;

@@ -1,7 +1,7 @@
 import type { CniPortMapping, CniResult } from '../../cni/port.ts';
 import type { JsonObject } from '../../lib/json-fields.ts';
 import type { Phase } from '../../lib/waterfall.ts';
-import type { PodId } from '../../lib/ids.ts';
+import type { ContainerId, PodId } from '../../lib/ids.ts';
 import type { Owner } from './owner.ts';
 import type { LinuxResources } from './resources.ts';
 import type { SecurityContext } from './security.ts';
@@ -62,6 +62,7 @@ export interface PodConfig {
 /**
  *   creating ──▶ ready ──stop──▶ notready ──remove──▶ (gone)
  *      └──failure whose undo failed──▲
+ *   A container's own begins as notready; each start takes it to creating, and a failure back.
  *
  * `creating` pods are on disk (so that a crash can be undone) but never listed.
  */
@@ -71,6 +72,8 @@ export interface Pod {
   readonly id: PodId;
   readonly config: PodConfig;
   readonly state: PodState;
+  /** It is this container's own: made with it, ready while it runs, and gone with the last container in it. */
+  readonly ownedBy?: ContainerId;
   readonly createdAtNs: bigint;
   /** undefined on the host network, and until CNI ADD ended. */
   readonly network: CniResult | undefined;

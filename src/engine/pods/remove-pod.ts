@@ -3,7 +3,7 @@ import { publishPod } from '../facts/publish.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { podGoes } from '../plugins/pod-hooks.ts';
-import { releasePod } from './release-pod.ts';
+import { releasePod } from '../sandboxes/release-pod.ts';
 import { stopPod } from './stop-pod.ts';
 
 /** See PodService.remove. */

@@ -4,7 +4,7 @@ import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { podStops } from '../plugins/pod-hooks.ts';
 import { stopContainer } from '../containers/stop-container.ts';
-import { releasePodRuntime } from './release-pod.ts';
+import { releasePodRuntime } from '../sandboxes/release-pod.ts';
 
 /** See PodService.stop. What fails is thrown, so that the client calls again; the pod is notready by then. */
 export async function stopPod(parts: EngineParts, id: string, signal: AbortSignal): Promise<void> {

@@ -5,8 +5,8 @@ import { abandonRestored } from '../checkpoints/abandon-restored.ts';
 import { publishPod } from '../facts/publish.ts';
 import type { Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
-import { abandonPod } from '../pods/abandon-pod.ts';
-import { releasePodRuntime } from '../pods/release-pod.ts';
+import { abandonPod } from '../sandboxes/abandon-pod.ts';
+import { releasePodRuntime } from '../sandboxes/release-pod.ts';
 import { initLives } from '../pods/watch-inits.ts';
 import { forEach } from './for-each.ts';
 

@@ -4,7 +4,7 @@ import type { ContainerId, PodId, SnapshotKey } from '../../lib/ids.ts';
 import { endShim } from '../containers/end-shim.ts';
 import { releaseContainer } from '../containers/release-container.ts';
 import type { EngineParts } from '../parts.ts';
-import { isPinned } from '../pods/is-pinned.ts';
+import { isPinned } from '../sandboxes/is-pinned.ts';
 import { forEach } from './for-each.ts';
 import { lostSnapshots } from './lost-snapshots.ts';
 

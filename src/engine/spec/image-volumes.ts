@@ -53,7 +53,7 @@ async function mounted(parts: EngineParts, podId: PodId, image: Image, signal: A
   // One that is there without a mount was left by a crash.
   await parts.snapshotter.remove(key);
   const snapshotter = await snapshotterFor(parts, pod, image, signal);
-  const mounts = await snapshotter.prepare(key, image.topSnapshot, signal, idShift(pod));
+  const mounts = await snapshotter.prepare(key, image.topSnapshot, signal, { idShift: idShift(pod) });
   for (const mount of mounts) await parts.agent.mount(readonly(mount, podOptions(parts, pod)), target, signal);
   writeFileSync(marker, '');
   return target;

@@ -1,7 +1,8 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { FilesystemMount } from '../../agent/port.ts';
 import type { BindInput } from '../../oci/runtime-spec/input.ts';
+import { cleanUpSignal } from '../clean-up-signal.ts';
 import type { EngineParts } from '../parts.ts';
 import { makePrivateDirectory } from '../private-directory.ts';
 import type { Creation } from './compose-spec.ts';
@@ -28,9 +29,19 @@ export async function copyVolumes(parts: EngineParts, creation: Creation, rootfs
   for (const [index, path] of (await placesOf(parts, creation, rootfs, signal)).entries()) {
     const target = parts.paths.volume(id, index);
     makePrivateDirectory(parts.paths.container(id), creation.pod);
-    mkdirSync(target, { recursive: true });
-    await parts.agent.copySnapshotTree(rootfs, { path, target }, signal);
+    // What an earlier run wrote there stays.
+    if (!existsSync(target)) await copyVolume(parts, rootfs, { path, target }, signal);
     binds.push({ destination: path, source: target, readonly: false, recursiveReadOnly: false, propagation: 'private', uidMappings: mappings.uidMappings, gidMappings: mappings.gidMappings });
   }
   return binds;
+}
+
+async function copyVolume({ agent }: EngineParts, rootfs: readonly FilesystemMount[], copy: { readonly path: string; readonly target: string }, signal: AbortSignal): Promise<void> {
+  mkdirSync(copy.target, { recursive: true });
+  try {
+    await agent.copySnapshotTree(rootfs, copy, signal);
+  } catch (error) {
+    await agent.removeTree(copy.target, cleanUpSignal());
+    throw error;
+  }
 }

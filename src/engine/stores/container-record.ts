@@ -11,7 +11,7 @@ export function parseContainer(id: string, value: unknown): Container {
   const container = asObject(fromJson(value), what);
   checkId(container, id, what);
   checkWord(stringField(container, 'state', what), states, what);
-  for (const key of ['owner', 'podId']) stringField(container, key, what);
+  for (const key of ['owner', 'place', 'podId']) stringField(container, key, what);
   const config = asObject(container['config'], what);
   stringField(config, 'name', what);
   asObject(objectField(config, 'security', what)?.['namespaces'], what);

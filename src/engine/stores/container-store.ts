@@ -9,10 +9,10 @@ import { RecordStore } from './record-store.ts';
 /** See the drawing beside ContainerState. */
 const allowed: Readonly<Record<ContainerState, readonly ContainerState[]>> = {
   created: ['starting', 'removing'],
-  starting: ['running', 'exited', 'unknown'],
+  starting: ['running', 'exited', 'unknown', 'created'],
   running: ['paused', 'exited', 'unknown'],
   paused: ['running', 'exited', 'unknown'],
-  exited: ['removing'],
+  exited: ['removing', 'starting'],
   unknown: ['running', 'paused', 'exited'],
   removing: [],
 };
@@ -20,8 +20,8 @@ const allowed: Readonly<Record<ContainerState, readonly ContainerState[]>> = {
 export type ContainerChange = Partial<Omit<Container, 'id' | 'podId' | 'state'>>;
 
 /** The key under which no two containers live at the same time. */
-export function containerName(podId: PodId, config: { readonly name: string; readonly attempt: number }): string {
-  return `${podId}/${config.name}/${config.attempt}`;
+export function containerName({ owner, place, podId, config }: Pick<Container, 'owner' | 'place' | 'podId'> & { readonly config: { readonly name: string; readonly attempt: number } }): string {
+  return place === 'given' ? `${podId}/${config.name}/${config.attempt}` : `${owner}:${config.name}`;
 }
 
 /** All containers. What is found, got and listed is one owner's through of(), and everyone's without. */
@@ -37,7 +37,7 @@ export class ContainerStore {
   }
 
   static open(state: StateStore): ContainerStore {
-    const records = new RecordStore<ContainerId, Container>(state, { kind: 'container', nameOf: ({ podId, config }) => containerName(podId, config) });
+    const records = new RecordStore<ContainerId, Container>(state, { kind: 'container', nameOf: containerName, isDurable: ({ place }) => place !== 'given' });
     return new ContainerStore(records, new Map(), undefined);
   }
 
@@ -88,8 +88,8 @@ export class ContainerStore {
     return container;
   }
 
-  byName(podId: PodId, config: { readonly name: string; readonly attempt: number }): Container | undefined {
-    return this.#records.byName(containerName(podId, config));
+  byName(name: string): Container | undefined {
+    return this.#records.byName(name);
   }
 
   find(idOrPrefix: string): Container | undefined {

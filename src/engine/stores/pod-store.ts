@@ -10,7 +10,7 @@ import { RecordStore } from './record-store.ts';
 const allowed: Readonly<Record<PodState, readonly PodState[]>> = {
   creating: ['ready', 'notready'],
   ready: ['notready'],
-  notready: [],
+  notready: ['creating'],
 };
 
 export type PodChange = Partial<Omit<Pod, 'id' | 'state'>>;
@@ -32,7 +32,7 @@ export class PodStore {
   }
 
   static open(state: StateStore): PodStore {
-    return new PodStore(new RecordStore<PodId, Pod>(state, { kind: 'pod', nameOf: (pod) => podName(pod.config) }), undefined);
+    return new PodStore(new RecordStore<PodId, Pod>(state, { kind: 'pod', nameOf: (pod) => podName(pod.config), isDurable: ({ ownedBy }) => ownedBy !== undefined }), undefined);
   }
 
   of(owner: Owner): PodStore {

@@ -6,6 +6,8 @@ export interface RecordStoreInit<Value> {
   readonly kind: 'pod' | 'container';
   /** The name that no two living records share. */
   readonly nameOf: (value: Value) => string;
+  /** Whether its record must survive a power cut. */
+  readonly isDurable: (value: Value) => boolean;
 }
 
 /** Records of one kind: served from memory, written to the state store at each change. */
@@ -28,14 +30,14 @@ export class RecordStore<Id extends string, Value extends { readonly id: Id }> {
 
   /** Adds or replaces. The write comes first: what cannot be kept is not shown. */
   put(value: Value): void {
-    this.#state.put(this.#init.kind, value.id, toJson(value));
+    this.#state.put(this.#init.kind, value.id, toJson(value), this.#init.isDurable(value) ? 'power' : 'process');
     this.restore(value);
   }
 
   delete(id: Id): void {
     const value = this.#values.get(id);
     if (value === undefined) return;
-    this.#state.delete(this.#init.kind, id);
+    this.#state.delete(this.#init.kind, id, this.#init.isDurable(value) ? 'power' : 'process');
     this.#values.delete(id);
     const name = this.#init.nameOf(value);
     if (this.#names.get(name) === id) this.#names.delete(name);

@@ -1,7 +1,7 @@
 import { BerthError } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { FilesystemMount, Usage } from '../../agent/port.ts';
-import type { SnapshotInfo, Snapshotters } from '../../snapshotter/port.ts';
+import type { PrepareOptions, SnapshotInfo, Snapshotters } from '../../snapshotter/port.ts';
 
 /** Snapshots as records, with the contract's refusals. */
 export class FakeSnapshotter implements Snapshotters {
@@ -14,10 +14,10 @@ export class FakeSnapshotter implements Snapshotters {
     return this;
   }
 
-  async prepare(key: SnapshotKey, parent: SnapshotKey | undefined, _signal?: AbortSignal, idShift = 0): Promise<readonly FilesystemMount[]> {
+  async prepare(key: SnapshotKey, parent: SnapshotKey | undefined, _signal?: AbortSignal, { idShift = 0, durable = false }: PrepareOptions = {}): Promise<readonly FilesystemMount[]> {
     if (this.snapshots.has(key)) throw new BerthError('already-exists', `snapshot ${key} exists`);
     if (parent !== undefined && this.snapshots.get(parent)?.kind !== 'committed') throw new BerthError('not-found', `no snapshot ${parent}`);
-    this.snapshots.set(key, { key, kind: 'active', parent, createdAtNs: 1n, usage: undefined });
+    this.snapshots.set(key, { key, kind: 'active', parent, createdAtNs: 1n, usage: undefined, durable });
     this.shifts.set(key, idShift);
     return this.mounts(key);
   }

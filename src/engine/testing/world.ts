@@ -35,7 +35,7 @@ export class World {
   readonly #engines: RunningEngine[] = [];
 
   constructor(config: Partial<EngineConfig> = {}, host: Partial<EngineConfig['host']> = {}) {
-    this.snapshotter.snapshots.set('top' as SnapshotKey, { key: 'top' as SnapshotKey, kind: 'committed', parent: undefined, createdAtNs: 1n, usage: undefined });
+    this.snapshotter.snapshots.set('top' as SnapshotKey, { key: 'top' as SnapshotKey, kind: 'committed', parent: undefined, createdAtNs: 1n, usage: undefined, durable: false });
     this.images.images.push(fakeImage('app'));
     mkdirSync(join(this.root, 'cgroup/memory'), { recursive: true });
     const defaults = this.#defaults();

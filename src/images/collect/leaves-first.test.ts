@@ -3,7 +3,7 @@ import type { SnapshotKey } from '../../lib/ids.ts';
 import type { SnapshotInfo } from '../../snapshotter/port.ts';
 import { leavesFirst } from './leaves-first.ts';
 
-const snapshot = (key: string, parent?: string): SnapshotInfo => ({ key: key as SnapshotKey, parent: parent as SnapshotKey | undefined, kind: 'committed', createdAtNs: 0n, usage: undefined });
+const snapshot = (key: string, parent?: string): SnapshotInfo => ({ key: key as SnapshotKey, parent: parent as SnapshotKey | undefined, kind: 'committed', createdAtNs: 0n, usage: undefined, durable: false });
 const order = (snapshots: readonly SnapshotInfo[], stays: readonly string[] = []): readonly string[] => leavesFirst(snapshots, ({ key }) => !stays.includes(key));
 
 test('children go before their parents', () => {

@@ -2,6 +2,7 @@ import { chownSync, existsSync, statSync } from 'node:fs';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { Agent, FilesystemMount, Usage } from '../../agent/port.ts';
 import type { Snapshot } from '../store/snapshot-record.ts';
+import type { PrepareOptions } from '../port.ts';
 import { StoredSnapshotter, type StoredParts } from '../store/stored-snapshotter.ts';
 
 export interface NativeParts extends StoredParts {
@@ -15,13 +16,13 @@ export interface NativeParts extends StoredParts {
 export class NativeSnapshotter extends StoredSnapshotter<NativeParts> {
   readonly name = 'native';
 
-  async prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, idShift = 0): Promise<readonly FilesystemMount[]> {
+  async prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, options: PrepareOptions = {}): Promise<readonly FilesystemMount[]> {
     signal?.throwIfAborted();
     // The record comes first: it keeps the parent, and the copy from being cleaned away.
-    const snapshot = this.add(key, parent, idShift);
+    const snapshot = await this.add(key, parent, options);
     if (parent === undefined) return this.mounts(key);
     try {
-      await this.#copy(this.committed(parent), snapshot, idShift);
+      await this.#copy(this.committed(parent), snapshot, options.idShift ?? 0);
       signal?.throwIfAborted();
       return this.mounts(key);
     } catch (error) {

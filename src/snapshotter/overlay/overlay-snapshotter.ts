@@ -1,5 +1,6 @@
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { FilesystemMount, Usage } from '../../agent/port.ts';
+import type { PrepareOptions } from '../port.ts';
 import { StoredSnapshotter, type StoredParts } from '../store/stored-snapshotter.ts';
 import { overlayMounts } from './overlay-mounts.ts';
 
@@ -20,9 +21,9 @@ export class OverlaySnapshotter extends StoredSnapshotter {
     this.#options = options;
   }
 
-  async prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, idShift = 0): Promise<readonly FilesystemMount[]> {
+  async prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, options: PrepareOptions = {}): Promise<readonly FilesystemMount[]> {
     signal?.throwIfAborted();
-    this.add(key, parent, idShift);
+    await this.add(key, parent, options);
     return this.mounts(key);
   }
 
@@ -43,6 +44,7 @@ export class OverlaySnapshotter extends StoredSnapshotter {
     const parents = table.parents(snapshot).map(({ dir }) => dirs.fs(dir));
     const work = dirs.work(snapshot.dir);
     if (snapshot.info.kind === 'committed') return overlayMounts({ upper: undefined, work, lower: [own, ...parents] }, this.#options.common);
-    return overlayMounts({ upper: own, work, lower: parents }, [...this.#options.common, ...this.#options.writable]);
+    const writable = snapshot.info.durable ? [] : this.#options.writable;
+    return overlayMounts({ upper: own, work, lower: parents }, [...this.#options.common, ...writable]);
   }
 }

@@ -18,11 +18,12 @@ interface SnapshotRecord {
   /** Decimal: JSON numbers are too short. */
   readonly createdAtNs: string;
   readonly usage?: Usage;
+  readonly durable?: true;
 }
 
 export function toRecord({ info, dir }: Snapshot): SnapshotRecord {
-  const { kind, parent, createdAtNs, usage } = info;
-  return { dir, kind, createdAtNs: createdAtNs.toString(), ...(parent !== undefined && { parent }), ...(usage !== undefined && { usage }) };
+  const { kind, parent, createdAtNs, usage, durable } = info;
+  return { dir, kind, createdAtNs: createdAtNs.toString(), ...(parent !== undefined && { parent }), ...(usage !== undefined && { usage }), ...(durable && { durable }) };
 }
 
 /** @throws BerthError `invalid` for anything that toRecord did not make. */
@@ -36,6 +37,7 @@ export function fromRecord(key: SnapshotKey, value: unknown): Snapshot {
     parent: parent === '' ? undefined : (parent as SnapshotKey),
     createdAtNs: timeOf(record, what),
     usage: usageOf(record, what),
+    durable: record['durable'] === true,
   };
   return { info, dir: countField(record, 'dir', what) };
 }

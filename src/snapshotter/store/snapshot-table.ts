@@ -7,7 +7,7 @@ import { fromRecord, toRecord, type Snapshot } from './snapshot-record.ts';
  * What an active snapshot holds may end with the power, so its record need not wait for the disk: this keeps container
  * starts free of it.
  */
-const durabilityOf = ({ info }: Snapshot): Durability => (info.kind === 'active' ? 'process' : 'power');
+const durabilityOf = ({ info }: Snapshot): Durability => (info.kind === 'active' && !info.durable ? 'process' : 'power');
 
 /** All snapshots, in memory for readers, and in the state store. */
 export class SnapshotTable {

@@ -4,7 +4,7 @@ import { BerthError } from '../../lib/errors.ts';
 import type { SnapshotKey } from '../../lib/ids.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Agent, FilesystemMount, Usage } from '../../agent/port.ts';
-import type { SnapshotInfo, Snapshotter, SnapshotterName } from '../port.ts';
+import type { PrepareOptions, SnapshotInfo, Snapshotter, SnapshotterName } from '../port.ts';
 import { mountedDirs } from './mounted-dirs.ts';
 import type { Removals } from './removals.ts';
 import type { SnapshotDirs } from './snapshot-dirs.ts';
@@ -32,7 +32,7 @@ export abstract class StoredSnapshotter<Parts extends StoredParts = StoredParts>
     this.#usage = new UsageCache(parts.clock);
   }
 
-  abstract prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, idShift?: number): Promise<readonly FilesystemMount[]>;
+  abstract prepare(key: SnapshotKey, parent: SnapshotKey | undefined, signal?: AbortSignal, options?: PrepareOptions): Promise<readonly FilesystemMount[]>;
   abstract layerDirs(key: SnapshotKey): { readonly dir: string; readonly parents: readonly string[] };
   abstract commit(from: SnapshotKey, key: SnapshotKey, usage: Usage): Promise<void>;
   abstract mounts(key: SnapshotKey): readonly FilesystemMount[];
@@ -93,12 +93,15 @@ export abstract class StoredSnapshotter<Parts extends StoredParts = StoredParts>
   }
 
   /** Makes a directory that looks like its parent's, and the record of it. */
-  protected add(key: SnapshotKey, parent: SnapshotKey | undefined, idShift: number): Snapshot {
+  protected async add(key: SnapshotKey, parent: SnapshotKey | undefined, { idShift = 0, durable = false }: PrepareOptions): Promise<Snapshot> {
     const { table, dirs, clock, removals } = this.parts;
     table.requireFree(key);
     const dir = dirs.make(parent === undefined ? undefined : this.committed(parent).dir, idShift);
-    const info: SnapshotInfo = { key, kind: 'active', parent, createdAtNs: clock.nowNs(), usage: undefined };
+    const info: SnapshotInfo = { key, kind: 'active', parent, createdAtNs: clock.nowNs(), usage: undefined, durable };
     try {
+      if (durable) await dirs.sync(dir);
+      // Another may have taken the key while the disk was waited for.
+      table.requireFree(key);
       table.add({ info, dir });
     } catch (error) {
       removals.start(dir);

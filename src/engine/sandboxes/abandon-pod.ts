@@ -4,11 +4,15 @@ import { publishPod } from '../facts/publish.ts';
 import type { EngineParts } from '../parts.ts';
 import { releasePod } from './release-pod.ts';
 
-/** Undoes what a failed run made. What could not be undone stays visible as notready, and is tried again. Never rejects. */
+/**
+ * Undoes what a failed run made. What could not be undone stays visible as notready, and is tried again; so does a container's
+ * own, for the next start. Never rejects.
+ */
 export async function abandonPod(parts: EngineParts, id: PodId): Promise<void> {
   try {
     await releasePod(parts, id, cleanUpSignal());
-    parts.pods.delete(id);
+    if (parts.pods.required(id).ownedBy === undefined) parts.pods.delete(id);
+    else parts.pods.transition(id, 'notready');
   } catch (error) {
     parts.log.warn({ pod: id, err: error }, 'a pod that failed to start could not be undone; it stays as notready and is tried again');
     parts.background.retry('releasing a failed pod', { pod: id }, (signal) => releaseAbandoned(parts, id, signal));
@@ -33,6 +37,7 @@ function releaseAbandoned(parts: EngineParts, id: PodId, signal: AbortSignal): P
       const pod = parts.pods.peek(id);
       if (pod === undefined) return;
       await releasePod(parts, id, signal);
+      if (pod.ownedBy !== undefined) return;
       parts.pods.delete(id);
       publishPod(parts, 'removed', pod);
     },
