@@ -180,7 +180,8 @@ export interface HostPath {
   readonly path: string;
   /** Why the path cannot be followed, made or read; all else is empty then. */
   readonly problem: string;
-  readonly kind: '' | 'file' | 'directory' | 'device' | 'other';
+  /** `file`, `directory`, `device` or `other`; empty where there is a problem. */
+  readonly kind: string;
   readonly content: Uint8Array;
   readonly devices: readonly HostDevice[];
 }
