@@ -24,7 +24,7 @@ export async function adoptTask(parts: EngineParts, container: Container, signal
   if (task === undefined) return buryLost(parts, id, handle, signal);
   const { status } = await task.state(signal);
   if (startedAtNs === undefined && status === 'created') return dropUnstarted(parts, id, task);
-  const wanted = container.state === 'paused' || container.wasPaused === true ? 'paused' : 'running';
+  const wanted = status === 'paused' && (container.state === 'paused' || container.wasPaused === true) ? 'paused' : 'running';
   // Checkpoints pause, and starts of neighbours; the one that did is gone with the berthd that worked on it.
   if (status === 'paused' && wanted === 'running') await task.resume(signal);
   await endExecs(parts, id, task, signal);

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { BerthError } from '../../lib/errors.ts';
 import { restartFixture, signal } from '../testing/restart-fixture.ts';
 
 const fixture = restartFixture();
@@ -38,4 +39,33 @@ test('a stop lets a paused container hear its signal, and a removal ends it', as
   expect(containers.get(stopped)).toMatchObject({ state: 'exited', exit: { exitCode: 128 + 15 } });
   await containers.remove(removed, signal());
   expect(containers.list({}).map(({ id }) => id)).toEqual([stopped]);
+});
+
+test('a paused container has statistics and a log to rotate', async () => {
+  const id = await running();
+  await fixture.first.containers.pause(id, signal());
+  await expect(fixture.first.containers.stats(id, signal())).resolves.toMatchObject({ id });
+  await fixture.first.containers.reopenLog(id, signal());
+});
+
+test('a pause that fails leaves nothing frozen, and one whose end was not recorded can be ended', async () => {
+  const [failing, lost] = [await running('failing'), await running('lost')];
+  const { containers } = fixture.first;
+  vi.spyOn(fixture.world.state, 'put').mockImplementationOnce(() => {
+    throw new BerthError('exhausted', 'the disk is full');
+  });
+  await expect(containers.pause(failing, signal())).rejects.toThrow('the disk is full');
+  expect([containers.get(failing).state, statusOf(failing)]).toEqual(['running', 'running']);
+  await containers.pause(lost, signal());
+  fixture.world.shims.get(lost).resume();
+  await containers.unpause(lost, signal());
+  expect([containers.get(lost).state, statusOf(lost)]).toEqual(['running', 'running']);
+});
+
+test('a container that a crash let run before its record said so is running after the restart', async () => {
+  const id = await running();
+  await fixture.first.containers.pause(id, signal());
+  fixture.world.shims.get(id).resume();
+  const engine = await restart();
+  expect(engine.containers.get(id).state).toBe('running');
 });

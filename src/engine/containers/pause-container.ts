@@ -1,6 +1,7 @@
 import { BerthError } from '../../lib/errors.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
+import { resumeAtLast } from './resume-at-last.ts';
 import { runningTask } from './running-task.ts';
 
 /** See ContainerService.pause. Waits for a checkpoint and for a neighbour's start, which would let it run again. */
@@ -13,12 +14,12 @@ export function pauseContainer(parts: EngineParts, idOrPrefix: string, signal: A
 
 async function pause(parts: EngineParts, id: string, signal: AbortSignal): Promise<void> {
   const { container, task } = runningTask(parts, id);
-  await task.pause(signal);
   try {
+    await task.pause(signal);
     parts.containers.transition(container.id, 'paused');
   } catch (error) {
-    // What cannot be recorded must not stay: a restart of berthd would let it run.
-    await task.resume();
+    // One that was given up may have come about, and what cannot be recorded must not stay.
+    await resumeAtLast(parts, task);
     throw error;
   }
 }
@@ -35,7 +36,8 @@ async function unpause(parts: EngineParts, idOrPrefix: string, signal: AbortSign
   const { id, state } = parts.containers.get(idOrPrefix);
   const live = parts.tasks.get(id);
   if (state !== 'paused' || live === undefined) throw new BerthError('precondition', `container ${id} is ${state} and not paused`);
-  await live.task.resume(signal);
+  // An earlier answer may have been lost.
+  if ((await live.task.state(signal)).status === 'paused') await live.task.resume(signal);
   // It may have been killed while it stood still.
   if (parts.containers.peek(id)?.state === 'paused') parts.containers.transition(id, 'running');
 }

@@ -86,3 +86,18 @@ test('after a reboot it has exited, keeps its files and starts again', async () 
   await docker(engine).containers.start(created.id, signal());
   expect(docker(engine).containers.get(created.id)).toMatchObject({ state: 'running', runs: 2 });
 });
+
+test('a second start that a crash cuts short is not taken for the first', async () => {
+  const { id } = await make();
+  await docker().containers.start(id, signal());
+  fixture.world.shims.get(id).finish(0);
+  await ended(id);
+  fixture.world.shims.onLaunch = (shim) => {
+    shim.startGate = new Promise(() => undefined);
+  };
+  void docker().containers.start(id, signal()).catch(() => undefined);
+  await vi.waitFor(() => {
+    expect(docker().containers.get(id).task).toBeDefined();
+  });
+  expect(docker().containers.get(id)).toMatchObject({ state: 'starting', startedAtNs: undefined });
+});

@@ -75,7 +75,8 @@ function checkStartable(parts: EngineParts, id: ContainerId): void {
 
 async function startNow(parts: EngineParts, id: ContainerId, waterfall: Waterfall, caller: AbortSignal): Promise<void> {
   const before = parts.containers.required(id);
-  let container = parts.containers.transition(id, 'starting');
+  // What a crash leaves of this start must not be taken for the run before.
+  let container = parts.containers.transition(id, 'starting', { startedAtNs: undefined });
   const signal = AbortSignal.any([caller, parts.tasks.starting(id)]);
   let task: Task | undefined;
   let running: Container;
@@ -178,9 +179,9 @@ async function failStart(parts: EngineParts, before: Container, task: Task | und
   }
 }
 
-async function takeBack(parts: EngineParts, { id, place, podId, exit }: Container): Promise<void> {
+async function takeBack(parts: EngineParts, { id, place, podId, exit, startedAtNs }: Container): Promise<void> {
   if (place === 'own') await releaseOwnPod(parts, podId, cleanUpSignal());
-  parts.containers.transition(id, exit === undefined ? 'created' : 'exited', { task: undefined });
+  parts.containers.transition(id, exit === undefined ? 'created' : 'exited', { task: undefined, startedAtNs });
 }
 
 function endLater(parts: EngineParts, id: ContainerId, record: () => Promise<void>, signal: AbortSignal): Promise<void> {

@@ -13,6 +13,8 @@ export async function whileThawed<Result>(parts: EngineParts, idOrPrefix: string
     try {
       if (freeze() === last) return await work(running);
     } catch (error) {
+      // A client may have paused it meanwhile; this says so.
+      if (saysPaused(error)) runningTask(parts, idOrPrefix);
       // A freeze came between our look and that of the OCI runtime, which then has started nothing.
       if (freeze() === last || !saysPaused(error)) throw error;
     }

@@ -17,7 +17,7 @@ export interface PodCheckpointRequest {
   readonly podId: string;
   /** Absolute; made if absent, else it must be empty. Nothing is written anywhere else. */
   readonly directory: string;
-  /** None: all that run. */
+  /** None: all that run; paused ones are left out. */
   readonly containerIds: readonly string[];
   readonly notes: ArchiveNotes;
 }

@@ -62,12 +62,13 @@ async function takeOver(parts: EngineParts, container: Container): Promise<void>
 function markUnknown(parts: EngineParts, id: ContainerId): void {
   const container = parts.containers.required(id);
   if (container.state === 'unknown') return;
+  const wasPaused = container.state === 'paused';
   try {
-    parts.containers.transition(id, 'unknown', { wasPaused: container.state === 'paused' });
+    parts.containers.transition(id, 'unknown', { wasPaused });
   } catch (error) {
     parts.log.warn({ container: id, err: error }, 'that the state of a container is unknown could not be recorded');
     // What the disk still says brings the next berthd to the same doubt.
-    parts.containers.restore({ ...container, state: 'unknown' });
+    parts.containers.restore({ ...container, state: 'unknown', wasPaused });
   }
 }
 

@@ -1,7 +1,7 @@
 import { BerthError } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import type { CgroupReading, Usage } from '../../agent/port.ts';
-import { runningTask } from '../containers/running-task.ts';
+import { liveTask } from '../containers/running-task.ts';
 import { isLive, type Container, type ContainerFilter } from '../model/container.ts';
 import type { ContainerStats } from '../model/stats.ts';
 import type { EngineParts } from '../parts.ts';
@@ -10,7 +10,7 @@ import { readingDeadline } from './reading-deadline.ts';
 
 /** See ContainerService.stats. */
 export async function containerStats(parts: EngineParts, idOrPrefix: string, signal: AbortSignal): Promise<ContainerStats> {
-  const { container } = runningTask(parts, idOrPrefix);
+  const { container } = liveTask(parts, idOrPrefix);
   const [stats] = await statsOf(parts, [container], { processes: false }, readingDeadline(signal));
   if (stats === undefined) throw new BerthError('unavailable', `nobody tells the statistics of container ${container.id}: it has just ended, or its shim does not answer`);
   return stats;
