@@ -22,7 +22,8 @@ type LogParts = Pick<EngineParts, 'hostPaths'>;
 export async function openLogPlace(parts: LogParts, pod: Pick<Pod, 'config'>, { logPath }: Pick<Container, 'logPath'>, signal: AbortSignal): Promise<LogPlace> {
   const { logDirectory } = pod.config;
   // The steps below are taken on the thread that everything runs on, so what they lead to must answer.
-  const [found] = await Promise.all([parts.hostPaths.look({ path: logDirectory, makeDirectory: true }, signal), parts.hostPaths.look({ path: dirname(logPath) }, signal)]);
+  const steps = dirname(logPath) === logDirectory ? [] : [parts.hostPaths.look({ path: dirname(logPath) }, signal)];
+  const [found] = await Promise.all([parts.hostPaths.look({ path: logDirectory, makeDirectory: true }, signal), ...steps]);
   if (found.kind !== 'directory') throw new BerthError('precondition', `the log directory ${logDirectory} cannot be used: ${found.problem || 'it is no directory'}`);
   return descend(found.path, relative(logDirectory, logPath), logPath);
 }

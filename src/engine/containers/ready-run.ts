@@ -2,6 +2,7 @@ import { BerthError } from '../../lib/errors.ts';
 import type { Waterfall } from '../../lib/waterfall.ts';
 import type { Container } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
+import { containerFailed } from '../plugins/container-hooks.ts';
 import { readyOwnPod } from '../sandboxes/own-pod.ts';
 import { hostSources } from '../spec/binds.ts';
 import { rootfsMounts } from '../spec/rootfs-mounts.ts';
@@ -17,6 +18,12 @@ export async function readyRun(parts: EngineParts, container: Container, waterfa
   const image = parts.images.find(imageId);
   if (image === undefined) throw new BerthError('not-found', `image ${imageId} of container ${id} is not on this node any more`, { hint: 'pull it, or create the container anew' });
   const rootfs = rootfsMounts(parts, pod, container);
-  const prepared = await prepareRun(parts, { creation: { id, pod, config, image, waterfall }, container, rootfs, sources: hostSources(parts, config.mounts, signal) }, signal);
-  return parts.containers.update(id, { user: prepared.user, resources: prepared.resources });
+  try {
+    const { user, resources } = await prepareRun(parts, { creation: { id, pod, config, image, waterfall }, container, rootfs, sources: hostSources(parts, config.mounts, signal) }, signal);
+    parts.ledger.creations.delete(id);
+    return parts.containers.update(id, { user, resources });
+  } catch (error) {
+    await containerFailed(parts, id);
+    throw error;
+  }
 }

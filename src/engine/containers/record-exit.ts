@@ -1,11 +1,10 @@
 import type { ContainerId } from '../../lib/ids.ts';
 import type { TaskExit } from '../../shim/port.ts';
 import { publishContainer } from '../facts/publish.ts';
-import type { Container, ContainerExit, ExitReason } from '../model/container.ts';
+import type { ContainerExit, ExitReason } from '../model/container.ts';
 import type { EngineParts } from '../parts.ts';
 import { containerEnded } from '../plugins/container-hooks.ts';
-import { releaseOwnPod } from '../sandboxes/own-pod.ts';
-import { endTask } from './end-task.ts';
+import { releaseEnded } from './release-ended.ts';
 
 /** What an exit counts as that nobody saw. */
 const unknownExitCode = 255;
@@ -21,21 +20,7 @@ export function recordExit(parts: EngineParts, id: ContainerId, exit: ContainerE
   parts.observer.containerExited(exit.reason);
   publishContainer(parts, 'stopped', container);
   containerEnded(parts, container);
-  if (container.place === 'own') parts.background.ensure('releasing the pod of an ended container', { container: id }, (signal) => releaseEnded(parts, container, signal));
-}
-
-/** After its task, whose mounts and processes are in it. A start that came first has done it. */
-function releaseEnded(parts: EngineParts, { id, podId, runs }: Container, signal: AbortSignal): Promise<void> {
-  return parts.containerLocks.run(
-    id,
-    async () => {
-      const now = parts.containers.peek(id);
-      if (now?.state !== 'exited' || now.runs !== runs) return;
-      await endTask(parts, id, signal);
-      await releaseOwnPod(parts, podId, signal);
-    },
-    signal,
-  );
+  if (container.place === 'own') releaseEnded(parts, container);
 }
 
 /** Records what the shim told; undefined: the shim was lost, and nobody knows. */

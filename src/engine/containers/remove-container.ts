@@ -1,11 +1,11 @@
 import { isKind } from '../../lib/errors.ts';
 import type { ContainerId } from '../../lib/ids.ts';
-import { publishContainer, publishPod } from '../facts/publish.ts';
+import { publishContainer } from '../facts/publish.ts';
 import type { Container } from '../model/container.ts';
 import { observed } from '../observed.ts';
 import type { EngineParts } from '../parts.ts';
 import { containerGoes } from '../plugins/container-hooks.ts';
-import { releaseOwnPod } from '../sandboxes/own-pod.ts';
+import { forgetOwnPod, releaseOwnPod } from '../sandboxes/own-pod.ts';
 import { endTask } from './end-task.ts';
 import { releaseContainer } from './release-container.ts';
 import { stopContainer } from './stop-container.ts';
@@ -64,10 +64,6 @@ function markRemoving(parts: EngineParts, id: ContainerId): Container | undefine
 async function leaveOwnPod(parts: EngineParts, { id, podId }: Container, signal: AbortSignal): Promise<void> {
   const pod = parts.pods.peek(podId);
   if (pod?.ownedBy === undefined) return;
-  const isLast = parts.containers.ofPod(podId).length === 0;
-  if (isLast || pod.ownedBy === id) await releaseOwnPod(parts, podId, signal);
-  if (!isLast) return;
-  parts.pods.delete(podId);
-  parts.cpuRates.forget(podId);
-  publishPod(parts, 'removed', pod);
+  if (parts.containers.ofPod(podId).length === 0) await forgetOwnPod(parts, pod, signal);
+  else if (pod.ownedBy === id) await releaseOwnPod(parts, podId, signal);
 }

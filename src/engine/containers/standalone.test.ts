@@ -4,6 +4,7 @@ import type { RunningEngine } from '../engine.ts';
 import type { Container } from '../model/container.ts';
 import type { PodConfig } from '../model/pod.ts';
 import { containerConfig, podConfig } from '../testing/configs.ts';
+import { fakeImage } from '../testing/fake-images.ts';
 import { restartFixture, signal } from '../testing/restart-fixture.ts';
 
 const fixture = restartFixture();
@@ -100,4 +101,65 @@ test('a second start that a crash cuts short is not taken for the first', async 
     expect(docker().containers.get(id).task).toBeDefined();
   });
   expect(docker().containers.get(id)).toMatchObject({ state: 'starting', startedAtNs: undefined });
+});
+
+test('what a run could not give back is released after a restart, and a pod whose container is lost goes', async () => {
+  const [stuck, lost] = [await make('stuck'), await make('lost')];
+  await docker().containers.start(stuck.id, signal());
+  fixture.world.network.failingDetaches = 1;
+  fixture.world.shims.get(stuck.id).finish(0);
+  await vi.waitFor(() => {
+    expect([docker().containers.get(stuck.id).state, fixture.world.network.failingDetaches]).toEqual(['exited', 0]);
+  });
+  expect(fixture.world.network.leases.has(stuck.podId)).toBe(true);
+  await fixture.first.close();
+  fixture.world.state.delete('container', lost.id);
+  const engine = await fixture.restart();
+  await vi.waitFor(() => {
+    expect(fixture.world.network.leases.has(stuck.podId)).toBe(false);
+    expect(docker(engine).pods.list({}).map(({ id }) => id)).toEqual([stuck.podId]);
+  });
+});
+
+test('the late undo of a failed start leaves the next one alone', async () => {
+  const created = await make();
+  vi.spyOn(fixture.world.agent, 'createNamespaces').mockRejectedValueOnce(new BerthError('internal', 'no namespace'));
+  vi.spyOn(fixture.world.agent, 'releaseNamespaces').mockRejectedValueOnce(new BerthError('internal', 'not now'));
+  await expect(docker().containers.start(created.id, signal())).rejects.toThrow('no namespace');
+  await docker().containers.start(created.id, signal());
+  // The undo is tried again after a second.
+  await new Promise((resolve) => {
+    setTimeout(resolve, 1300);
+  });
+  expect([podOf(created), fixture.world.network.leases.has(created.podId)]).toEqual(['ready', true]);
+});
+
+test('plugins that hear of it are told of each run, and nothing of it stays for them', async () => {
+  const engine = await fixture.restart();
+  fixture.world.nri.active = true;
+  const { id } = await docker(engine).containers.createStandalone({ own: podConfig('db', { owner: 'docker' }) }, containerConfig('db'), signal());
+  await docker(engine).containers.start(id, signal());
+  fixture.world.shims.get(id).finish(0);
+  await ended(id, engine);
+  expect(fixture.world.nri.host?.containers()).toEqual([]);
+  expect(fixture.world.nri.events.filter((event) => event.endsWith(' db'))).toEqual(expect.arrayContaining(['run-pod db', 'create db', 'start db', 'post-start db', 'stop db', 'stop-pod db']));
+});
+
+test('an image’s volume that was copied in part is copied anew, and a whole one stays as runs left it', async () => {
+  fixture.world.images.images.push(fakeImage('db', { volumes: ['/data'] }));
+  const { id } = await docker().containers.createStandalone({ own: own('db') }, containerConfig('db', { image: 'registry.test/db:1' }), signal());
+  const cut = vi.spyOn(fixture.world.agent, 'copySnapshotTree').mockReturnValueOnce(new Promise(() => undefined));
+  void docker().containers.start(id, signal()).catch(() => undefined);
+  await vi.waitFor(() => {
+    expect(cut).toHaveBeenCalledTimes(1);
+  });
+  // A crash in the middle of it.
+  const engine = await fixture.restart();
+  await ended(id, engine);
+  for (const run of [1, 2]) {
+    await docker(engine).containers.start(id, signal());
+    fixture.world.shims.get(id).finish(run);
+    await ended(id, engine);
+  }
+  expect(fixture.world.agent.copied).toEqual(['/data']);
 });

@@ -1,6 +1,7 @@
 import { adoptTask } from '../containers/adopt-task.ts';
 import { endTask } from '../containers/end-task.ts';
 import { recordExit, recordTaskExit } from '../containers/record-exit.ts';
+import { releaseEnded } from '../containers/release-ended.ts';
 import { removeContainer } from '../containers/remove-container.ts';
 import type { ContainerId } from '../../lib/ids.ts';
 import type { Container } from '../model/container.ts';
@@ -32,7 +33,8 @@ function recoverEach(parts: EngineParts, containers: readonly Container[]): Prom
         await (parts.state.rebooted ? endWithNode(parts, container) : takeOver(parts, container));
         return;
       case 'exited':
-        if (container.task !== undefined) parts.background.run('deleting the task of an ended container', { container: container.id }, (signal) => endTask(parts, container.id, signal));
+        if (container.place === 'own') releaseEnded(parts, container);
+        else if (container.task !== undefined) parts.background.run('deleting the task of an ended container', { container: container.id }, (signal) => endTask(parts, container.id, signal));
         return;
       case 'removing':
         parts.background.run('finishing a removal', { container: container.id }, (signal) => removeContainer(parts, container.id, signal));

@@ -6,6 +6,7 @@ import { publishPod } from '../facts/publish.ts';
 import type { Pod } from '../model/pod.ts';
 import type { EngineParts } from '../parts.ts';
 import { abandonPod } from '../sandboxes/abandon-pod.ts';
+import { forgetOwnPod } from '../sandboxes/own-pod.ts';
 import { releasePodRuntime } from '../sandboxes/release-pod.ts';
 import { initLives } from '../pods/watch-inits.ts';
 import { forEach } from './for-each.ts';
@@ -18,6 +19,8 @@ export async function recoverPods(parts: EngineParts): Promise<void> {
     if (pod.state === 'creating') await abandonPod(parts, pod.id);
     else if (pod.state === 'ready' && !isAlive(parts, pod)) await retire(parts, pod.id);
     placeHostFiles(parts, pod.id);
+    // A crash came between the record of the pod and that of the container whose own it is, or between their ends.
+    if (pod.ownedBy !== undefined && parts.containers.ofPod(pod.id).length === 0) parts.background.ensure('ending a pod without its container', { pod: pod.id }, (signal) => forgetOwnPod(parts, pod, signal));
     if (pod.restoring === true) await abandonRestored(parts, pod.id);
   });
 }

@@ -29,13 +29,13 @@ function show(parts: EngineParts, id: PodId): void {
   }
 }
 
-/** A client may have removed the pod meanwhile. */
+/** A client may have removed the pod meanwhile, or started the container whose own it is, which released it first. */
 function releaseAbandoned(parts: EngineParts, id: PodId, signal: AbortSignal): Promise<void> {
   return parts.podLocks.run(
     id,
     async () => {
       const pod = parts.pods.peek(id);
-      if (pod === undefined) return;
+      if (pod === undefined || (pod.ownedBy !== undefined && pod.state !== 'notready')) return;
       await releasePod(parts, id, signal);
       if (pod.ownedBy !== undefined) return;
       parts.pods.delete(id);

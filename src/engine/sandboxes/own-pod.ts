@@ -24,6 +24,14 @@ export async function readyOwnPod(parts: EngineParts, id: PodId, waterfall: Wate
   }
 }
 
+/** Ends a container's own pod for good, once no container is in it. */
+export async function forgetOwnPod(parts: EngineParts, pod: Pod, signal: AbortSignal): Promise<void> {
+  await releaseOwnPod(parts, pod.id, signal);
+  parts.pods.delete(pod.id);
+  parts.cpuRates.forget(pod.id);
+  publishPod(parts, 'removed', pod);
+}
+
 /** Gives back all that a container's own pod holds once its run is over. Idempotent. */
 export async function releaseOwnPod(parts: EngineParts, id: PodId, signal: AbortSignal): Promise<void> {
   await parts.podLocks.run(

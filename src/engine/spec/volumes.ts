@@ -1,8 +1,7 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { FilesystemMount } from '../../agent/port.ts';
 import type { BindInput } from '../../oci/runtime-spec/input.ts';
-import { cleanUpSignal } from '../clean-up-signal.ts';
 import type { EngineParts } from '../parts.ts';
 import { makePrivateDirectory } from '../private-directory.ts';
 import type { Creation } from './compose-spec.ts';
@@ -36,12 +35,11 @@ export async function copyVolumes(parts: EngineParts, creation: Creation, rootfs
   return binds;
 }
 
-async function copyVolume({ agent }: EngineParts, rootfs: readonly FilesystemMount[], copy: { readonly path: string; readonly target: string }, signal: AbortSignal): Promise<void> {
-  mkdirSync(copy.target, { recursive: true });
-  try {
-    await agent.copySnapshotTree(rootfs, copy, signal);
-  } catch (error) {
-    await agent.removeTree(copy.target, cleanUpSignal());
-    throw error;
-  }
+/** Whole or not at all: a later run takes what it finds. */
+async function copyVolume({ agent }: EngineParts, rootfs: readonly FilesystemMount[], { path, target }: { readonly path: string; readonly target: string }, signal: AbortSignal): Promise<void> {
+  const fresh = `${target}.new`;
+  if (existsSync(fresh)) await agent.removeTree(fresh, signal);
+  mkdirSync(fresh, { recursive: true });
+  await agent.copySnapshotTree(rootfs, { path, target: fresh }, signal);
+  renameSync(fresh, target);
 }
