@@ -46,10 +46,8 @@ test('pods of schema version 1 are who they were, for their door and for CNI plu
     networkHints: {
       args: { K8S_POD_NAMESPACE: 'default', K8S_POD_NAME: 'web', K8S_POD_UID: 'uid-web' },
       idArg: 'K8S_POD_INFRA_CONTAINER_ID',
-      capabilities: {
-        'io.kubernetes.cri.pod-annotations': { 'kubernetes.io/ingress-bandwidth': '10M', note: 'x' },
-        bandwidth: { ingressRate: 10_000_000, ingressBurst: 10_000_000 },
-      },
+      annotationsAs: 'io.kubernetes.cri.pod-annotations',
+      capabilities: { bandwidth: { ingressRate: 10_000_000, ingressBurst: 10_000_000 } },
     },
   });
 });

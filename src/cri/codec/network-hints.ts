@@ -8,6 +8,7 @@ export function networkHints({ name, namespace, uid }: Omit<PodSandboxMetadata, 
   return {
     args: { K8S_POD_NAMESPACE: namespace, K8S_POD_NAME: name, K8S_POD_UID: uid },
     idArg: 'K8S_POD_INFRA_CONTAINER_ID',
-    capabilities: { 'io.kubernetes.cri.pod-annotations': annotations, ...(limits === undefined ? {} : { bandwidth: limits }) },
+    annotationsAs: 'io.kubernetes.cri.pod-annotations',
+    capabilities: limits === undefined ? {} : { bandwidth: limits },
   };
 }

@@ -105,8 +105,8 @@ function checkReady(parts: EngineParts, id: PodId): void {
 function checkName(parts: EngineParts, birth: Birth, config: ContainerConfig): void {
   const living = parts.containers.byName(containerName({ ...birth, config }));
   if (living === undefined) return;
-  const called = birth.place === 'given' ? `container ${config.name} (attempt ${config.attempt}) of pod ${birth.podId}` : `container ${config.name}`;
-  throw new BerthError('already-exists', `${called} exists already as ${living.id}`, { hint: 'remove it or ask for the next attempt' });
+  if (birth.place !== 'given') throw new BerthError('already-exists', `container ${config.name} exists already as ${living.id}`, { hint: 'remove it or choose another name' });
+  throw new BerthError('already-exists', `container ${config.name} (attempt ${config.attempt}) of pod ${birth.podId} exists already as ${living.id}`, { hint: 'remove it or ask for the next attempt' });
 }
 
 async function build(parts: EngineParts, { place }: Birth, creation: Creation, signal: AbortSignal): Promise<Container> {

@@ -60,9 +60,13 @@ async function startInTurn(parts: EngineParts, id: ContainerId, waterfall: Water
 function checkStartable(parts: EngineParts, id: ContainerId): void {
   const container = parts.containers.required(id);
   const { state, place } = container;
-  if (state !== 'created' && (place === 'given' || state !== 'exited')) throw new BerthError('precondition', `container ${id} is ${state}, and only a created one can be started`);
+  const startable = place === 'given' ? ['created'] : ['created', 'exited'];
+  if (!startable.includes(state)) throw new BerthError('precondition', `container ${id} is ${state}, and only one that is ${startable.join(' or ')} can be started`);
   const pod = parts.pods.required(container.podId);
-  if (place !== 'own' && pod.state !== 'ready') throw new BerthError('precondition', `container ${id} cannot start: its pod ${container.podId} is not ready`);
+  if (place !== 'own' && pod.state !== 'ready') {
+    const hint = place === 'joined' ? `start container ${pod.ownedBy} first` : 'run the pod anew';
+    throw new BerthError('precondition', `container ${id} cannot start: its pod ${container.podId} is not ready`, { hint });
+  }
   // One that is not whole yet would run its program from the beginning, over half of its files.
   if (pod.restoring === true) {
     throw new BerthError('precondition', `container ${id} cannot start: its pod ${pod.id} is still being restored`, { hint: 'wait for the restore to end, or remove the pod and restore it again' });

@@ -26,7 +26,9 @@ export interface NetworkHints {
   readonly args: Readonly<Record<string, string>>;
   /** The CNI_ARGS name under which plugins look for the pod's id. */
   readonly idArg: string;
-  /** Capability args by name; plugins get those that they declare. */
+  /** The capability as which plugins get the pod's annotations. */
+  readonly annotationsAs: string;
+  /** Further capability args by name; plugins get those that they declare. */
   readonly capabilities: JsonObject;
 }
 

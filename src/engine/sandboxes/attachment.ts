@@ -5,7 +5,7 @@ import type { EngineParts } from '../parts.ts';
 
 /** What CNI plugins are told about a pod. `netnsPath` is empty once the namespace is gone. */
 export function attachment(parts: Pick<EngineParts, 'config'>, { id, config }: Pod, netnsPath: string): CniAttachment {
-  const { dns, networkHints, portMappings } = config;
+  const { annotations, dns, networkHints, portMappings } = config;
   return {
     id,
     netnsPath,
@@ -13,6 +13,7 @@ export function attachment(parts: Pick<EngineParts, 'config'>, { id, config }: P
     portMappings,
     capabilities: {
       ...networkHints.capabilities,
+      [networkHints.annotationsAs]: annotations,
       cgroupPath: cgroupParent(parts.config, config),
       ...(dns === undefined ? {} : { dns: { servers: dns.servers, searches: dns.searches, options: dns.options } }),
     },

@@ -33,7 +33,6 @@ async function makeNamespaces(parts: EngineParts, id: PodId, waterfall: Waterfal
 }
 
 async function attachNetwork(parts: EngineParts, id: PodId, waterfall: Waterfall, signal: AbortSignal): Promise<void> {
-  // Before anything is held: a pod whose annotations make no sense has nothing to detach, which would take them again.
   const asked = attachment(parts, parts.pods.required(id), parts.paths.pin(id, 'net'));
   parts.pods.update(id, { networkHeld: true });
   const network = await waterfall.phase('cni', () => parts.network.attach(asked, signal));

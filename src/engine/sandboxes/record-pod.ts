@@ -6,7 +6,7 @@ import type { EngineParts } from '../parts.ts';
 /** Fails `already-exists` while a pod of the owner lives that has the key. */
 export function checkPodKey(parts: EngineParts, config: PodConfig): void {
   const living = parts.pods.byKey(config);
-  if (living !== undefined) throw new BerthError('already-exists', `pod ${config.title} exists already as ${living.id}`, { hint: 'remove it or ask for the next attempt' });
+  if (living !== undefined) throw new BerthError('already-exists', `pod ${config.title} exists already as ${living.id}`, { hint: 'remove it first, or ask for another' });
 }
 
 /** The record comes first: after a crash it tells what has to be undone. One of a container's own holds nothing before its start. */

@@ -50,7 +50,7 @@ export function podConfig(name: string, change: Partial<PodConfig> = {}): PodCon
     hostname: change.security?.namespaces.network === 'node' ? '' : name,
     logDirectory: '',
     dns: undefined,
-    networkHints: { args: { NAME: name }, idArg: 'ID', capabilities: {} },
+    networkHints: { args: { NAME: name }, idArg: 'ID', annotationsAs: 'annotations', capabilities: {} },
     portMappings: [],
     labels: { app: name },
     annotations: {},
